@@ -1,0 +1,102 @@
+/* Arenas: blocks in a list, the newest first; a block doubles until 64 KiB. */
+#include "base/arena.h"
+
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_BLOCK = 1024, LARGEST_BLOCK = 65536 };
+
+struct block {
+	struct block *older;
+	size_t size, used;
+	alignas(max_align_t) uint8_t data[];
+};
+
+struct arena {
+	struct block *newest;
+	size_t limit, taken, next_size;
+};
+
+static struct block *block_new(struct arena *a, size_t need)
+{
+	size_t size = need > a->next_size ? need : a->next_size;
+	struct block *b = malloc(sizeof *b + size);
+	if (!b)
+		return NULL;
+	*b = (struct block){ .older = a->newest, .size = size };
+	a->newest = b;
+	if (a->next_size < LARGEST_BLOCK)
+		a->next_size *= 2;
+	return b;
+}
+
+struct arena *arena_new(size_t limit)
+{
+	struct arena *a = malloc(sizeof *a);
+	if (a)
+		*a = (struct arena){ .limit = limit, .next_size = FIRST_BLOCK };
+	return a;
+}
+
+void arena_free(struct arena *a)
+{
+	if (!a)
+		return;
+	for (struct block *b = a->newest, *older; b; b = older) {
+		older = b->older;
+		free(b);
+	}
+	free(a);
+}
+
+void arena_reset(struct arena *a)
+{
+	while (a->newest && a->newest->older) {
+		struct block *b = a->newest;
+		a->newest = b->older;
+		free(b);
+	}
+	if (a->newest)
+		a->newest->used = 0;
+	a->taken = 0;
+	a->next_size = FIRST_BLOCK;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	size_t unit = alignof(max_align_t);
+	if (size > SIZE_MAX - unit)
+		return NULL;
+	size = (size + unit - 1) / unit * unit;
+	if (size > a->limit - a->taken)
+		return NULL;
+	struct block *b = a->newest;
+	if (!b || size > b->size - b->used) {
+		b = block_new(a, size);
+		if (!b)
+			return NULL;
+	}
+	void *at = b->data + b->used;
+	b->used += size;
+	a->taken += size;
+	memset(at, 0, size);
+	return at;
+}
+
+struct slice arena_copy(struct arena *a, struct slice s)
+{
+	uint8_t *at = s.len ? arena_alloc(a, s.len) : NULL;
+	if (!at)
+		return (struct slice){ 0 };
+	memcpy(at, s.at, s.len);
+	return (struct slice){ at, s.len };
+}
+
+char *arena_string(struct arena *a, struct slice s)
+{
+	char *text = arena_alloc(a, s.len + 1);
+	if (text && s.len)
+		memcpy(text, s.at, s.len);
+	return text;
+}

@@ -1,0 +1,116 @@
+/* The growing buffer: doubles up to its limit, then fails for good. */
+#include "base/buffer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void buffer_init(struct buffer *b, size_t limit)
+{
+	*b = (struct buffer){ .limit = limit };
+}
+
+void buffer_done(struct buffer *b)
+{
+	if (!b)
+		return;
+	free(b->at);
+	*b = (struct buffer){ 0 };
+}
+
+void buffer_reset(struct buffer *b)
+{
+	b->len = 0;
+	b->failed = false;
+}
+
+uint8_t *buffer_reserve(struct buffer *b, size_t len)
+{
+	if (b->failed || len > b->limit - b->len) {
+		b->failed = true;
+		return NULL;
+	}
+	if (len > b->room - b->len) {
+		size_t room = b->room ? b->room : 256;
+		while (room - b->len < len)
+			room = room > b->limit / 2 ? b->limit : room * 2;
+		uint8_t *at = realloc(b->at, room);
+		if (!at) {
+			b->failed = true;
+			return NULL;
+		}
+		b->at = at;
+		b->room = room;
+	}
+	return b->at + b->len;
+}
+
+void buffer_add(struct buffer *b, struct slice s)
+{
+	uint8_t *at = s.len ? buffer_reserve(b, s.len) : NULL;
+	if (!at)
+		return;
+	memcpy(at, s.at, s.len);
+	b->len += s.len;
+}
+
+void buffer_add_text(struct buffer *b, const char *text)
+{
+	buffer_add(b, slice_of(text));
+}
+
+void buffer_add_byte(struct buffer *b, uint8_t byte)
+{
+	buffer_add(b, (struct slice){ &byte, 1 });
+}
+
+void buffer_add_repeat(struct buffer *b, uint8_t byte, size_t count)
+{
+	uint8_t *at = count ? buffer_reserve(b, count) : NULL;
+	if (!at)
+		return;
+	memset(at, byte, count);
+	b->len += count;
+}
+
+void buffer_add_u64(struct buffer *b, uint64_t value)
+{
+	uint8_t digits[20];
+	size_t n = sizeof digits;
+	do {
+		digits[--n] = (uint8_t)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	buffer_add(b, (struct slice){ digits + n, sizeof digits - n });
+}
+
+void buffer_printf(struct buffer *b, const char *format, ...)
+{
+	char small[512];
+	va_list ap;
+	va_start(ap, format);
+	int n = vsnprintf(small, sizeof small, format, ap);
+	va_end(ap);
+	if (n < 0) {
+		b->failed = true;
+	} else if ((size_t)n < sizeof small) {
+		buffer_add(b, (struct slice){ (uint8_t *)small, (size_t)n });
+	} else {
+		uint8_t *at = buffer_reserve(b, (size_t)n + 1);
+		if (!at)
+			return;
+		va_start(ap, format);
+		vsnprintf((char *)at, (size_t)n + 1, format, ap);
+		va_end(ap);
+		b->len += (size_t)n;
+	}
+}
+
+void buffer_drop(struct buffer *b, size_t len)
+{
+	if (len > b->len)
+		len = b->len;
+	if (len)
+		memmove(b->at, b->at + len, b->len - len);
+	b->len -= len;
+}

@@ -1,0 +1,52 @@
+/* Bytes from outside: a pointer with a length, never a NUL-terminated string.
+ *
+ * A slice is always borrowed. Whoever keeps the bytes copies them to an arena or a buffer of
+ * its own. Nothing here allocates. The text helpers are for ASCII as protocols use it: they
+ * know no locale. */
+#ifndef BASE_SLICE_H
+#define BASE_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct slice {
+	const uint8_t *at;
+	size_t len;
+};
+
+/* A string literal as a slice, without its NUL. */
+#define SLICE(literal) ((struct slice){ (const uint8_t *)("" literal), sizeof(literal) - 1 })
+
+/* The bytes of a NUL-terminated string; NULL gives the empty slice. */
+struct slice slice_of(const char *text);
+
+bool slice_equal(struct slice a, struct slice b);
+bool slice_equal_nocase(struct slice a, struct slice b); /* ASCII case folded */
+bool slice_starts(struct slice s, struct slice prefix);
+bool slice_starts_nocase(struct slice s, struct slice prefix);
+bool slice_ends(struct slice s, struct slice suffix);
+
+/* Index of the first occurrence, or s.len when there is none. */
+size_t slice_find(struct slice s, struct slice what);
+size_t slice_find_nocase(struct slice s, struct slice what);
+size_t slice_find_byte(struct slice s, uint8_t byte);
+
+/* Parts of a slice; both clamp to its bounds. */
+struct slice slice_from(struct slice s, size_t start);
+struct slice slice_first(struct slice s, size_t len);
+
+/* Without the spaces and tabs (CR and LF too) on either side. */
+struct slice slice_trim(struct slice s);
+
+/* Cuts what stands before the first `byte` off *rest and returns it; *rest then begins behind
+ * the byte, or is empty when the byte was not there. */
+struct slice slice_cut(struct slice *rest, uint8_t byte);
+
+/* The next line of *rest without its LF or CRLF; *rest moves behind it. */
+struct slice slice_line(struct slice *rest);
+
+/* Digits alone, at least one, no overflow; false (and nothing written) otherwise. */
+bool slice_parse_u64(struct slice s, unsigned base, uint64_t *ret_value);
+
+#endif

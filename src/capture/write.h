@@ -1,0 +1,19 @@
+/* Writes a pcapng file: one section, one interface per link type, nanosecond clock. */
+#ifndef CAPTURE_WRITE_H
+#define CAPTURE_WRITE_H
+
+#include "capture/file.h"
+
+struct capture_writer;
+
+/* Creates the file (it must not exist; mode 0600). comment: goes into the section header; may
+ * be NULL. NULL and *err on failure. */
+struct capture_writer *capture_create(const char *path, const char *comment, struct error *err);
+
+/* comment: of this packet; may be NULL. Errors are kept until capture_finish. */
+void capture_write(struct capture_writer *w, const struct capture_packet *p, const char *comment);
+
+/* Flushes and closes; 0, or the first error (then the incomplete file is removed). */
+int capture_finish(struct capture_writer *w, struct error *err);
+
+#endif

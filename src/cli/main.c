@@ -1,0 +1,5 @@
+/* The door: argv in, exit status out. */
+int main(void)
+{
+	return 0;
+}

@@ -1,0 +1,43 @@
+/* What challenges and credentials say, without their secrets (RFC 9110 section 11, RFC 7617,
+ * RFC 7616). For observing: scheme, realm and user name; nothing here gives back a password,
+ * a response hash or a token. */
+#ifndef HTTP_AUTH_H
+#define HTTP_AUTH_H
+
+#include "http/head.h"
+
+enum http_scheme {
+	HTTP_AUTH_NONE,
+	HTTP_AUTH_BASIC,
+	HTTP_AUTH_DIGEST,
+	HTTP_AUTH_NTLM,
+	HTTP_AUTH_NEGOTIATE,
+	HTTP_AUTH_BEARER,
+	HTTP_AUTH_OTHER,
+};
+
+enum { HTTP_MAX_CHALLENGES = 8 };
+
+struct http_challenges {
+	struct {
+		enum http_scheme scheme;
+		struct slice realm; /* as it stands, without quotes; may be empty */
+		struct slice algorithm; /* Digest: MD5, SHA-256, ...; may be empty */
+		bool stale;
+	} challenge[HTTP_MAX_CHALLENGES];
+	size_t count;
+};
+
+/* All challenges of all fields called `name` (Proxy-Authenticate or WWW-Authenticate); several
+ * may stand in one field. */
+void http_read_challenges(const struct http_fields *fields, struct slice name,
+                          struct http_challenges *ret_challenges);
+
+/* Scheme and user of an Authorization or Proxy-Authorization value. The user name is written
+ * to `user` (Basic: decoded up to the colon; Digest: the username parameter; others: empty),
+ * cut to fit and NUL-terminated; decoded secrets are wiped. */
+enum http_scheme http_read_credentials(struct slice value, char *user, size_t user_size);
+
+const char *http_scheme_name(enum http_scheme scheme); /* "Basic", ... ; "" for none */
+
+#endif

@@ -1,0 +1,26 @@
+/* Finds the end of a chunked body (RFC 9112 section 7.1) without keeping any of it.
+ *
+ * The reader is a small state that lives in the caller's connection; feed it bytes as they
+ * come, in any pieces. */
+#ifndef HTTP_CHUNK_H
+#define HTTP_CHUNK_H
+
+#include "http/head.h"
+
+struct http_chunks {
+	uint64_t left;      /* bytes of the current chunk still to come */
+	uint64_t body_bytes; /* content so far, without framing */
+	uint8_t state;      /* enum inside chunk.c; 0 is the start */
+	uint8_t digits;
+	uint16_t line;      /* bytes of the current size or trailer line */
+};
+
+/* Consumes up to all of `in`. HTTP_DONE: the body ended, *ret_used bytes of `in` belong to it.
+ * HTTP_MORE: all of `in` was used. HTTP_BAD: not chunked framing, at *ret_used. */
+enum http_parse http_read_chunks(struct http_chunks *c, struct slice in, size_t *ret_used);
+
+/* `n` bytes of the stream are missing (a hole in the capture). True when they lie inside the
+ * current chunk, so that the reader is still in step; false when step is lost. */
+bool http_skip_in_chunk(struct http_chunks *c, uint64_t n);
+
+#endif
