@@ -1,0 +1,42 @@
+/* Packets as text: what tcpdump prints and what Wireshark exports or shows, as people paste it
+ * into a ticket, with prose, Markdown, shell prompts and page furniture around it.
+ *
+ * Text in, examples out: an example is a run of lines that belong together. Each becomes
+ * segments, as if they had been captured, with what the text says and no more: lengths without
+ * content, names for addresses, the head of a request or an answer where it is printed, "Client
+ * Hello (SNI=...)" as a hello of that name. Knows
+ *   - tcpdump: with and without date or time stamp (-t, -tt, -ttt, -tttt), -n or names, -v (two
+ *     lines), -A/-X payload, absolute or relative numbers, "IP6", "length N: HTTP: ...";
+ *   - Wireshark/tshark: the packet list in columns (with the No. column or without, times
+ *     relative or absolute, tabs or spaces, → or >), the details pane ("> Frame 8: ...");
+ *   - HTTP heads that stand alone, curl -v's "> " and "< " in front or not, a status line broken
+ *     over several lines ("HTTP/1.1", "403", "Forbidden").
+ * A later example that begins at the same first packet (the same SYN line) is a new one; one that
+ * repeats the table before it adds to it. */
+#ifndef PACKET_TEXT_H
+#define PACKET_TEXT_H
+
+#include "packet/segment.h"
+
+struct packet_text;
+
+struct packet_example {
+	uint32_t first_line, last_line;
+	struct slice heading;           /* the nearest heading above it, or empty */
+	const struct segment *segment;  /* in order; owned by the packet_text */
+	size_t count;
+};
+
+/* Reads the whole text (any encoding that is a superset of ASCII). Memory: a few times the
+ * text. NULL when out of memory. Borrows `text` until packet_text_free. */
+struct packet_text *packet_text_read(struct slice text);
+void packet_text_free(struct packet_text *t);
+
+size_t packet_text_count(const struct packet_text *t);
+const struct packet_example *packet_text_example(const struct packet_text *t, size_t index);
+
+/* Hosts that the text names rather than numbers have made-up addresses (100::/64, the discard
+ * prefix); this gives the name back, or the empty slice for a real address. */
+struct slice packet_text_name(const struct packet_text *t, const struct address *a);
+
+#endif
