@@ -1,0 +1,72 @@
+/* Reads conversations: (side, time, bytes) in, exchanges out. The one reader for all windows:
+ * capture, probe and our own proxy hand it the same bytes and get the same record.
+ *
+ * A conversation is one connection between a client and a (supposed) proxy. It knows HTTP/1
+ * requests and answers in sequence (keep-alive, pipelining, 1xx, 407 and retry), tunnels after a
+ * 2xx to CONNECT or a 101, and within them TLS records, hellos, certificates and alerts; what is
+ * neither is named and left alone. It keeps at most one head of each side (64 KiB) and one TLS
+ * handshake message of each side (64 KiB) at a time, nothing of bodies but the first bytes of an
+ * error page.
+ *
+ * Facts from beneath (packets, losses, windows) are put into the exchange by the owner when it is
+ * asked to with `facts`. */
+#ifndef OBSERVE_OBSERVE_H
+#define OBSERVE_OBSERVE_H
+
+#include "trace/exchange.h"
+
+struct conversation;
+
+struct observe_owner {
+	/* A new exchange begins: the owner fills in what it knows of the connection so far
+	   (addresses, SYN marks). May be NULL. */
+	void (*begin)(void *context, struct exchange *x);
+	/* The exchange ends: the owner completes path[], icmp, rtt, frames, ... May be NULL. */
+	void (*facts)(void *context, struct exchange *x);
+	/* It is whole; the owner frees it. */
+	void (*done)(void *context, struct exchange *x);
+	void *context;
+};
+
+struct observe_options {
+	enum trace_source source;
+	bool keep_heads;     /* fill request.head and response.head */
+	bool any_request;    /* origin-form requests are exchanges too (--proxy names this address) */
+	bool began_late;
+};
+
+/* NULL: out of memory. The owner struct is copied. */
+struct conversation *observe_new(const struct observe_options *options,
+                                 const struct observe_owner *owner);
+void observe_free(struct conversation *c); /* drops what is unfinished; NULL is fine */
+
+/* The next bytes of a side, in order. `segment`: this call begins a new TCP segment (or write).
+ * False when nothing further of this connection is of interest: it is no conversation with a
+ * proxy. */
+bool observe_data(struct conversation *c, enum trace_side side, const struct mark *mark,
+                  struct slice bytes);
+
+/* `len` bytes of that side are not to be had. lost_by_capture: they were sent and arrived, only
+ * not seen. */
+void observe_gap(struct conversation *c, enum trace_side side, const struct mark *mark,
+                 uint64_t len, bool lost_by_capture);
+
+/* FIN or RST (kind EV_FIN, EV_RST), zero window and the like: into the running exchange. */
+void observe_event(struct conversation *c, enum event_kind kind, enum trace_side side,
+                   const struct mark *mark, uint64_t n);
+
+/* The other side acknowledged everything sent so far. For request_acked and hello_acked. */
+void observe_acked(struct conversation *c, enum trace_side by, const struct mark *mark);
+
+/* The connection (or its observation) ended: finishes every exchange that is left. until: the last
+ * moment it was observed. */
+void observe_end(struct conversation *c, enum trace_end end, nanos until);
+
+/* Is it in a tunnel with TLS that has settled, so that only record headers matter? Then the owner
+ * may hand over headers only: observe_skip says how many bytes of that side may be left out. */
+uint64_t observe_skippable(const struct conversation *c, enum trace_side side);
+
+/* What some first bytes look like. */
+enum trace_protocol observe_guess(struct slice bytes);
+
+#endif

@@ -1,0 +1,275 @@
+/* The exchange: making one, adding to its timeline, finding in it. */
+#include "trace/exchange.h"
+
+#include <string.h>
+
+enum { FIRST_EVENTS = 12, KEPT_FOR_THE_END = 8 };
+
+static const char *const EVENT_NAMES[] = {
+	[EV_SYN] = "syn",
+	[EV_SYN_ACK] = "syn-ack",
+	[EV_REQUEST] = "request",
+	[EV_REQUEST_END] = "request-end",
+	[EV_INTERIM] = "interim",
+	[EV_RESPONSE] = "response",
+	[EV_RESPONSE_END] = "response-end",
+	[EV_NOT_HTTP] = "not-http",
+	[EV_HELLO] = "client-hello",
+	[EV_SERVER_HELLO] = "server-hello",
+	[EV_CERTIFICATE] = "certificate",
+	[EV_TLS_DONE] = "tls-done",
+	[EV_ALERT] = "alert",
+	[EV_NOT_TLS] = "not-tls",
+	[EV_INNER] = "inner",
+	[EV_FIRST_BYTE] = "first-byte",
+	[EV_LARGE] = "large-segment",
+	[EV_RETRANS] = "retransmission",
+	[EV_STUCK] = "stuck",
+	[EV_HOLE] = "hole",
+	[EV_MISSING] = "missing",
+	[EV_ZERO_WINDOW] = "zero-window",
+	[EV_WINDOW_OPEN] = "window-open",
+	[EV_ICMP] = "icmp",
+	[EV_LAST_DATA] = "last-data",
+	[EV_FIN] = "fin",
+	[EV_RST] = "rst",
+	[EV_NEXT] = "next",
+	[EV_END] = "end",
+};
+
+static const char *const PROTOCOL_NAMES[] = {
+	[PROTO_UNKNOWN] = "unknown", [PROTO_NONE] = "nothing", [PROTO_HTTP] = "HTTP",
+	[PROTO_TLS] = "TLS",         [PROTO_SSH] = "SSH",      [PROTO_SMTP] = "SMTP",
+	[PROTO_FTP] = "FTP",         [PROTO_HTTP2] = "HTTP/2", [PROTO_POP3] = "POP3",
+	[PROTO_IMAP] = "IMAP",       [PROTO_SOCKS] = "SOCKS",  [PROTO_TELNET] = "Telnet",
+	[PROTO_RDP] = "RDP",         [PROTO_MYSQL] = "MySQL",  [PROTO_TEXT] = "plain text",
+};
+
+static const char *const SCHEME_NAMES[] = {
+	[SCHEME_NONE] = "",       [SCHEME_BASIC] = "Basic",         [SCHEME_DIGEST] = "Digest",
+	[SCHEME_NTLM] = "NTLM",   [SCHEME_NEGOTIATE] = "Negotiate", [SCHEME_BEARER] = "Bearer",
+	[SCHEME_OTHER] = "other",
+};
+
+static void set_unknown(struct exchange *x)
+{
+	struct mark *const marks[] = {
+		&x->first,
+		&x->last,
+		&x->syn,
+		&x->syn_ack,
+		&x->icmp.mark,
+		&x->request_start,
+		&x->request_end,
+		&x->request_acked,
+		&x->response_start,
+		&x->response_end,
+		&x->tunnel.first[0],
+		&x->tunnel.first[1],
+		&x->tunnel.last[0],
+		&x->tunnel.last[1],
+		&x->hello,
+		&x->server_hello,
+		&x->tls_done,
+		&x->first_app_up,
+		&x->first_byte,
+		&x->close,
+		&x->onward.first,
+		&x->onward.last,
+	};
+	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+		marks[i]->at = NO_TIME;
+	for (int side = CLIENT; side <= PROXY; side++) {
+		struct trace_path *p = &x->path[side];
+		struct mark *const of_path[] = { &p->stuck_first, &p->stuck_last,  &p->hole_shown,
+						 &p->zero_window, &p->first_large, &p->last_large,
+						 &p->first_data,  &p->last_data,   &p->fin,
+						 &p->rst };
+		for (size_t i = 0; i < sizeof of_path / sizeof *of_path; i++)
+			of_path[i]->at = NO_TIME;
+	}
+	x->rtt = NO_TIME;
+	x->observed_until = NO_TIME;
+	x->tls.not_before = x->tls.not_after = NO_TIME;
+	x->request.body_length = x->response.body_length = UINT64_MAX;
+	x->answer = PROTO_NONE;
+	x->tunnel.inner = x->tunnel.answer = PROTO_NONE;
+	x->end = TRACE_END_OVER;
+}
+
+struct exchange *trace_new(enum trace_source source, size_t limit)
+{
+	struct arena *arena = arena_new(limit);
+	struct exchange *x = arena ? arena_alloc(arena, sizeof *x) : NULL;
+	if (!x) {
+		arena_free(arena);
+		return NULL;
+	}
+	x->arena = arena;
+	x->source = source;
+	set_unknown(x);
+	return x;
+}
+
+void trace_free(struct exchange *x)
+{
+	if (x)
+		arena_free(x->arena);
+}
+
+static bool is_last_word(enum event_kind kind)
+{
+	return kind == EV_FIN || kind == EV_RST || kind == EV_NEXT || kind == EV_END;
+}
+
+/* Room for one more event, or NULL. Old arrays stay in the arena: at most as much again. */
+static struct event *next_event(struct exchange *x)
+{
+	size_t room = FIRST_EVENTS;
+	while (room < x->events)
+		room *= 2;
+	if (x->events == 0 || x->events == room) {
+		size_t more = x->events ? room * 2 : room;
+		struct event *grown = arena_alloc(x->arena, more * sizeof *grown);
+		if (!grown)
+			return NULL;
+		if (x->events)
+			memcpy(grown, x->event, x->events * sizeof *grown);
+		x->event = grown;
+	}
+	return &x->event[x->events++];
+}
+
+void trace_add(struct exchange *x, enum event_kind kind, enum trace_side side,
+	       const struct mark *mark, uint64_t n)
+{
+	size_t room = TRACE_MAX_EVENTS - (is_last_word(kind) ? 0 : KEPT_FOR_THE_END);
+	struct event *e = x->events < room ? next_event(x) : NULL;
+	if (!e) {
+		x->events_dropped++;
+		return;
+	}
+	*e = (struct event){ .kind = kind, .side = side, .mark = *mark, .n = n };
+	/* facts from beneath are added late: keep the order of time */
+	for (size_t i = x->events - 1; i > 0 && x->event[i - 1].mark.at > e->mark.at; i--) {
+		struct event swap = x->event[i - 1];
+		x->event[i - 1] = x->event[i];
+		x->event[i] = swap;
+		e = &x->event[i - 1];
+	}
+}
+
+const struct event *trace_first(const struct exchange *x, enum event_kind kind)
+{
+	for (size_t i = 0; i < x->events; i++)
+		if (x->event[i].kind == kind)
+			return &x->event[i];
+	return NULL;
+}
+
+const struct event *trace_last(const struct exchange *x, enum event_kind kind)
+{
+	for (size_t i = x->events; i > 0; i--)
+		if (x->event[i - 1].kind == kind)
+			return &x->event[i - 1];
+	return NULL;
+}
+
+const struct event *trace_first_of(const struct exchange *x, enum event_kind kind,
+				   enum trace_side side)
+{
+	for (size_t i = 0; i < x->events; i++)
+		if (x->event[i].kind == kind && x->event[i].side == side)
+			return &x->event[i];
+	return NULL;
+}
+
+const struct event *trace_last_of(const struct exchange *x, enum event_kind kind,
+				  enum trace_side side)
+{
+	for (size_t i = x->events; i > 0; i--)
+		if (x->event[i - 1].kind == kind && x->event[i - 1].side == side)
+			return &x->event[i - 1];
+	return NULL;
+}
+
+struct slice trace_keep(struct exchange *x, struct slice s, size_t most)
+{
+	return arena_copy(x->arena, slice_first(s, most));
+}
+
+static uint64_t stir(uint64_t h, const void *bytes, size_t len)
+{
+	const uint8_t *p = bytes;
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ p[i]) * UINT64_C(0x100000001b3); /* FNV-1a */
+	return h;
+}
+
+void trace_set_id(struct exchange *x)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	h = stir(h, x->client.ip, sizeof x->client.ip);
+	h = stir(h, &x->client.port, sizeof x->client.port);
+	h = stir(h, x->proxy.ip, sizeof x->proxy.ip);
+	h = stir(h, &x->proxy.port, sizeof x->proxy.port);
+	h = stir(h, &x->first.at, sizeof x->first.at);
+	h = stir(h, &x->order, sizeof x->order);
+	for (int i = 0; i < 16; i++)
+		x->id[i] = digits[h >> (60 - 4 * i) & 15];
+	x->id[16] = 0;
+}
+
+const char *trace_event_name(enum event_kind kind)
+{
+	return EVENT_NAMES[kind];
+}
+
+const char *trace_protocol_name(enum trace_protocol p)
+{
+	return PROTOCOL_NAMES[p];
+}
+
+const char *trace_scheme_name(enum trace_scheme s)
+{
+	return SCHEME_NAMES[s];
+}
+
+/* What is between the scheme and the path. */
+static struct slice authority_of(struct slice target)
+{
+	size_t scheme = slice_find(target, SLICE("://"));
+	if (scheme == target.len)
+		return target;
+	struct slice rest = slice_from(target, scheme + 3);
+	size_t end = 0;
+	while (end < rest.len && rest.at[end] != '/' && rest.at[end] != '?' && rest.at[end] != '#')
+		end++;
+	rest = slice_first(rest, end);
+	size_t at = slice_find_byte(rest, '@');
+	return at < rest.len ? slice_from(rest, at + 1) : rest;
+}
+
+struct slice trace_target_host(const struct exchange *x, uint16_t *ret_port)
+{
+	struct slice target = x->request.target;
+	struct slice host = authority_of(target);
+	uint64_t port = 0;
+	size_t colon = host.len;
+	while (colon > 0 && host.at[colon - 1] >= '0' && host.at[colon - 1] <= '9')
+		colon--;
+	if (colon > 0 && colon < host.len && host.at[colon - 1] == ':' &&
+	    slice_parse_u64(slice_from(host, colon), 10, &port) && port <= 65535)
+		host = slice_first(host, colon - 1);
+	else
+		port = slice_starts_nocase(target, SLICE("https:"))  ? 443
+		       : slice_starts_nocase(target, SLICE("http:")) ? 80
+								     : 0;
+	if (host.len > 1 && host.at[0] == '[' && host.at[host.len - 1] == ']')
+		host = (struct slice){ host.at + 1, host.len - 2 };
+	if (!x->request.is_connect && !x->request.absolute)
+		host = (struct slice){ 0 };
+	*ret_port = host.len ? (uint16_t)port : 0;
+	return host;
+}

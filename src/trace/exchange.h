@@ -1,0 +1,333 @@
+/* The exchange: one request that a client sent to a proxy, and all that came of it.
+ *
+ * This is the waist of the house. Whatever observed it (a capture, a probe, our own proxy) fills
+ * in the same record, and the rules in `diagnose` read nothing else. It holds facts, never
+ * judgements, and never a secret. What is not known is left at its "unknown" value (NO_TIME, the
+ * empty slice, 0 with a flag beside it), never guessed.
+ *
+ * An exchange owns an arena; its strings and events live there and die with trace_free. Strings
+ * are foreign bytes, not yet escaped. */
+#ifndef TRACE_EXCHANGE_H
+#define TRACE_EXCHANGE_H
+
+#include "base/address.h"
+#include "base/arena.h"
+#include "base/when.h"
+
+enum trace_source { TRACE_CAPTURE, TRACE_CHECK, TRACE_PROXY };
+
+/* Who sent the bytes. As a direction: CLIENT is up, PROXY is down. */
+enum trace_side { CLIENT, PROXY };
+
+/* A packet (or moment) worth pointing at. frame 0 and line 0: no packet, only a time. */
+struct mark {
+	nanos at;       /* NO_TIME: it did not happen */
+	uint64_t frame; /* packet number in its capture; 0 none */
+	uint32_t line;  /* line of a text; 0 none */
+	uint32_t file;  /* which of several captures, from 0 */
+};
+
+static const struct mark NO_MARK = { .at = NO_TIME };
+static inline bool mark_is(const struct mark *m) { return m->at != NO_TIME; }
+
+/* ---- the timeline --------------------------------------------------------------------- */
+
+enum event_kind {
+	EV_SYN,          /* n: 1 the first, 2.. repeated */
+	EV_SYN_ACK,
+	EV_REQUEST,      /* the head is complete; n: its bytes */
+	EV_REQUEST_END,  /* its body too; n: body bytes */
+	EV_INTERIM,      /* a 1xx answer; n: status */
+	EV_RESPONSE,     /* the head of the final answer is complete; n: status */
+	EV_RESPONSE_END, /* its body too; n: body bytes */
+	EV_NOT_HTTP,     /* the proxy's answer is no HTTP; n: enum trace_protocol */
+	EV_HELLO,        /* ClientHello complete; n: its bytes with record headers */
+	EV_SERVER_HELLO,
+	EV_CERTIFICATE,  /* n: how many certificates */
+	EV_TLS_DONE,     /* the first client bytes after the server's flight */
+	EV_ALERT,        /* in the clear; n: what << 8 | level */
+	EV_NOT_TLS,      /* the ClientHello was answered by something else; n: enum trace_protocol */
+	EV_INNER,        /* first bytes in a tunnel that are no TLS; n: enum trace_protocol */
+	EV_FIRST_BYTE,   /* first application data down after the client's first up */
+	EV_LARGE,        /* first segment of full size of that side; n: payload bytes */
+	EV_RETRANS,      /* a segment sent again; n: its size (first few only) */
+	EV_STUCK,        /* last transmission of the oldest data that was never acknowledged; n: size */
+	EV_HOLE,         /* this packet shows that n bytes of its sender never arrived */
+	EV_MISSING,      /* this packet shows that the capture lost n bytes */
+	EV_ZERO_WINDOW,  /* announced by this side */
+	EV_WINDOW_OPEN,
+	EV_ICMP,         /* n: kind-specific; see exchange.icmp */
+	EV_LAST_DATA,    /* the last payload of this side; n: its bytes so far */
+	EV_FIN,
+	EV_RST,
+	EV_NEXT,         /* the next request began on this connection */
+	EV_END,          /* the observation of this connection ended; n: enum trace_end */
+	EV_COUNT_
+};
+
+enum trace_end { TRACE_END_CLOSED, TRACE_END_IDLE, TRACE_END_EVICTED, TRACE_END_OVER };
+
+struct event {
+	enum event_kind kind;
+	enum trace_side side; /* who did it */
+	struct mark mark;
+	uint64_t n;
+};
+
+enum { TRACE_MAX_EVENTS = 64 };
+
+/* ---- what was said --------------------------------------------------------------------- */
+
+enum trace_protocol { /* what some bytes look like */
+	PROTO_UNKNOWN, PROTO_NONE, PROTO_HTTP, PROTO_TLS, PROTO_SSH, PROTO_SMTP, PROTO_FTP, PROTO_HTTP2,
+	PROTO_POP3, PROTO_IMAP, PROTO_SOCKS, PROTO_TELNET, PROTO_RDP, PROTO_MYSQL, PROTO_TEXT,
+	PROTO_COUNT_
+};
+
+enum trace_scheme { /* of authentication */
+	SCHEME_NONE, SCHEME_BASIC, SCHEME_DIGEST, SCHEME_NTLM, SCHEME_NEGOTIATE, SCHEME_BEARER,
+	SCHEME_OTHER
+};
+
+struct trace_request {
+	struct slice method, target; /* as sent; userinfo in a URL replaced by "***@" */
+	struct slice host, user_agent;
+	bool is_connect, absolute;   /* both false: origin-form, asterisk */
+	bool had_userinfo;
+	bool origin_credentials;     /* an Authorization field to a proxy in a plain request */
+	enum trace_scheme auth;      /* Proxy-Authorization */
+	struct slice user;           /* of it; never the secret */
+	uint64_t body_bytes;         /* sent */
+	uint64_t body_length;        /* promised; UINT64_MAX unknown */
+	bool complete;               /* head and body were sent whole, as far as seen */
+	unsigned minor;              /* HTTP/1.minor */
+	struct slice head;           /* the whole head, secrets overwritten; only when asked to keep */
+};
+
+enum { TRACE_MAX_OFFERS = 8 };
+
+struct trace_response {
+	unsigned status;             /* 0: none was seen */
+	unsigned minor;
+	struct slice reason, server, via, proxy_agent, proxy_status, squid_error, content_type, location,
+	             cache, retry_after, proxy_authenticate;
+	struct slice title;          /* of the HTML page, or the first text of the body; up to 200 bytes */
+	enum trace_scheme offered[TRACE_MAX_OFFERS]; /* Proxy-Authenticate; WWW-Authenticate for a 401 */
+	size_t offers;
+	bool stale;                  /* a Digest challenge that said stale=true */
+	uint64_t body_bytes;         /* seen, without chunk framing */
+	uint64_t body_length;        /* Content-Length; UINT64_MAX: unknown */
+	bool chunked, until_close;   /* how the end is told otherwise */
+	bool complete;               /* the end was seen in good order */
+	bool connection_close;       /* it said so */
+	struct slice head;           /* as in trace_request */
+};
+
+enum trace_name { NAME_UNKNOWN, NAME_MATCHES, NAME_DIFFERS };
+
+struct trace_tls {
+	bool hello;                  /* a ClientHello was seen (at least its start) */
+	uint32_t hello_bytes;        /* with record headers */
+	uint32_t hello_segments;     /* TCP segments it needed */
+	bool hello_acked;            /* the proxy acknowledged all of it */
+	struct slice sni;
+	struct slice alpn;           /* offered, or chosen where TLS 1.2 shows it */
+	uint16_t offered_version;    /* 0x0304 ... */
+	uint16_t version;            /* chosen; 0 unknown */
+	bool ech, post_quantum, retry_request;
+	uint8_t random[32];          /* of the ClientHello: to match captures */
+	bool random_known;
+	bool server_hello;
+	bool done;                   /* application data or a finished handshake was seen */
+	size_t certificates;         /* 0: not visible */
+	struct slice subject, issuer, top_issuer, names;
+	nanos not_before, not_after; /* NO_TIME unknown */
+	enum trace_name name;        /* the leaf against the name asked for */
+	bool self_signed, issued_by_top, incomplete; /* as struct tls_chain has it */
+	bool alert;                  /* a readable alert other than close_notify */
+	enum trace_side alert_from;
+	uint8_t alert_level, alert_what;
+	bool likely_alert;           /* an encrypted record of an alert's size was the last thing before
+	                                this side (likely_alert_from) ended it in the handshake */
+	enum trace_side likely_alert_from;
+	/* records, by the side that sends them */
+	uint64_t records[2];         /* application data */
+	uint64_t app_bytes[2];
+	uint32_t record_left[2];     /* bytes missing from the last record begun */
+	bool close_notify[2];        /* seen in the clear (TLS 1.2 shows the type), or an encrypted record
+	                                of an alert's size just before FIN */
+	bool out_of_step[2];         /* record boundaries could not be followed (gap) */
+};
+
+struct trace_tunnel {
+	bool open;                   /* 2xx to CONNECT, or 101 */
+	enum trace_protocol inner;   /* PROTO_NONE: nothing was sent in it */
+	enum trace_protocol answer;  /* what answered a ClientHello, where it is not TLS */
+	uint64_t bytes[2];           /* by side */
+	struct mark first[2], last[2]; /* data, by side */
+	struct slice banner;         /* first line of a plain-text protocol, up to 100 bytes */
+};
+
+/* ---- what happened beneath ------------------------------------------------------------- */
+
+struct trace_path { /* what one side sent during this exchange, and how it fared */
+	uint32_t packets;
+	uint64_t bytes;              /* distinct payload */
+	uint32_t retrans, repairs, reordered, spurious, keepalives;
+	nanos repair_time;           /* waited for repairs, in sum */
+	uint16_t mss;                /* announced by this side */
+	uint32_t largest, largest_passed; /* segment payload, offload discounted */
+	uint64_t unacked;
+	uint32_t stuck_size, stuck_times, stuck_smallest, small_passed;
+	struct mark stuck_first, stuck_last;
+	uint64_t hole;               /* lost on the network: shown by later sequence numbers */
+	struct mark hole_shown;
+	uint32_t hole_beyond, hole_dup_acks;
+	uint64_t missing;            /* lost by the capture */
+	uint64_t unseen;             /* cut off by the snap length */
+	nanos zero_window_time;      /* this side could not send: the other announced no window */
+	bool zero_window_at_end;
+	struct mark zero_window;
+	uint32_t zero_window_probes;
+	uint64_t after_peer_fin;
+	uint32_t large;              /* full-size segments */
+	struct mark first_large, last_large;
+	struct mark first_data, last_data, fin, rst;
+	uint32_t rsts;
+	uint8_t ttl, rst_ttl;
+};
+
+struct trace_icmp {
+	uint32_t count;
+	struct mark mark;
+	struct address router;
+	bool too_big, unreachable, v6;
+	uint8_t code;
+	uint32_t mtu;
+	const char *name;            /* constant text: "administratively prohibited" */
+	enum trace_side about;       /* whose segment it quotes */
+	uint32_t large_after;        /* larger segments that side sent all the same */
+	bool adapted;
+};
+
+/* How several exchanges of one observation relate; filled in by trace/link.h. */
+struct trace_links {
+	char other[17];              /* id of the exchange that this one continues, or that continues it */
+	bool answered_challenge;     /* this 407 was followed by a request with credentials: `other` */
+	bool is_retry;               /* this is that request */
+	uint32_t same_size_cuts;     /* other exchanges with this proxy cut after the same bytes (+-2 %) */
+	uint32_t same_age_cuts;      /* ... at the same age (+-5 %) while their sizes differ */
+	uint64_t cut_size;           /* of the transfer, in bytes */
+	nanos cut_age;
+	bool proxy_elsewhere;        /* proxy traffic with this proxy address (host and port) was seen in
+	                                other exchanges; */
+	bool proxy_host_elsewhere;   /* ... with this host on another port */
+	bool proxy_named;            /* the user said so (--proxy) */
+	bool capture_has_proxy;      /* proxy traffic was seen anywhere in the observation */
+};
+
+/* The proxy's own connection toward the origin for this exchange, where the capture shows it. */
+enum trace_outcome { ONWARD_UNKNOWN, ONWARD_ANSWERED, ONWARD_REFUSED, ONWARD_UNANSWERED,
+                     ONWARD_UNREACHABLE, ONWARD_RESET, ONWARD_SILENT, ONWARD_CLOSED };
+struct trace_onward {
+	bool seen;
+	struct address origin;
+	enum trace_outcome outcome;
+	struct mark first, last;     /* its SYN; what ended it */
+	uint32_t syns;
+	uint64_t bytes[2];           /* CLIENT: what the proxy sent; PROXY: what the origin sent */
+	uint64_t hole, unacked;
+	uint32_t largest[2];
+};
+
+/* A second view of the same exchange, from another capture. */
+enum trace_leg { LEG_UNKNOWN, LEG_CLIENT_PROXY, LEG_PROXY_ORIGIN, LEG_CLIENT_HOST, LEG_PROXY_HOST };
+
+struct exchange {
+	struct arena *arena;
+	char id[17];
+	enum trace_source source;
+	uint32_t file;               /* which capture, from 0 */
+	uint64_t order;              /* to keep exchanges of equal start apart */
+
+	struct address client, proxy;
+	struct slice client_name, proxy_name; /* where the observation has names, not numbers */
+	bool from_text;              /* less is known: see SPEC */
+	struct slice heading;        /* of the text's example */
+	uint32_t first_line;
+
+	/* the connection */
+	bool began_late;             /* its handshake was before the observation */
+	bool both_ways;              /* packets of both sides were seen */
+	bool reused;                 /* not the first exchange of its connection */
+	bool suspect;                /* nothing in it says that this is a proxy at all */
+	struct mark first, last;     /* packets of this exchange */
+	uint64_t frames;             /* packets in it */
+	uint32_t syns;
+	struct mark syn, syn_ack;
+	nanos rtt;                   /* NO_TIME unknown */
+	struct trace_path path[2];   /* by sending side */
+	struct trace_icmp icmp;
+
+	/* the conversation; marks have NO_TIME where it did not happen */
+	struct trace_request request;
+	struct trace_response response;
+	unsigned interims;           /* 1xx answers */
+	enum trace_protocol answer;  /* what answered: PROTO_HTTP, or what else; PROTO_NONE nothing */
+	struct slice answer_start;   /* first bytes of an answer that is no HTTP, up to 64 */
+	struct mark request_start, request_end, request_acked, response_start, response_end;
+	struct trace_tunnel tunnel;
+	struct trace_tls tls;
+	struct mark hello, server_hello, tls_done, first_app_up, first_byte;
+	uint64_t bytes[2];           /* payload by side, of this exchange */
+
+	/* how it ended */
+	bool next_began;             /* another request followed on the connection: this one is whole */
+	bool closed;                 /* by FIN or RST */
+	enum trace_side closed_by;   /* who did it first */
+	bool by_reset;               /* that first act was a RST */
+	struct mark close;           /* that first act */
+	enum trace_end end;
+	nanos observed_until;        /* last packet of the connection, or the end of the observation where
+	                                the connection was still open then */
+
+	struct trace_links links;
+	struct trace_onward onward;
+
+	struct event *event;         /* in order of time */
+	size_t events;
+	uint32_t events_dropped;
+};
+
+/* An exchange with everything unknown; NULL when out of memory. limit: bytes it may ever take. */
+struct exchange *trace_new(enum trace_source source, size_t limit);
+void trace_free(struct exchange *x); /* NULL is fine */
+
+/* Adds an event; the timeline keeps the first TRACE_MAX_EVENTS - 8 and always has room for FIN,
+ * RST, EV_NEXT and EV_END. What does not fit is counted in events_dropped. */
+void trace_add(struct exchange *x, enum event_kind kind, enum trace_side side,
+               const struct mark *mark, uint64_t n);
+
+/* The first and the last event of that kind (of any side), or NULL. */
+const struct event *trace_first(const struct exchange *x, enum event_kind kind);
+const struct event *trace_last(const struct exchange *x, enum event_kind kind);
+const struct event *trace_first_of(const struct exchange *x, enum event_kind kind,
+                                   enum trace_side side);
+const struct event *trace_last_of(const struct exchange *x, enum event_kind kind,
+                                  enum trace_side side);
+
+/* A copy in the exchange's arena, cut to `most` bytes. */
+struct slice trace_keep(struct exchange *x, struct slice s, size_t most);
+
+/* Puts id together from who, when and what, so that the same capture gives the same id. */
+void trace_set_id(struct exchange *x);
+
+const char *trace_event_name(enum event_kind kind);
+const char *trace_protocol_name(enum trace_protocol p); /* "TLS", "SSH", ... */
+const char *trace_scheme_name(enum trace_scheme s);     /* "Basic", ...; "" for none */
+
+/* Host and port that the client asked for: of the CONNECT authority or the absolute URL. The
+ * empty slice and 0 where unknown. */
+struct slice trace_target_host(const struct exchange *x, uint16_t *ret_port);
+
+#endif
