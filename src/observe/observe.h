@@ -40,8 +40,7 @@ struct conversation *observe_new(const struct observe_options *options,
                                  const struct observe_owner *owner);
 void observe_free(struct conversation *c); /* drops what is unfinished; NULL is fine */
 
-/* The next bytes of a side, in order. `segment`: this call begins a new TCP segment (or write).
- * False when nothing further of this connection is of interest: it is no conversation with a
+/* The next bytes of a side, in order; one call a segment (or read). False when nothing further of this connection is of interest: it is no conversation with a
  * proxy. */
 bool observe_data(struct conversation *c, enum trace_side side, const struct mark *mark,
                   struct slice bytes);
@@ -55,16 +54,9 @@ void observe_gap(struct conversation *c, enum trace_side side, const struct mark
 void observe_event(struct conversation *c, enum event_kind kind, enum trace_side side,
                    const struct mark *mark, uint64_t n);
 
-/* The other side acknowledged everything sent so far. For request_acked and hello_acked. */
-void observe_acked(struct conversation *c, enum trace_side by, const struct mark *mark);
-
 /* The connection (or its observation) ended: finishes every exchange that is left. until: the last
  * moment it was observed. */
 void observe_end(struct conversation *c, enum trace_end end, nanos until);
-
-/* Is it in a tunnel with TLS that has settled, so that only record headers matter? Then the owner
- * may hand over headers only: observe_skip says how many bytes of that side may be left out. */
-uint64_t observe_skippable(const struct conversation *c, enum trace_side side);
 
 /* What some first bytes look like. */
 enum trace_protocol observe_guess(struct slice bytes);

@@ -1,0 +1,88 @@
+/* Private to `observe`: the state of one conversation, and who may change what.
+ *
+ *   observe.c  the door: life of the conversation, queue of exchanges, how they end
+ *   speech.c   HTTP/1: requests of the client, answers of the proxy
+ *   tunnel.c   inside a tunnel: TLS records and messages, or the name of what else it is
+ *   guess.c    what first bytes look like */
+#ifndef OBSERVE_CONVERSATION_H
+#define OBSERVE_CONVERSATION_H
+
+#include "base/buffer.h"
+#include "http/chunk.h"
+#include "observe/observe.h"
+
+/* What a side is in the middle of.
+ *
+ *            +--> BODY_LENGTH --+
+ *   HEAD ----+--> BODY_CHUNKED -+--> HEAD ...
+ *      |     +--> BODY_CLOSE ------> (until FIN)
+ *      +--> TUNNEL                   (a 2xx to CONNECT, or 101; both sides go together)
+ *      +--> LOST                     (a gap, or bytes that are no HTTP; a later segment that begins
+ *                                     like a head leads back to HEAD) */
+enum speech { SPEECH_HEAD, SPEECH_BODY_LENGTH, SPEECH_BODY_CHUNKED, SPEECH_BODY_CLOSE,
+              SPEECH_TUNNEL, SPEECH_LOST };
+
+struct tls_half {
+	uint8_t header[5];
+	uint8_t header_len;
+	uint8_t type;                /* of the record that is being read */
+	bool cipher_changed;         /* a ChangeCipherSpec went by: what follows is encrypted */
+	bool settled;                /* no more handshake messages to read */
+	uint32_t left;               /* bytes of the record still to come */
+	uint32_t record_len;         /* of that record */
+	uint64_t app_records;        /* of type 23 */
+	uint8_t last_type;           /* of the last whole record */
+	uint32_t last_len;
+	struct buffer messages;      /* handshake bytes of the message being read */
+};
+
+struct talk { /* one side of the conversation */
+	enum speech speech;
+	struct buffer head;          /* bytes of a head that is not complete yet */
+	struct mark head_start;
+	uint64_t left;               /* BODY_LENGTH */
+	struct http_chunks chunks;
+	struct tls_half tls;
+};
+
+enum { MAX_PIPELINE = 64, PAGE_BYTES = 1024 };
+
+struct turn { /* an exchange under way */
+	struct turn *next;
+	struct exchange *x;
+	bool whole;                  /* its answer is complete; it waits for what comes next */
+	struct buffer page;          /* the first bytes of an error page */
+};
+
+struct conversation {
+	struct observe_options options;
+	struct observe_owner owner;
+	struct talk talk[2];
+	struct turn *oldest, *newest; /* the answers go to `oldest` that is not whole */
+	unsigned turns;
+	bool known;                  /* at least one request to a proxy was seen */
+	bool tunnel;                 /* both sides are in SPEECH_TUNNEL */
+	uint32_t hello_calls;        /* segments that the hello needed so far */
+	uint64_t order;
+};
+
+/* observe.c */
+struct turn *conversation_begin(struct conversation *c, const struct mark *mark);
+void conversation_turn_whole(struct conversation *c, struct turn *t, const struct mark *mark);
+struct turn *conversation_answering(struct conversation *c); /* who gets the next answer; or NULL */
+
+/* speech.c: consume part of bytes, at least one, and return how many. 0: not a conversation with
+ * a proxy. */
+size_t speech_read_request(struct conversation *c, const struct mark *mark, struct slice bytes);
+size_t speech_read_answer(struct conversation *c, const struct mark *mark, struct slice bytes);
+void speech_gap(struct conversation *c, enum trace_side side, const struct mark *mark, uint64_t len);
+void speech_end(struct conversation *c); /* what an unfinished head still tells */
+void speech_keep_title(struct turn *t);
+
+/* tunnel.c */
+void tunnel_read(struct conversation *c, enum trace_side side, const struct mark *mark,
+                 struct slice bytes);
+void tunnel_gap(struct conversation *c, enum trace_side side, uint64_t len);
+void tunnel_end(struct conversation *c, struct exchange *x);
+
+#endif

@@ -1,0 +1,60 @@
+/* What first bytes look like: enough to name a protocol, never to read it. */
+#include "http/head.h"
+#include "observe/observe.h"
+#include "tls/record.h"
+
+static bool is_text(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((s.at[i] < 0x20 && s.at[i] != '\r' && s.at[i] != '\n' && s.at[i] != '\t') ||
+		    s.at[i] > 0x7e)
+			return false;
+	return s.len >= 3;
+}
+
+/* "220 host ESMTP" and "220 FTP server ready" begin alike. */
+static enum trace_protocol guess_220(struct slice line)
+{
+	if (slice_find_nocase(line, SLICE("smtp")) < line.len)
+		return PROTO_SMTP;
+	if (slice_find_nocase(line, SLICE("ftp")) < line.len)
+		return PROTO_FTP;
+	return PROTO_TEXT;
+}
+
+static bool begins_tls(struct slice s)
+{
+	struct tls_record r;
+	return s.len >= 3 && tls_read_record(s, &r) != TLS_BAD;
+}
+
+enum trace_protocol observe_guess(struct slice s)
+{
+	static const struct {
+		struct slice start;
+		enum trace_protocol protocol;
+	} starts[] = {
+		{ SLICE("SSH-"), PROTO_SSH },        { SLICE("PRI * HTTP/2"), PROTO_HTTP2 },
+		{ SLICE("EHLO "), PROTO_SMTP },      { SLICE("HELO "), PROTO_SMTP },
+		{ SLICE("+OK"), PROTO_POP3 },        { SLICE("* OK"), PROTO_IMAP },
+		{ SLICE("\x05\x00"), PROTO_SOCKS },  { SLICE("\x05\x01"), PROTO_SOCKS },
+		{ SLICE("\x04\x01"), PROTO_SOCKS },  { SLICE("\x03\x00\x00"), PROTO_RDP },
+		{ SLICE("\xff\xfb"), PROTO_TELNET }, { SLICE("\xff\xfd"), PROTO_TELNET },
+	};
+	if (s.len == 0)
+		return PROTO_NONE;
+	for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+		if (slice_starts(s, starts[i].start))
+			return starts[i].protocol;
+	if (begins_tls(s))
+		return PROTO_TLS;
+	if (http_looks_like_response(s) == HTTP_DONE || http_looks_like_request(s) == HTTP_DONE)
+		return PROTO_HTTP;
+	struct slice rest = slice_first(s, 128);
+	struct slice line = slice_line(&rest);
+	if (slice_starts(line, SLICE("220 ")) || slice_starts(line, SLICE("220-")))
+		return guess_220(line);
+	if (s.len > 5 && s.at[3] == 0 && s.at[4] == 10 && s.at[5] >= '3' && s.at[5] <= '9')
+		return PROTO_MYSQL;
+	return is_text(slice_first(s, 64)) ? PROTO_TEXT : PROTO_UNKNOWN;
+}

@@ -1,0 +1,201 @@
+/* The conversation: its life, its queue of exchanges, and how each of them ends. */
+#include "observe/conversation.h"
+
+#include <stdlib.h>
+
+enum { EXCHANGE_LIMIT = 256 * 1024, HEAD_LIMIT = HTTP_MAX_HEAD + 4096, MESSAGE_LIMIT = 65536 };
+
+struct conversation *observe_new(const struct observe_options *options,
+				 const struct observe_owner *owner)
+{
+	struct conversation *c = malloc(sizeof *c);
+	if (!c)
+		return NULL;
+	*c = (struct conversation){ .options = *options, .owner = *owner };
+	for (int side = CLIENT; side <= PROXY; side++) {
+		buffer_init(&c->talk[side].head, HEAD_LIMIT);
+		buffer_init(&c->talk[side].tls.messages, MESSAGE_LIMIT);
+	}
+	return c;
+}
+
+static void turn_free(struct turn *t)
+{
+	buffer_done(&t->page);
+	trace_free(t->x);
+	free(t);
+}
+
+void observe_free(struct conversation *c)
+{
+	if (!c)
+		return;
+	for (struct turn *t = c->oldest, *next; t; t = next) {
+		next = t->next;
+		turn_free(t);
+	}
+	for (int side = CLIENT; side <= PROXY; side++) {
+		buffer_done(&c->talk[side].head);
+		buffer_done(&c->talk[side].tls.messages);
+	}
+	free(c);
+}
+
+/* Hands the oldest exchange to the owner: it is final now. */
+static void finish_oldest(struct conversation *c)
+{
+	struct turn *t = c->oldest;
+	struct exchange *x = t->x;
+	c->oldest = t->next;
+	if (!c->oldest)
+		c->newest = NULL;
+	c->turns--;
+	speech_keep_title(t);
+	if (c->owner.facts)
+		c->owner.facts(c->owner.context, x);
+	trace_set_id(x);
+	t->x = NULL;
+	turn_free(t);
+	c->owner.done(c->owner.context, x);
+}
+
+/* All turns that are whole and have a successor are done with. */
+static void finish_whole(struct conversation *c, const struct mark *mark)
+{
+	while (c->oldest && c->oldest->whole && c->oldest->next) {
+		struct exchange *x = c->oldest->x;
+		x->next_began = true;
+		x->end = TRACE_END_CLOSED;
+		x->observed_until = mark->at;
+		trace_add(x, EV_NEXT, CLIENT, mark, 0);
+		finish_oldest(c);
+	}
+}
+
+struct turn *conversation_begin(struct conversation *c, const struct mark *mark)
+{
+	if (c->turns >= MAX_PIPELINE)
+		return NULL;
+	struct turn *t = calloc(1, sizeof *t);
+	struct exchange *x = t ? trace_new(c->options.source, EXCHANGE_LIMIT) : NULL;
+	if (!x) {
+		free(t);
+		return NULL;
+	}
+	buffer_init(&t->page, PAGE_BYTES);
+	t->x = x;
+	if (c->newest)
+		c->newest->next = t;
+	else
+		c->oldest = t;
+	c->newest = t;
+	c->turns++;
+	x->first = x->last = *mark;
+	x->reused = c->known;
+	x->order = c->order++;
+	x->began_late = c->options.began_late && !x->reused;
+	finish_whole(c, mark); /* first, so that the owner's counts of the two do not mix */
+	if (c->owner.begin)
+		c->owner.begin(c->owner.context, x);
+	c->known = true;
+	return t;
+}
+
+struct turn *conversation_answering(struct conversation *c)
+{
+	struct turn *t = c->oldest;
+	while (t && t->whole)
+		t = t->next;
+	return t;
+}
+
+void conversation_turn_whole(struct conversation *c, struct turn *t, const struct mark *mark)
+{
+	t->whole = true;
+	t->x->response.complete = true;
+	t->x->response_end = *mark;
+	trace_add(t->x, EV_RESPONSE_END, PROXY, mark, t->x->response.body_bytes);
+	finish_whole(c, mark);
+}
+
+bool observe_data(struct conversation *c, enum trace_side side, const struct mark *mark,
+		  struct slice bytes)
+{
+	while (bytes.len > 0) {
+		if (c->talk[side].speech == SPEECH_TUNNEL) {
+			tunnel_read(c, side, mark, bytes);
+			break;
+		}
+		size_t used = side == CLIENT ? speech_read_request(c, mark, bytes)
+					     : speech_read_answer(c, mark, bytes);
+		if (used == 0)
+			return false;
+		bytes = slice_from(bytes, used);
+	}
+	return true;
+}
+
+void observe_gap(struct conversation *c, enum trace_side side, const struct mark *mark,
+		 uint64_t len, bool lost_by_capture)
+{
+	struct turn *t = side == CLIENT ? c->newest : conversation_answering(c);
+	if (t && lost_by_capture)
+		trace_add(t->x, EV_MISSING, side, mark, len);
+	if (c->talk[side].speech == SPEECH_TUNNEL)
+		tunnel_gap(c, side, len);
+	else
+		speech_gap(c, side, mark, len);
+}
+
+static void note_close(struct exchange *x, enum event_kind kind, enum trace_side side,
+		       const struct mark *mark)
+{
+	if (x->closed)
+		return;
+	x->closed = true;
+	x->closed_by = side;
+	x->by_reset = kind == EV_RST;
+	x->close = *mark;
+}
+
+/* An answer without a length ends, whole, with the proxy's FIN (RFC 9112 section 6.3, 8). */
+static void end_until_close(struct conversation *c, const struct mark *mark)
+{
+	struct turn *t = conversation_answering(c);
+	if (!t || c->talk[PROXY].speech != SPEECH_BODY_CLOSE)
+		return;
+	conversation_turn_whole(c, t, mark);
+}
+
+void observe_event(struct conversation *c, enum event_kind kind, enum trace_side side,
+		   const struct mark *mark, uint64_t n)
+{
+	if (kind == EV_FIN && side == PROXY)
+		end_until_close(c, mark);
+	if (!c->newest)
+		return;
+	struct exchange *x = c->newest->x;
+	trace_add(x, kind, side, mark, n);
+	if (kind == EV_FIN || kind == EV_RST)
+		note_close(x, kind, side, mark);
+}
+
+void observe_end(struct conversation *c, enum trace_end end, nanos until)
+{
+	speech_end(c);
+	while (c->oldest) {
+		struct exchange *x = c->oldest->x;
+		struct exchange *last = c->newest->x;
+		if (x != last && last->closed) { /* pipelined: all that wait end alike */
+			x->closed = true;
+			x->closed_by = last->closed_by;
+			x->by_reset = last->by_reset;
+			x->close = last->close;
+		}
+		x->end = end;
+		x->observed_until = until;
+		if (c->tunnel)
+			tunnel_end(c, x);
+		finish_oldest(c);
+	}
+}

@@ -1,0 +1,383 @@
+/* Inside a tunnel: TLS records and the messages that are in the clear, or the name of what else
+ * is spoken there. Bodies of records are counted, never kept. */
+#include "observe/conversation.h"
+#include "tls/certificate.h"
+#include "tls/hello.h"
+
+#include <string.h>
+
+enum {
+	ALERT_RECORD = 19, /* an encrypted alert in TLS 1.3: two bytes, the type, a tag of 16 */
+	MAX_BANNER = 100,
+	MAX_HOST = 255,
+};
+
+/* ---- messages ------------------------------------------------------------------------------ */
+
+static void take_client_hello(struct conversation *c, struct exchange *x, struct slice body,
+			      bool whole, const struct mark *mark)
+{
+	struct tls_client_hello hello;
+	struct trace_tls *t = &x->tls;
+	if (whole ? !tls_read_client_hello(body, &hello) : !tls_peek_client_hello(body, &hello))
+		return;
+	t->sni = trace_keep(x, hello.sni, MAX_HOST);
+	t->alpn = trace_keep(x, slice_of(hello.alpn), sizeof hello.alpn);
+	t->offered_version = hello.best_version;
+	t->ech = hello.ech;
+	t->post_quantum = hello.post_quantum;
+	t->hello_bytes = (uint32_t)x->tunnel.bytes[CLIENT];
+	t->hello_segments = c->hello_calls;
+	if (hello.random.len == sizeof t->random) {
+		memcpy(t->random, hello.random.at, sizeof t->random);
+		t->random_known = true;
+	}
+	x->hello = *mark;
+	trace_add(x, EV_HELLO, CLIENT, mark, t->hello_bytes);
+}
+
+static void take_server_hello(struct exchange *x, struct slice body, const struct mark *mark)
+{
+	struct tls_server_hello hello;
+	if (!tls_read_server_hello(body, &hello))
+		return;
+	x->tls.server_hello = true;
+	x->tls.version = hello.version;
+	x->tls.retry_request |= hello.retry_request;
+	if (hello.alpn.len)
+		x->tls.alpn = trace_keep(x, hello.alpn, TLS_MAX_ALPN);
+	if (mark_is(&x->server_hello))
+		return;
+	x->server_hello = *mark;
+	trace_add(x, EV_SERVER_HELLO, PROXY, mark, hello.version);
+}
+
+static void take_chain(struct exchange *x, struct slice body, const struct mark *mark)
+{
+	uint16_t port;
+	struct slice host = x->tls.sni.len ? x->tls.sni : trace_target_host(x, &port);
+	struct tls_chain chain;
+	if (!tls_read_chain(body, host, &chain))
+		return;
+	struct trace_tls *t = &x->tls;
+	t->certificates = chain.count;
+	t->subject = trace_keep(x, slice_of(chain.leaf.subject), TLS_MAX_NAME);
+	t->issuer = trace_keep(x, slice_of(chain.leaf.issuer), TLS_MAX_NAME);
+	t->top_issuer = trace_keep(x, slice_of(chain.top.issuer), TLS_MAX_NAME);
+	t->names = trace_keep(x, slice_of(chain.leaf.names), TLS_MAX_NAME);
+	t->not_before = chain.leaf.not_before;
+	t->not_after = chain.leaf.not_after;
+	t->name = chain.name == TLS_NAME_MATCHES   ? NAME_MATCHES
+		  : chain.name == TLS_NAME_DIFFERS ? NAME_DIFFERS
+						   : NAME_UNKNOWN;
+	t->self_signed = chain.leaf.self_signed;
+	t->issued_by_top = chain.leaf_issued_by_top;
+	t->incomplete = chain.incomplete;
+	trace_add(x, EV_CERTIFICATE, PROXY, mark, chain.count);
+}
+
+static void take_message(struct conversation *c, struct exchange *x, enum trace_side side,
+			 uint8_t type, struct slice body, const struct mark *mark)
+{
+	if (side == CLIENT && type == TLS_CLIENT_HELLO && !mark_is(&x->hello))
+		take_client_hello(c, x, body, true, mark);
+	else if (side == PROXY && type == TLS_SERVER_HELLO)
+		take_server_hello(x, body, mark);
+	else if (side == PROXY && type == TLS_CERTIFICATE && x->tls.version < 0x0304)
+		take_chain(x, body, mark);
+}
+
+/* Handshake bytes, record headers taken off: message by message, until all is encrypted. */
+static void read_handshake(struct conversation *c, struct exchange *x, enum trace_side side,
+			   const struct mark *mark, struct slice bytes)
+{
+	struct tls_half *h = &c->talk[side].tls;
+	if (h->settled)
+		return;
+	buffer_add(&h->messages, bytes);
+	size_t used = 0;
+	uint8_t type;
+	struct slice body;
+	while (tls_read_handshake(slice_from(buffer_slice(&h->messages), used), &type, &body) ==
+	       TLS_DONE) {
+		take_message(c, x, side, type, body, mark);
+		used += body.len + 4;
+	}
+	buffer_drop(&h->messages, used);
+	if (h->messages.failed ||
+	    (side == CLIENT && mark_is(&x->hello) && !x->tls.retry_request && x->tls.server_hello))
+		h->settled = true;
+}
+
+static void read_alert(struct exchange *x, enum trace_side side, const struct mark *mark,
+		       struct slice body)
+{
+	struct tls_alert alert;
+	if (!tls_read_alert(body, &alert))
+		return;
+	if (alert.what == 0) {
+		x->tls.close_notify[side] = true;
+		return;
+	}
+	trace_add(x, EV_ALERT, side, mark, (uint64_t)alert.what << 8 | alert.level);
+	if (x->tls.alert || alert.level < 2)
+		return;
+	x->tls.alert = true;
+	x->tls.alert_from = side;
+	x->tls.alert_level = alert.level;
+	x->tls.alert_what = alert.what;
+}
+
+/* ---- records ------------------------------------------------------------------------------- */
+
+static void settle(struct tls_half *h)
+{
+	h->settled = true;
+	buffer_done(&h->messages);
+}
+
+/* Marks that a record's beginning sets: the end of the handshake, the first application data. */
+static void note_record(struct conversation *c, struct exchange *x, enum trace_side side,
+			const struct mark *mark)
+{
+	struct tls_half *h = &c->talk[side].tls;
+	bool app = h->type == TLS_APPLICATION;
+	if (side == CLIENT && x->tls.server_hello && !mark_is(&x->tls_done) &&
+	    h->type != TLS_ALERT && !(app && h->record_len == ALERT_RECORD)) {
+		x->tls_done = *mark;
+		trace_add(x, EV_TLS_DONE, CLIENT, mark, 0);
+	}
+	if (app) {
+		h->app_records++;
+		x->tls.records[side]++;
+		x->tls.app_bytes[side] += h->record_len;
+	}
+	/* the client's Finished is its first application record in TLS 1.3, a handshake record
+	 * before */
+	uint64_t first = x->tls.version >= 0x0304 ? 2 : 1;
+	if (app && side == CLIENT && h->app_records == first && mark_is(&x->tls_done)) {
+		x->first_app_up = *mark;
+		x->tls.done = true;
+	}
+	if (app && side == PROXY && mark_is(&x->first_app_up) && !mark_is(&x->first_byte)) {
+		x->first_byte = *mark;
+		trace_add(x, EV_FIRST_BYTE, PROXY, mark, 0);
+	}
+	if (h->type == TLS_CHANGE_CIPHER)
+		h->cipher_changed = true;
+	/* in TLS 1.3 a ChangeCipherSpec means nothing, and a hello may follow a retry request */
+	if (app || (h->type == TLS_CHANGE_CIPHER && side == PROXY && x->tls.version < 0x0304))
+		settle(h);
+}
+
+static void record_body(struct conversation *c, struct exchange *x, enum trace_side side,
+			const struct mark *mark, struct slice part)
+{
+	struct tls_half *h = &c->talk[side].tls;
+	if (h->type == TLS_HANDSHAKE && !h->cipher_changed)
+		read_handshake(c, x, side, mark, part);
+	else if (h->type == TLS_ALERT && h->record_len == 2 && part.len == 2)
+		read_alert(x, side, mark, part);
+	h->left -= (uint32_t)part.len;
+	if (h->left == 0) {
+		h->last_type = h->type;
+		h->last_len = h->record_len;
+	}
+}
+
+/* The header across segments; false when these bytes are no record. */
+static bool read_header(struct conversation *c, struct exchange *x, enum trace_side side,
+			const struct mark *mark, struct slice *bytes)
+{
+	struct tls_half *h = &c->talk[side].tls;
+	while (bytes->len > 0 && h->header_len < TLS_RECORD_HEADER) {
+		h->header[h->header_len++] = bytes->at[0];
+		*bytes = slice_from(*bytes, 1);
+	}
+	struct tls_record record;
+	switch (tls_read_record((struct slice){ h->header, h->header_len }, &record)) {
+	case TLS_BAD:
+		return false;
+	case TLS_MORE:
+		return true;
+	case TLS_DONE:
+		break;
+	}
+	h->header_len = 0;
+	h->type = (uint8_t)record.content;
+	h->left = h->record_len = record.length;
+	note_record(c, x, side, mark);
+	return true;
+}
+
+/* Boundaries are lost. A later segment that begins like a record puts us back in step, but what
+ * was in between stays unknown. */
+static void out_of_step(struct exchange *x, struct tls_half *h, enum trace_side side)
+{
+	x->tls.out_of_step[side] = true;
+	h->header_len = 0;
+	h->left = 0;
+	settle(h);
+}
+
+static void read_records(struct conversation *c, struct exchange *x, enum trace_side side,
+			 const struct mark *mark, struct slice bytes)
+{
+	struct tls_half *h = &c->talk[side].tls;
+	while (bytes.len > 0) {
+		if (h->left == 0) {
+			if (!read_header(c, x, side, mark, &bytes)) {
+				out_of_step(x, h, side);
+				return;
+			}
+			continue;
+		}
+		struct slice part = slice_first(bytes, h->left);
+		record_body(c, x, side, mark, part);
+		bytes = slice_from(bytes, part.len);
+	}
+}
+
+/* ---- the tunnel ---------------------------------------------------------------------------- */
+
+static void keep_banner(struct exchange *x, struct slice bytes)
+{
+	struct slice rest = slice_first(bytes, MAX_BANNER);
+	x->tunnel.banner = trace_keep(x, slice_line(&rest), MAX_BANNER);
+}
+
+/* The first bytes decide what is spoken. */
+static void first_bytes(struct exchange *x, enum trace_side side, const struct mark *mark,
+			struct slice bytes)
+{
+	enum trace_protocol what = observe_guess(bytes);
+	if (x->tunnel.inner == PROTO_NONE) {
+		x->tunnel.inner = what;
+		if (what != PROTO_TLS) {
+			trace_add(x, EV_INNER, side, mark, what);
+			keep_banner(x, bytes);
+		} else if (side == CLIENT) {
+			x->tls.hello = true;
+		}
+	} else if (x->tunnel.inner == PROTO_TLS && side == PROXY && what != PROTO_TLS) {
+		x->tunnel.answer = what;
+		keep_banner(x, bytes);
+		trace_add(x, EV_NOT_TLS, side, mark, what);
+	} else if (side == CLIENT && what == PROTO_TLS) {
+		/* a server that speaks first, and a client that says hello: no TLS after all */
+		x->tls.hello = true;
+		x->tunnel.answer = x->tunnel.inner;
+		x->tunnel.inner = PROTO_TLS;
+		trace_add(x, EV_NOT_TLS, PROXY, &x->tunnel.first[PROXY], x->tunnel.answer);
+	}
+}
+
+void tunnel_read(struct conversation *c, enum trace_side side, const struct mark *mark,
+		 struct slice bytes)
+{
+	struct exchange *x = c->newest->x;
+	struct trace_tunnel *t = &x->tunnel;
+	bool first = t->bytes[side] == 0;
+	t->bytes[side] += bytes.len;
+	x->bytes[side] += bytes.len;
+	if (first) {
+		t->first[side] = *mark;
+		first_bytes(x, side, mark, bytes);
+	}
+	t->last[side] = x->last = *mark;
+	if (t->inner != PROTO_TLS || (side == PROXY && t->answer != PROTO_NONE))
+		return;
+	if (side == CLIENT && !mark_is(&x->hello))
+		c->hello_calls++;
+	read_records(c, x, side, mark, bytes);
+}
+
+/* A hello that was cut by the snap length still tells its name. */
+static void peek_cut_hello(struct conversation *c, struct exchange *x)
+{
+	struct tls_half *h = &c->talk[CLIENT].tls;
+	if (mark_is(&x->hello) || h->type != TLS_HANDSHAKE || h->messages.len < 4)
+		return;
+	take_client_hello(c, x, slice_from(buffer_slice(&h->messages), 4), false,
+			  &x->tunnel.last[CLIENT]);
+	if (!mark_is(&x->hello)) { /* not even the random: still, a hello it was */
+		x->hello = x->tunnel.last[CLIENT];
+		trace_add(x, EV_HELLO, CLIENT, &x->hello, x->tunnel.bytes[CLIENT]);
+	}
+}
+
+static void peek_cut_server_hello(struct conversation *c, struct exchange *x)
+{
+	struct tls_half *h = &c->talk[PROXY].tls;
+	if (x->tls.server_hello || h->type != TLS_HANDSHAKE)
+		return;
+	x->tls.server_hello = true;
+	x->server_hello = x->tunnel.last[PROXY];
+	trace_add(x, EV_SERVER_HELLO, PROXY, &x->server_hello, 0);
+}
+
+void tunnel_gap(struct conversation *c, enum trace_side side, uint64_t len)
+{
+	struct exchange *x = c->newest->x;
+	struct tls_half *h = &c->talk[side].tls;
+	x->tunnel.bytes[side] += len;
+	x->bytes[side] += len;
+	if (x->tunnel.inner != PROTO_TLS)
+		return;
+	if (side == CLIENT)
+		peek_cut_hello(c, x);
+	else
+		peek_cut_server_hello(c, x);
+	if (len <= h->left) {
+		h->left -= (uint32_t)len;
+		if (h->left == 0) {
+			h->last_type = h->type;
+			h->last_len = h->record_len;
+		}
+		settle(h);
+	} else {
+		out_of_step(x, h, side);
+	}
+}
+
+static bool is_alert_record(const struct tls_half *h)
+{
+	return h->last_type == TLS_ALERT ||
+	       (h->last_type == TLS_APPLICATION && h->last_len == ALERT_RECORD);
+}
+
+/* In TLS 1.3 alerts are encrypted: a client whose first encrypted record has an alert's size, and
+ * a server that after the client's Finished says nothing but such a record, have refused. */
+static void find_likely_alert(struct conversation *c, struct exchange *x)
+{
+	const struct tls_half *up = &c->talk[CLIENT].tls, *down = &c->talk[PROXY].tls;
+	if (x->tls.alert || !x->tls.server_hello || x->tls.out_of_step[CLIENT])
+		return;
+	if (up->app_records == 1 && up->last_type == TLS_APPLICATION &&
+	    up->last_len == ALERT_RECORD) {
+		x->tls.likely_alert = true;
+		x->tls.likely_alert_from = CLIENT;
+	} else if (x->tls.done && down->last_len == ALERT_RECORD && is_alert_record(down) &&
+		   x->closed && x->closed_by == PROXY && mark_is(&x->first_byte) &&
+		   x->first_byte.at == x->tunnel.last[PROXY].at) {
+		x->tls.likely_alert = true;
+		x->tls.likely_alert_from = PROXY;
+	}
+}
+
+void tunnel_end(struct conversation *c, struct exchange *x)
+{
+	if (x->tunnel.inner != PROTO_TLS)
+		return;
+	if (!mark_is(&x->hello))
+		peek_cut_hello(c, x);
+	for (int side = CLIENT; side <= PROXY; side++) {
+		const struct tls_half *h = &c->talk[side].tls;
+		x->tls.record_left[side] = x->tls.out_of_step[side] ? 0 : h->left;
+		if (h->left == 0 && h->header_len > 0 && !x->tls.out_of_step[side])
+			x->tls.record_left[side] = 1; /* cut inside a header: at least that */
+		if (h->left == 0 && is_alert_record(h) && x->tls.done)
+			x->tls.close_notify[side] = true;
+	}
+	find_likely_alert(c, x);
+}
