@@ -21,7 +21,7 @@ enum { HTTP_MAX_CHALLENGES = 8 };
 struct http_challenges {
 	struct {
 		enum http_scheme scheme;
-		struct slice realm; /* as it stands, without quotes; may be empty */
+		struct slice realm; /* as it stands, without quotes, escapes kept; may be empty */
 		struct slice algorithm; /* Digest: MD5, SHA-256, ...; may be empty */
 		bool stale;
 	} challenge[HTTP_MAX_CHALLENGES];
@@ -34,10 +34,11 @@ void http_read_challenges(const struct http_fields *fields, struct slice name,
                           struct http_challenges *ret_challenges);
 
 /* Scheme and user of an Authorization or Proxy-Authorization value. The user name is written
- * to `user` (Basic: decoded up to the colon; Digest: the username parameter; others: empty),
- * cut to fit and NUL-terminated; decoded secrets are wiped. */
+ * to `user` (Basic: decoded up to the colon and no further, empty without a colon; Digest: the
+ * username parameter; others: empty), cut to fit and NUL-terminated. Foreign bytes: escape
+ * before showing. */
 enum http_scheme http_read_credentials(struct slice value, char *user, size_t user_size);
 
-const char *http_scheme_name(enum http_scheme scheme); /* "Basic", ... ; "" for none */
+const char *http_scheme_name(enum http_scheme scheme); /* "Basic", ..., "other"; "" for none */
 
 #endif

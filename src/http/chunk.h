@@ -1,7 +1,8 @@
 /* Finds the end of a chunked body (RFC 9112 section 7.1) without keeping any of it.
  *
  * The reader is a small state that lives in the caller's connection; feed it bytes as they
- * come, in any pieces. */
+ * come, in any pieces. Zeroed, it is at the start of a body. DONE and BAD stay until it is
+ * zeroed again. Stricter than the heads: every line ends in CRLF. */
 #ifndef HTTP_CHUNK_H
 #define HTTP_CHUNK_H
 

@@ -2,9 +2,14 @@
  *
  * Pure: bytes in, values out. Every slice that is given back points into the bytes that were
  * handed in. Nothing is repaired: a head that RFC 9112 forbids is HTTP_BAD with the place and
- * the reason, but what real programs send and everybody accepts (a bare LF, an empty line
- * before the request line) is read and flagged. Proxy, check and capture use the same reader.
- */
+ * the reason (white space before a colon, folded lines, control characters, a Content-Length
+ * that is no number), but what real programs send and everybody accepts (a bare LF, empty
+ * lines before a request line, a status line without a reason) is read. Proxy, check and
+ * capture use the same reader.
+ *
+ * A head that is cut anywhere gives HTTP_MORE, or the HTTP_BAD that the whole gives. Until
+ * HTTP_DONE the record that the caller gave is scratch, partly written; so no byte of its
+ * large array is touched in vain. */
 #ifndef HTTP_HEAD_H
 #define HTTP_HEAD_H
 
@@ -32,17 +37,17 @@ struct http_field {
 
 /* Where the body ends, RFC 9112 section 6.3. */
 enum http_body {
-	HTTP_BODY_NONE,
-	HTTP_BODY_LENGTH,  /* `length` bytes */
+	HTTP_BODY_NONE,    /* also with a Content-Length of 0 */
+	HTTP_BODY_LENGTH,  /* `length` bytes, one at least */
 	HTTP_BODY_CHUNKED,
-	HTTP_BODY_CLOSE,   /* all until the connection closes */
+	HTTP_BODY_CLOSE,   /* all until the connection closes; of a request: nobody can tell */
 	HTTP_BODY_TUNNEL,  /* no HTTP any more: 2xx to CONNECT, 101 */
 };
 
 enum http_form { /* of the request target, RFC 9112 section 3.2 */
 	HTTP_FORM_ORIGIN,    /* /path */
 	HTTP_FORM_ABSOLUTE,  /* http://host/path, any scheme, any case */
-	HTTP_FORM_AUTHORITY, /* host:port, with CONNECT */
+	HTTP_FORM_AUTHORITY, /* host:port: whatever stands behind CONNECT */
 	HTTP_FORM_ASTERISK,  /* * */
 };
 
@@ -59,8 +64,10 @@ struct http_request {
 	size_t head_len; /* bytes up to and with the empty line */
 	enum http_body body;
 	uint64_t length;
-	bool ambiguous; /* framing that RFC 9112 calls an attack: both lengths, differing lengths */
-	bool keep_alive;
+	bool ambiguous; /* framing that RFC 9112 calls an attack: both lengths (chunked wins),
+	                   differing lengths (the first is given), chunked twice or not last, any
+	                   coding in HTTP/1.0 */
+	bool keep_alive; /* by version, Connection and Proxy-Connection; never when ambiguous */
 	bool expects_continue;
 };
 
@@ -73,7 +80,7 @@ struct http_response {
 	enum http_body body;
 	uint64_t length;
 	bool ambiguous;
-	bool keep_alive;
+	bool keep_alive; /* as above, and never with HTTP_BODY_CLOSE or HTTP_BODY_TUNNEL */
 };
 
 /* One request head at the start of `in`. */
@@ -85,8 +92,9 @@ enum http_parse http_read_request(struct slice in, struct http_request *ret_requ
 enum http_parse http_read_response(struct slice in, struct slice method,
                                    struct http_response *ret_response, struct http_bad *ret_bad);
 
-/* Could these first bytes begin a request (a token, a space) or a response ("HTTP/1.")?
- * HTTP_DONE: yes, for certain; HTTP_MORE: too few bytes to tell; HTTP_BAD: no. Cheap: for
+/* Could these first bytes begin a request (a method, a space, and "CONNECT", "/", "*" or
+ * "scheme://", so that SSH, SMTP and SIP are none) or a response ("HTTP/1.")? HTTP_DONE: yes;
+ * HTTP_MORE: too few bytes to tell; HTTP_BAD: no, and the reader would say so too. Cheap: for
  * deciding whether a stream is worth reading at all. */
 enum http_parse http_looks_like_request(struct slice in);
 enum http_parse http_looks_like_response(struct slice in);

@@ -14,8 +14,8 @@ enum tls_name_match { TLS_NAME_UNKNOWN, TLS_NAME_MATCHES, TLS_NAME_DIFFERS };
 struct tls_certificate {
 	char subject[TLS_MAX_NAME]; /* "CN=..., O=..." one line, UTF-8, not yet escaped */
 	char issuer[TLS_MAX_NAME];
-	char names[TLS_MAX_NAME];   /* dNSNames, comma separated, cut to fit */
-	nanos not_before, not_after;
+	char names[TLS_MAX_NAME];   /* dNSNames, comma separated, as many as fit */
+	nanos not_before, not_after; /* NO_TIME: unreadable; INT64_MAX: after 2261, "never" */
 	bool self_signed;           /* subject equals issuer */
 };
 
@@ -29,7 +29,8 @@ struct tls_chain {
 };
 
 /* `body` is the Certificate message of TLS 1.2 and older, without its header. `host` is the
- * SNI or the CONNECT host; may be empty. False when it can't be read. */
+ * SNI or the CONNECT host; may be empty. False when it can't be read, or is longer than
+ * TLS_MAX_CHAIN. */
 bool tls_read_chain(struct slice body, struct slice host, struct tls_chain *ret_chain);
 
 #endif

@@ -31,7 +31,8 @@ bool tls_read_client_hello(struct slice body, struct tls_client_hello *ret_hello
 bool tls_read_server_hello(struct slice body, struct tls_server_hello *ret_hello);
 
 /* From the part of a ClientHello that a cut packet left (at least to the end of the SNI): the
- * same, with what could be read; false when not even the random is there. */
+ * same, with what could be read; false when not even the random is there. `length` is what the
+ * message says of itself where the cut lies behind that, and what is there otherwise. */
 bool tls_peek_client_hello(struct slice body, struct tls_client_hello *ret_hello);
 
 #endif

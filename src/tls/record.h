@@ -15,7 +15,11 @@ enum tls_content {
 	TLS_HEARTBEAT = 24,
 };
 
-enum { TLS_RECORD_HEADER = 5, TLS_MAX_RECORD = 16384 + 2048 };
+enum {
+	TLS_RECORD_HEADER = 5,
+	TLS_MAX_RECORD = 16384 + 2048,
+	TLS_MAX_HANDSHAKE = 131072, /* a longer message is TLS_BAD */
+};
 
 struct tls_record {
 	enum tls_content content;
@@ -48,7 +52,8 @@ enum tls_handshake {
 };
 
 /* One handshake message at the start of `in` (record headers already taken off, so that a
- * message in several records is in one piece). *ret_body is without the four-byte header. */
+ * message in several records is in one piece). *ret_body is without the four-byte header.
+ * TLS_BAD: no message type that is known, or too long: encrypted, most likely. */
 enum tls_parse tls_read_handshake(struct slice in, uint8_t *ret_type, struct slice *ret_body);
 
 const char *tls_version_name(uint16_t version); /* "1.3", "1.2", ..., "SSL 3"; NULL unknown */

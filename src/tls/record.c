@@ -1,0 +1,151 @@
+/* Records, alerts and the frames of handshake messages. */
+#include "tls/record.h"
+
+#include "base/reader.h"
+
+enum { SSLV2_CLIENT_HELLO = 1 };
+
+/* Only application data may be empty (RFC 5246 section 6.2.1, RFC 8446 section 5.1). */
+static bool is_length(uint8_t content, uint16_t length)
+{
+	return length <= TLS_MAX_RECORD && (length > 0 || content == TLS_APPLICATION);
+}
+
+enum tls_parse tls_read_record(struct slice in, struct tls_record *ret_record)
+{
+	const uint8_t *b = in.at;
+	if (in.len > 0 && (b[0] < TLS_CHANGE_CIPHER || b[0] > TLS_HEARTBEAT))
+		return TLS_BAD;
+	if ((in.len > 1 && b[1] != 3) || (in.len > 2 && b[2] > 4))
+		return TLS_BAD;
+	if (in.len > 3 && b[3] > TLS_MAX_RECORD >> 8)
+		return TLS_BAD;
+	if (in.len < TLS_RECORD_HEADER)
+		return TLS_MORE;
+	uint16_t length = (uint16_t)(b[3] << 8 | b[4]);
+	if (!is_length(b[0], length))
+		return TLS_BAD;
+	*ret_record = (struct tls_record){
+		.content = (enum tls_content)b[0],
+		.version = (uint16_t)(b[1] << 8 | b[2]),
+		.length = length,
+	};
+	return TLS_DONE;
+}
+
+/* RFC 5246 appendix E.2. The three lengths add up to the whole where they can be seen. */
+bool tls_is_sslv2_hello(struct slice in)
+{
+	struct reader r = { .left = in };
+	uint16_t length = read_u16(&r);
+	uint8_t type = read_u8(&r);
+	uint16_t version = read_u16(&r);
+	if (r.ran_out || !(length & 0x8000) || type != SSLV2_CLIENT_HELLO)
+		return false;
+	if (version != 0x0002 && (version < 0x0300 || version > 0x0304))
+		return false;
+	uint16_t ciphers = read_u16(&r);
+	uint16_t session = read_u16(&r);
+	uint16_t challenge = read_u16(&r);
+	return r.ran_out || (ciphers % 3 == 0 && ciphers > 0 &&
+			     9u + ciphers + session + challenge == (length & 0x7fffu));
+}
+
+bool tls_read_alert(struct slice body, struct tls_alert *ret_alert)
+{
+	struct reader r = { .left = body };
+	uint8_t level = read_u8(&r);
+	uint8_t what = read_u8(&r);
+	if (r.ran_out || r.left.len != 0)
+		return false;
+	*ret_alert = (struct tls_alert){ level, what };
+	return true;
+}
+
+const char *tls_alert_name(uint8_t what)
+{
+	static const char *const names[] = {
+		[0] = "close_notify",
+		[10] = "unexpected_message",
+		[20] = "bad_record_mac",
+		[21] = "decryption_failed",
+		[22] = "record_overflow",
+		[30] = "decompression_failure",
+		[40] = "handshake_failure",
+		[41] = "no_certificate",
+		[42] = "bad_certificate",
+		[43] = "unsupported_certificate",
+		[44] = "certificate_revoked",
+		[45] = "certificate_expired",
+		[46] = "certificate_unknown",
+		[47] = "illegal_parameter",
+		[48] = "unknown_ca",
+		[49] = "access_denied",
+		[50] = "decode_error",
+		[51] = "decrypt_error",
+		[60] = "export_restriction",
+		[70] = "protocol_version",
+		[71] = "insufficient_security",
+		[80] = "internal_error",
+		[86] = "inappropriate_fallback",
+		[90] = "user_canceled",
+		[100] = "no_renegotiation",
+		[109] = "missing_extension",
+		[110] = "unsupported_extension",
+		[111] = "certificate_unobtainable",
+		[112] = "unrecognized_name",
+		[113] = "bad_certificate_status_response",
+		[114] = "bad_certificate_hash_value",
+		[115] = "unknown_psk_identity",
+		[116] = "certificate_required",
+		[117] = "general_error",
+		[120] = "no_application_protocol",
+		[121] = "ech_required",
+	};
+	return what < sizeof names / sizeof *names ? names[what] : NULL;
+}
+
+/* The message types that IANA knows. Behind ChangeCipherSpec the bytes are encrypted, and
+ * mostly fail here. */
+static bool is_handshake_type(uint8_t type)
+{
+	return type <= 6 || type == 8 || (type >= 11 && type <= 16) || (type >= 20 && type <= 26) ||
+	       type == 67;
+}
+
+enum tls_parse tls_read_handshake(struct slice in, uint8_t *ret_type, struct slice *ret_body)
+{
+	struct reader r = { .left = in };
+	if (in.len > 0 && !is_handshake_type(in.at[0]))
+		return TLS_BAD;
+	uint8_t type = read_u8(&r);
+	uint32_t length = read_u24(&r);
+	if (length > TLS_MAX_HANDSHAKE)
+		return TLS_BAD;
+	struct slice body = read_bytes(&r, length);
+	if (r.ran_out)
+		return TLS_MORE;
+	*ret_type = type;
+	*ret_body = body;
+	return TLS_DONE;
+}
+
+const char *tls_version_name(uint16_t version)
+{
+	switch (version) {
+	case 0x0002:
+		return "SSL 2";
+	case 0x0300:
+		return "SSL 3";
+	case 0x0301:
+		return "1.0";
+	case 0x0302:
+		return "1.1";
+	case 0x0303:
+		return "1.2";
+	case 0x0304:
+		return "1.3";
+	default:
+		return NULL;
+	}
+}
