@@ -45,9 +45,7 @@ struct option {
 
 bool capture_is_pcapng(struct slice head)
 {
-	return head.len >= BLOCK_LEAST && get_u32(head.at, false) == BLOCK_SECTION &&
-	       (get_u32(head.at + 8, false) == ORDER_MAGIC ||
-		get_u32(head.at + 8, true) == ORDER_MAGIC);
+	return slice_starts(head, SLICE("\x0a\x0d\x0d\x0a"));
 }
 
 /* Cuts the next option off. 1; 0: no more; -1: it is longer than what is left. */

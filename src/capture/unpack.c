@@ -24,10 +24,16 @@ static int broken(struct unpack *u, struct error *err, const char *what)
 	return u->broken.code;
 }
 
+/* A pipe's beginning stays in u->in as long as there is room: it may yet have to be kept. */
+static bool holds_beginning(const struct unpack *u)
+{
+	return !u->source.regular && u->source.at == u->in_len && u->in_len < IN_ROOM;
+}
+
 /* The source's next bytes, behind those that are left; their number, 0 at the end. */
 static ssize_t refill(struct unpack *u, struct error *err)
 {
-	if (u->in_at == u->in_len)
+	if (u->in_at == u->in_len && !holds_beginning(u))
 		u->in_at = u->in_len = 0;
 	ssize_t n = source_read(&u->source, u->in + u->in_len, IN_ROOM - u->in_len, err);
 	if (n > 0)
@@ -112,21 +118,30 @@ static ssize_t read_packed(struct unpack *u, uint8_t *to, size_t len, struct err
 	return (ssize_t)made;
 }
 
-ssize_t unpack_read(struct unpack *u, uint8_t *to, size_t len, struct error *err)
+static ssize_t read_plain(struct unpack *u, uint8_t *to, size_t len, struct error *err)
 {
-	if (u->broken.code) {
-		if (err)
-			*err = u->broken;
-		return u->broken.code;
+	if (u->in_at == u->in_len) {
+		if (!holds_beginning(u))
+			return source_read(&u->source, to, len, err);
+		ssize_t n = refill(u, err);
+		if (n <= 0)
+			return n;
 	}
-	if (u->packing != PACKING_NONE)
-		return read_packed(u, to, len, err);
-	if (u->in_at == u->in_len)
-		return source_read(&u->source, to, len, err);
 	size_t left = u->in_len - u->in_at, n = len < left ? len : left;
 	memcpy(to, u->in + u->in_at, n);
 	u->in_at += n;
 	return (ssize_t)n;
+}
+
+ssize_t unpack_read(struct unpack *u, uint8_t *to, size_t len, struct error *err)
+{
+	if (u->packing == PACKING_NONE)
+		return read_plain(u, to, len, err);
+	if (!u->broken.code)
+		return read_packed(u, to, len, err);
+	if (err)
+		*err = u->broken;
+	return u->broken.code;
 }
 
 static enum packing sniff(struct slice s)
