@@ -1,0 +1,65 @@
+/* A capture file of any bytes: read twice, and the second time must say the same. */
+#include "capture/file.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct sum {
+	uint64_t packets, bytes, lost;
+	int ended;
+};
+
+static struct sum read_packets(struct capture *c, struct capture_batch *b)
+{
+	struct sum s = { 0 };
+	struct error err;
+	while ((s.ended = capture_read(c, b, &err)) > 0) {
+		assert(b->count > 0 && b->count <= CAPTURE_BATCH);
+		for (size_t i = 0; i < b->count; i++) {
+			const struct capture_packet *p = &b->packet[i];
+			assert(p->frame == ++s.packets && p->data.len <= CAPTURE_MAX_PACKET);
+			s.bytes += p->data.len;
+			for (size_t k = 0; k < p->data.len; k += 17)
+				s.bytes += p->data.at[k];
+		}
+	}
+	s.lost = capture_lost(c);
+	return s;
+}
+
+static void read_twice(struct capture *c)
+{
+	struct capture_batch *b = capture_batch_new();
+	struct slice text;
+	if (capture_kind(c) == CAPTURE_TEXT)
+		capture_read_text(c, 1 << 20, &text, NULL);
+	struct sum one = read_packets(c, b);
+	if (capture_rewind(c, NULL) == 0) {
+		struct sum two = read_packets(c, b);
+		assert(one.packets == two.packets && one.bytes == two.bytes &&
+		       one.lost == two.lost && one.ended == two.ended);
+	}
+	capture_batch_free(b);
+	capture_close(c);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	int fd = memfd_create("input", MFD_CLOEXEC);
+	char path[40];
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+		return 0;
+	struct error err = { 0 };
+	struct capture *c = capture_open(path, &err);
+	close(fd);
+	if (c)
+		read_twice(c);
+	else
+		assert(err.code < 0 && err.text[0]);
+	return 0;
+}
