@@ -44,6 +44,7 @@ for set in "$@"; do
 	test)
 		need clang has clang
 		need libclang-rt-dev fuzzer_runtime
+		need llvm has llvm-symbolizer
 		need tshark has tshark
 		need mandoc has mandoc
 		need shellcheck has shellcheck
@@ -57,6 +58,7 @@ for set in "$@"; do
 	fuzz)
 		need clang has clang
 		need libclang-rt-dev fuzzer_runtime
+		need llvm has llvm-symbolizer
 		;;
 	afl)
 		need afl++ has afl-clang-fast

@@ -32,29 +32,8 @@ if [ $# -eq 0 ]; then
 fi
 
 mkdir -p "$build/findings" "$build/corpus" "$build/logs"
-cat >"$build/one.sh" <<'EOF'
-#!/bin/sh
-# one.sh BUILD SECONDS TARGET
-set -u
-mkdir -p "$1/corpus/$3" "tests/fuzz/corpus/$3"
-dictionary=
-[ -e "tests/fuzz/$3.dict" ] && dictionary="-dict=tests/fuzz/$3.dict"
-# shellcheck disable=SC2086
-if UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 "$1/tests/fuzz/fuzz-$3" -max_total_time="$2" \
-	-timeout=10 -rss_limit_mb=2048 -print_final_stats=1 $dictionary \
-	-artifact_prefix="$1/findings/$3-" "$1/corpus/$3" "tests/fuzz/corpus/$3" \
-	>"$1/logs/$3" 2>&1; then
-	runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$1/logs/$3")
-	speed=$(sed -n 's/^stat::average_exec_per_sec: *//p' "$1/logs/$3")
-	echo "$3: nothing found in $2 s, $runs runs, $speed a second, $(find "$1/corpus/$3" -type f | wc -l) inputs"
-else
-	echo "$3: FOUND something; the end of $1/logs/$3:"
-	tail -n 40 "$1/logs/$3"
-	exit 1
-fi
-EOF
 echo "fuzz: $# targets, $seconds s each"
-if printf '%s\n' "$@" | xargs -P "$(nproc)" -I '{}' sh "$build/one.sh" "$build" "$seconds" '{}'; then
+if printf '%s\n' "$@" | xargs -P "$(nproc)" -I '{}' tests/fuzz/one.sh "$build" "$seconds" '{}'; then
 	echo "fuzz: nothing found"
 else
 	echo "fuzz: see $build/findings" >&2
