@@ -7,6 +7,7 @@ Every symbol that the static library leaves undefined has to stand in ALLOWED, o
 `#` begins a comment. Names that begin with a PREFIX are the sanitizers' own and are passed over.
 Prints the object file beside each name that is not allowed.
 """
+import os
 import subprocess
 import sys
 
@@ -41,7 +42,7 @@ def main():
     bad = {name: where for name, where in found.items()
            if name not in allowed and not name.startswith(tuple(prefixes))}
     for name in sorted(bad):
-        print(f"{', '.join(sorted(bad[name]))}: {name} is not in {table}")
+        print(f"{', '.join(sorted(bad[name]))}: {name} is not in {os.path.basename(table)}")
     return 1 if bad else 0
 
 
