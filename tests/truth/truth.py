@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""Generated captures: every connection gets the verdict that the generator meant, and no other.
+
+    truth.py VIADUCT CAPGEN
+
+The generator (bench/capgen.c) writes the truth beside each capture, a line a connection. Held to
+it are each exchange, by its client's address, and the counts of `read --summary --json`. A
+connection of kind auth-ok holds one exchange more, the 407 that it answered: `challenged`.
+"""
+import collections
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from viaduct import Broken, Tap, records, run  # noqa: E402
+
+# name: arguments of capgen. Each has another seed, since times and sizes come from it.
+CAPTURES = {
+    "the mix": ["-n", "3000", "-s", "1"],
+    "the mix, nanoseconds": ["-n", "1000", "-s", "2", "-f", "ns"],
+    "the mix, big-endian": ["-n", "1000", "-s", "3", "-f", "be"],
+    "mostly short": ["-n", "4000", "-m", "short", "-b", "300", "-r", "4000", "-s", "4"],
+    "large downloads": ["-n", "120", "-b", "400000", "-s", "5"],
+    "all live at once": ["-n", "1000", "-k", "t-stall", "-r", "1000", "-s", "6"],
+}
+
+
+def meant(path):
+    """{client: (kind, proxy, verdict)} from the truth file."""
+    with open(path, encoding="utf-8") as lines:
+        rows = [line.rstrip("\n").split("\t") for line in lines]
+    return {client: (kind, proxy, verdict) for _, kind, verdict, client, proxy, _ in rows}
+
+
+def exchanges(program, capture, truth):
+    """What is wrong with the exchanges, each beside its truth; at most a handful."""
+    status, out, _ = run(program, ["read", "--json", capture])
+    found = collections.defaultdict(list)
+    for record in records(out):
+        found[record["client"]].append(record)
+    wrong = [f"{client}: a connection that was never made" for client in set(found) - set(truth)]
+    for client, (kind, proxy, verdict) in truth.items():
+        want = ["challenged", verdict] if kind == "auth-ok" else [verdict]
+        got = [r["verdict"] for r in found.get(client, [])]
+        if got != want:
+            wrong.append(f"{client}: {kind}: {got} is not {want}: "
+                         f"{[r['summary'] for r in found.get(client, [])]}")
+        elif any(r["proxy"] != proxy for r in found[client]):
+            wrong.append(f"{client}: the proxy is {proxy}, not {found[client][0]['proxy']}")
+    if status not in (0, 1):
+        wrong.append(f"exit status {status}")
+    return wrong[:8] + ([f"... {len(wrong)} in all"] if len(wrong) > 8 else [])
+
+
+def counts(program, capture, truth):
+    """What is wrong with the counts of the summary."""
+    want = collections.Counter(verdict for _, _, verdict in truth.values())
+    want["challenged"] += sum(kind == "auth-ok" for kind, _, _ in truth.values())
+    _, out, _ = run(program, ["read", "--summary", "--json", capture])
+    try:
+        got = collections.Counter(json.loads(out)["verdicts"])
+    except (ValueError, KeyError, TypeError) as error:
+        return [f"no summary with verdicts: {error}: {out[:300]}"]
+    return [f"{v}: {got[v]}, not {want[v]}" for v in sorted(want | got) if got[v] != want[v]]
+
+
+def main():
+    program, capgen = sys.argv[1:]
+    tap = Tap()
+    with tempfile.TemporaryDirectory() as folder:
+        capture, truth = os.path.join(folder, "c.pcap"), os.path.join(folder, "truth.tsv")
+        for name, arguments in CAPTURES.items():
+            subprocess.run([capgen, "-o", capture, "-t", truth, *arguments], check=True,
+                           stdout=subprocess.DEVNULL)
+            known = meant(truth)
+            for what, check in ((f"{name}: exchanges", exchanges), (f"{name}: counts", counts)):
+                try:
+                    tap.case(what, check(program, capture, known))
+                except (Broken, KeyError) as error:
+                    tap.case(what, [f"{type(error).__name__}: {error}"])
+    return tap.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

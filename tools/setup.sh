@@ -1,0 +1,119 @@
+#!/bin/sh
+# Installs from Debian what viaduct's targets need, and nothing that is there already.
+#
+#   tools/setup.sh [build] [test] [lint] [fuzz] [afl] [bench]      all of build and test when none is named
+#
+# Says what is missing before it asks apt for it. As root, or through sudo. What it looks for is
+# the tool or the library itself, so one that came from elsewhere will do.
+set -eu
+
+missing=
+
+# need PACKAGE COMMAND...: PACKAGE is wanted unless COMMAND succeeds.
+need() {
+	package=$1
+	shift
+	if ! "$@" >/dev/null 2>&1; then
+		missing="$missing $package"
+	fi
+}
+
+has() { command -v "$1"; }
+library() { has pkg-config && pkg-config --exists "$1"; }
+fuzzer_runtime() {
+	has clang || return 1
+	set -- "$(clang -print-resource-dir)"/lib/linux/libclang_rt.fuzzer-*.a
+	[ -e "$1" ]
+}
+compiles_c() { has gcc && echo '#include <stdio.h>' | gcc -fsyntax-only -xc -; }
+
+[ $# -gt 0 ] || set -- build test
+for set in "$@"; do
+	case $set in
+	build)
+		need gcc has gcc
+		need libc6-dev compiles_c
+		need meson has meson
+		need ninja-build has ninja
+		need pkg-config has pkg-config
+		need libssl-dev library libcrypto
+		need zlib1g-dev library zlib
+		need libzstd-dev library libzstd
+		need libcmocka-dev library cmocka
+		;;
+	test)
+		need clang has clang
+		need libclang-rt-dev fuzzer_runtime
+		need llvm has llvm-symbolizer
+		need tshark has tshark
+		need mandoc has mandoc
+		need shellcheck has shellcheck
+		;;
+	lint)
+		need clang-format has clang-format
+		need clang-tidy has clang-tidy
+		need mandoc has mandoc
+		need shellcheck has shellcheck
+		;;
+	fuzz)
+		need clang has clang
+		need libclang-rt-dev fuzzer_runtime
+		need llvm has llvm-symbolizer
+		;;
+	afl)
+		need afl++ has afl-clang-fast
+		;;
+	bench)
+		need tcpdump has tcpdump
+		need tshark has tshark
+		need tcptrace has tcptrace
+		need util-linux has taskset
+		;;
+	*)
+		echo "setup: no such set: $set (build, test, lint, fuzz, afl, bench)" >&2
+		exit 2
+		;;
+	esac
+done
+
+if [ -z "$missing" ]; then
+	echo "setup: all that is needed is installed"
+	exit 0
+fi
+echo "setup: missing:$missing"
+if ! has apt-get >/dev/null; then
+	echo "setup: this is no Debian (there is no apt-get): install these yourself" >&2
+	exit 1
+fi
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+	if ! has sudo >/dev/null; then
+		echo "setup: neither root nor sudo: ask for 'apt-get install$missing'" >&2
+		exit 1
+	fi
+	as_root="sudo"
+fi
+
+install() {
+	# shellcheck disable=SC2086 # words, on purpose
+	$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
+		--no-install-recommends -o DPkg::Lock::Timeout=600 $missing
+}
+known() {
+	for package in $missing; do
+		apt-cache show "$package" >/dev/null 2>&1 || return 1
+	done
+}
+
+# The lists are fetched when they do not know a package, or know one that is there no longer.
+if ! known; then
+	echo "setup: fetching the package lists"
+	$as_root apt-get update -q
+	install
+elif ! install; then
+	echo "setup: fetching the package lists anew"
+	$as_root apt-get update -q
+	install
+fi
+echo "setup: installed:$missing"
