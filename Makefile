@@ -46,6 +46,7 @@ sanitize: setup
 
 golden: build
 	@python3 tests/golden/golden.py --rewrite build/viaduct
+	@python3 tests/golden/readme.py --rewrite build/viaduct
 
 fuzz:
 	@tools/setup.sh build fuzz
