@@ -34,7 +34,8 @@ setup-build:
 	@tools/setup.sh build
 
 demo: setup-build
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory build/build.ninja
+	@ninja -C build viaduct
 	@tools/demo.sh build/viaduct
 
 # gcc as a user builds it, and clang with the sanitizers, both with warnings as errors.
