@@ -1,0 +1,127 @@
+/* One frame through its layers. */
+#include "packet/layers.h"
+
+#include <stdlib.h>
+
+struct packet_decoder {
+	struct fragments *fragments;
+};
+
+enum { ETHERNET = 1, GRE_ETHERNET = 0x6558, GRE_ERSPAN = 0x88be };
+
+/* RFC 2784, 2890. ERSPAN is Ethernet in GRE, as switches send their mirror ports' traffic: with
+ * a sequence number there are 8 bytes before the frame (type II), else none (type I). */
+static bool strip_gre(struct part *p)
+{
+	enum { CHECKSUM = 0x8000, ROUTING = 0x4000, KEY = 0x2000, SEQUENCE = 0x1000, VERSION = 7 };
+	const uint8_t *at = p->data.at;
+	if (!part_skip(p, 4))
+		return false;
+	uint16_t flags = load16(at), type = load16(at + 2);
+	size_t more =
+		(flags & CHECKSUM ? 4u : 0) + (flags & KEY ? 4u : 0) + (flags & SEQUENCE ? 4u : 0);
+	if (flags & (ROUTING | VERSION) || !part_skip(p, more))
+		return false;
+	if (type == GRE_ERSPAN && flags & SEQUENCE && !part_skip(p, 8))
+		return false;
+	if (type == GRE_ETHERNET || type == GRE_ERSPAN)
+		return link_strip(ETHERNET, p);
+	return type > 1500 && link_strip_ethertype(type, p);
+}
+
+static bool strip_tunnel(const struct ip_packet *ip, struct part *p)
+{
+	*p = ip->body;
+	if (ip->protocol == IP_GRE)
+		return strip_gre(p);
+	return (ip->protocol == IP_IPV4 || ip->protocol == IP_IPV6) && p->data.len > 0;
+}
+
+static enum packet_kind bad(const char *why, const char **ret_why)
+{
+	*ret_why = why;
+	return PACKET_BAD;
+}
+
+/* The innermost IP packet, put together. Without a decoder a fragment is PACKET_OTHER.
+ * PACKET_TCP here means no more than that there is one. */
+static enum packet_kind find_ip(struct packet_decoder *d, const struct packet_frame *f,
+				struct ip_packet *ip, const char **ret_why)
+{
+	struct part p = { f->data, f->wire_len };
+	if (p.wire < p.data.len)
+		p.wire = (uint32_t)p.data.len;
+	if (!link_strip(f->link, &p))
+		return PACKET_OTHER;
+	for (int level = 0; level < 2; level++) {
+		const char *why = ip_read(&p, false, ip);
+		if (why)
+			return bad(why, ret_why);
+		if (ip->fragment) {
+			if (!d || !fragments_add(d->fragments, f->at, ip, &why))
+				return why ? bad(why, ret_why) : PACKET_OTHER;
+			if ((why = ip_skip_extensions(ip)))
+				return bad(why, ret_why);
+		}
+		if (ip->protocol == IP_TCP || !strip_tunnel(ip, &p))
+			break;
+	}
+	return PACKET_TCP;
+}
+
+enum packet_kind packet_decode(struct packet_decoder *d, const struct packet_frame *f,
+			       struct segment *ret_tcp, struct icmp_note *ret_icmp,
+			       const char **ret_why)
+{
+	struct ip_packet ip;
+	enum packet_kind kind = find_ip(d, f, &ip, ret_why);
+	if (kind != PACKET_TCP)
+		return kind;
+	if (ip.protocol == IP_TCP) {
+		const char *why = tcp_read(&ip, ret_tcp);
+		if (why)
+			return bad(why, ret_why);
+		ret_tcp->at = f->at;
+		ret_tcp->frame = f->frame;
+		return PACKET_TCP;
+	}
+	if (ip.protocol != (ip.v6 ? IP_ICMPV6 : IP_ICMP) || !icmp_read(&ip, ret_icmp))
+		return PACKET_OTHER;
+	ret_icmp->at = f->at;
+	ret_icmp->frame = f->frame;
+	return PACKET_ICMP;
+}
+
+bool packet_find_payload(const struct packet_frame *f, struct packet_layout *ret_layout)
+{
+	struct ip_packet ip;
+	struct segment s;
+	const char *why;
+	if (find_ip(NULL, f, &ip, &why) != PACKET_TCP || ip.protocol != IP_TCP || tcp_read(&ip, &s))
+		return false;
+	*ret_layout = (struct packet_layout){
+		.ip = (size_t)(ip.header - f->data.at),
+		.tcp = (size_t)(ip.body.data.at - f->data.at),
+		.payload = (size_t)(s.payload.at - f->data.at),
+		.payload_len = s.payload.len,
+		.v6 = ip.v6,
+	};
+	return true;
+}
+
+struct packet_decoder *packet_decoder_new(void)
+{
+	struct packet_decoder *d = calloc(1, sizeof *d);
+	if (d && (d->fragments = fragments_new()))
+		return d;
+	free(d);
+	return NULL;
+}
+
+void packet_decoder_free(struct packet_decoder *d)
+{
+	if (!d)
+		return;
+	fragments_free(d->fragments);
+	free(d);
+}
