@@ -40,7 +40,7 @@ static void add_title(struct card *c, const struct exchange *x, const struct dia
 	bool utf8 = c->style->utf8;
 	layout_look(c->out, c->style, LOOK_BOLD);
 	layout_look(c->out, c->style, layout_look_of(d->severity));
-	layout_add_mark(c->out, c->style, d->severity);
+	layout_add_mark(c->out, c->style, d->verdict, d->severity);
 	buffer_add_byte(c->out, ' ');
 	buffer_add_text(c->out, verdict_id(d->verdict));
 	layout_plain(c->out, c->style);
@@ -48,7 +48,7 @@ static void add_title(struct card *c, const struct exchange *x, const struct dia
 		layout_mark_width(c->style) + 1 + layout_columns(slice_of(verdict_id(d->verdict)));
 	say_request(&c->text, x, utf8);
 	if (c->text.len == 0)
-		say_pair(&c->text, x, utf8);
+		say_proxy(&c->text, x, utf8);
 	buffer_add_text(c->out, "  ");
 	layout_add_middle(c->out, c->style, buffer_slice(&c->text), c->width - column - 2);
 	buffer_reset(&c->text);
@@ -84,6 +84,38 @@ static void add_status_fact(struct card *c, const struct exchange *x, const stru
 	add_fact(c, "Answer");
 }
 
+static void add_credentials_fact(struct card *c, const struct exchange *x)
+{
+	if (x->request.auth == SCHEME_NONE)
+		return;
+	buffer_add_text(&c->text, trace_scheme_name(x->request.auth));
+	if (x->request.user.len) {
+		buffer_add_text(&c->text, ", user ");
+		say_foreign(&c->text, x->request.user, c->style->utf8);
+	}
+	add_fact(c, "Credentials");
+}
+
+static void add_traffic_fact(struct card *c, const struct exchange *x)
+{
+	if (x->from_text && x->bytes[CLIENT] + x->bytes[PROXY] == 0)
+		return;
+	say_counted(&c->text, x->bytes[CLIENT], "byte up, ", "bytes up, ");
+	say_count(&c->text, x->bytes[PROXY]);
+	buffer_add_text(&c->text, " down");
+	if (x->path[CLIENT].retrans + x->path[PROXY].retrans)
+		buffer_printf(&c->text, "; sent again: %u up, %u down", x->path[CLIENT].retrans,
+			      x->path[PROXY].retrans);
+	if (x->rtt >= 0) {
+		buffer_add_text(&c->text, "; RTT ");
+		when_add_span(&c->text, x->rtt);
+	}
+	if (x->path[CLIENT].mss && x->path[PROXY].mss)
+		buffer_printf(&c->text, "; MSS %u (client), %u (proxy)", x->path[CLIENT].mss,
+			      x->path[PROXY].mss);
+	add_fact(c, "Traffic");
+}
+
 static void add_facts(struct card *c, const struct exchange *x, const struct diagnosis *d)
 {
 	buffer_add_byte(c->out, '\n');
@@ -97,7 +129,9 @@ static void add_facts(struct card *c, const struct exchange *x, const struct dia
 		}
 		add_fact(c, "When");
 	}
+	add_credentials_fact(c, x);
 	add_status_fact(c, x, d);
+	add_traffic_fact(c, x);
 	if (stage_name(d->stage)) {
 		buffer_add_text(&c->text, stage_name(d->stage));
 		add_fact(c, "Stage");

@@ -108,24 +108,28 @@ static size_t put_odd(struct pen *p, struct slice s)
 	return n;
 }
 
-static void put_string(struct pen *p, struct slice s)
+static void put_inside(struct pen *p, struct slice s)
 {
-	PUT(p, "\"");
 	while (s.len > 0) {
 		if (!has_room(p, s.len))
 			return;
 		size_t n = copy_plain(p->at, s);
 		p->at += n;
-		s = slice_from(s, n);
-		if (s.len > 0)
-			s = slice_from(s, put_odd(p, s));
+		n += n < s.len ? put_odd(p, slice_from(s, n)) : 0;
+		s = (struct slice){ s.at + n, s.len - n };
 	}
+}
+
+static void put_string(struct pen *p, struct slice s)
+{
+	PUT(p, "\"");
+	put_inside(p, s);
 	PUT(p, "\"");
 }
 
 static void put_text(struct pen *p, const char *text)
 {
-	put_string(p, slice_of(text));
+	put_string(p, (struct slice){ (const uint8_t *)text, text ? strlen(text) : 0 });
 }
 
 /* ---- numbers, times, addresses ------------------------------------------------------------- */
@@ -239,29 +243,74 @@ static void put_v4(struct pen *p, const uint8_t *ip)
 	}
 }
 
-static void put_endpoint(struct pen *p, struct slice name, const struct address *a)
+static void put_hex(struct pen *p, unsigned group)
 {
-	if (name.len > 0 || !address_is_v4(a)) {
-		struct buffer text;
-		buffer_init(&text, 1 << 16);
-		if (name.len > 0) {
-			buffer_add(&text, name);
-			if (a->port) {
-				buffer_add_byte(&text, ':');
-				buffer_add_u64(&text, a->port);
-			}
-		} else {
-			address_add(&text, a);
+	static const char digits[] = "0123456789abcdef";
+	for (int shift = 12; shift >= 0; shift -= 4)
+		if (shift == 0 || group >> shift)
+			*p->at++ = (uint8_t)digits[group >> shift & 15];
+}
+
+/* RFC 5952: the longest run of two or more zero groups, the first of equals, is "::". */
+static void put_v6(struct pen *p, const uint8_t *ip)
+{
+	unsigned group[8];
+	int start = -1, longest = 1;
+	for (int i = 0; i < 8; i++)
+		group[i] = (unsigned)ip[2 * i] << 8 | ip[2 * i + 1];
+	for (int i = 0; i < 8; i++) {
+		int n = i;
+		while (n < 8 && group[n] == 0)
+			n++;
+		if (n - i > longest) {
+			start = i;
+			longest = n - i;
 		}
-		put_string(p, buffer_slice(&text));
-		buffer_done(&text);
-		return;
 	}
-	PUT(p, "\"");
-	put_v4(p, a->ip + 12);
+	if (!has_room(p, 40))
+		return;
+	for (int i = 0; i < 8; i++) {
+		if (i == start) {
+			*p->at++ = ':';
+			if (start + longest == 8)
+				*p->at++ = ':';
+			i += longest - 1;
+			continue;
+		}
+		if (i > 0)
+			*p->at++ = ':';
+		put_hex(p, group[i]);
+	}
+}
+
+static void put_address(struct pen *p, const struct address *a)
+{
+	bool v4 = address_is_v4(a);
+	if (!v4 && a->port)
+		PUT(p, "[");
+	if (v4)
+		put_v4(p, a->ip + 12);
+	else
+		put_v6(p, a->ip);
+	if (!v4 && a->port)
+		PUT(p, "]");
 	if (a->port) {
 		PUT(p, ":");
 		put_u64(p, a->port);
+	}
+}
+
+static void put_endpoint(struct pen *p, struct slice name, const struct address *a)
+{
+	PUT(p, "\"");
+	if (name.len == 0) {
+		put_address(p, a);
+	} else {
+		put_inside(p, name);
+		if (a->port) {
+			PUT(p, ":");
+			put_u64(p, a->port);
+		}
 	}
 	PUT(p, "\"");
 }

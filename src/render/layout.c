@@ -206,12 +206,16 @@ unsigned layout_mark_width(const struct render_style *s)
 	return s->utf8 ? 1 : 4;
 }
 
-void layout_add_mark(struct buffer *out, const struct render_style *s, enum severity severity)
+void layout_add_mark(struct buffer *out, const struct render_style *s, enum verdict verdict,
+		     enum severity severity)
 {
 	static const char *const marks[][2] = {
 		[SEVERITY_OK] = { "ok  ", "✓" },
 		[SEVERITY_WARNING] = { "!!  ", "!" },
 		[SEVERITY_FAILURE] = { "FAIL", "✗" },
 	};
-	buffer_add_text(out, marks[severity][s->utf8]);
+	if (verdict == V_UNCLEAR) /* neither well nor ill */
+		buffer_add_text(out, s->utf8 ? "?" : "??  ");
+	else
+		buffer_add_text(out, marks[severity][s->utf8]);
 }

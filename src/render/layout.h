@@ -39,8 +39,9 @@ void layout_look(struct buffer *out, const struct render_style *s, enum look loo
 void layout_plain(struct buffer *out, const struct render_style *s);
 enum look layout_look_of(enum severity severity);
 
-/* ✓ ! ✗, or ok !! FAIL: always layout_mark_width columns with their filling. */
-void layout_add_mark(struct buffer *out, const struct render_style *s, enum severity severity);
+/* ✓ ! ✗ ?, or ok !! FAIL ??: always layout_mark_width columns with their filling. */
+void layout_add_mark(struct buffer *out, const struct render_style *s, enum verdict verdict,
+                     enum severity severity);
 unsigned layout_mark_width(const struct render_style *s);
 
 #endif

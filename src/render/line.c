@@ -53,24 +53,28 @@ static void add_verdict(struct buffer *out, const struct render_style *s, const 
 {
 	struct slice id = slice_of(verdict_id(d->verdict));
 	layout_look(out, s, layout_look_of(d->severity));
-	layout_add_mark(out, s, d->severity);
+	layout_add_mark(out, s, d->verdict, d->severity);
 	buffer_add_byte(out, ' ');
 	unsigned used = layout_add_cut(out, s, id, VERDICT_COLUMNS);
 	layout_plain(out, s);
 	layout_fill(out, used, VERDICT_COLUMNS + 1);
 }
 
-/* What was asked; where nothing was, who wanted to. */
+/* What was asked; where nothing was, who wanted to, or at least of whom. */
 static void say_what(struct buffer *text, const struct exchange *x, const struct plan *p, bool utf8)
 {
 	if (p->method)
 		say_request(text, x, utf8);
 	else
 		say_foreign(text, x->request.target, utf8);
-	if (text->len == 0 && p->pair)
+	if (text->len > 0)
+		return;
+	say_pair(text, x, utf8);
+	if (p->pair || layout_columns(buffer_slice(text)) > p->what) {
+		buffer_reset(text);
+		buffer_add_text(text, utf8 ? "→ " : "-> ");
 		say_proxy(text, x, utf8);
-	else if (text->len == 0)
-		say_pair(text, x, utf8);
+	}
 }
 
 static void add_status(struct buffer *out, const struct exchange *x)

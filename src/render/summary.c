@@ -171,7 +171,7 @@ static void add_verdicts(struct sheet *h, const struct tally *t)
 		struct slice id = slice_of(verdict_id(list[i].verdict));
 		buffer_add_repeat(h->out, ' ', INDENT);
 		layout_look(h->out, h->style, layout_look_of(list[i].severity));
-		layout_add_mark(h->out, h->style, list[i].severity);
+		layout_add_mark(h->out, h->style, list[i].verdict, list[i].severity);
 		buffer_add_byte(h->out, ' ');
 		layout_fill(h->out, layout_add_cut(h->out, h->style, id, 19), 19);
 		layout_plain(h->out, h->style);
@@ -200,10 +200,8 @@ static void add_failures(struct sheet *h, const struct counted *c)
 	layout_plain(h->out, h->style);
 }
 
-static void add_row(struct sheet *h, struct slice name, const struct counted *c)
+static void add_row(struct sheet *h, struct slice name, unsigned names, const struct counted *c)
 {
-	unsigned names = h->width - INDENT - COUNT_COLUMNS - 2 - 7 - 8;
-	names = names > 60 ? 60 : names;
 	buffer_add_repeat(h->out, ' ', INDENT);
 	layout_fill(h->out, layout_add_middle(h->out, h->style, name, names), names);
 	add_number(h, c->count);
@@ -211,11 +209,28 @@ static void add_row(struct sheet *h, struct slice name, const struct counted *c)
 	layout_end_line(h->out);
 }
 
+/* Columns for the names: as the longest needs, the verdicts' at least, the terminal's at most. */
+static unsigned name_columns(const struct sheet *h, const struct counted *list, size_t n)
+{
+	unsigned least = layout_mark_width(h->style) + 1 + 19, most = h->width - INDENT - 28;
+	struct buffer name;
+	buffer_init(&name, 1 << 16);
+	for (size_t i = 0; i < n && i <= SHOWN; i++) {
+		counted_say(&name, &list[i], h->style->utf8);
+		unsigned columns = layout_columns(buffer_slice(&name));
+		least = columns > least ? columns : least;
+		buffer_reset(&name);
+	}
+	buffer_done(&name);
+	return least < most ? least : most;
+}
+
 static void add_counts(struct sheet *h, const char *heading, const struct counts *c)
 {
 	size_t n;
 	struct counted *list = counts_sorted(c, &n);
 	struct counted others = c->others;
+	unsigned names = name_columns(h, list, n);
 	struct buffer name;
 	buffer_init(&name, 1 << 16);
 	if (n || others.count)
@@ -226,8 +241,8 @@ static void add_counts(struct sheet *h, const char *heading, const struct counts
 			others.failures += list[i].failures;
 			continue;
 		}
-		say_foreign(&name, list[i].key, h->style->utf8);
-		add_row(h, buffer_slice(&name), &list[i]);
+		counted_say(&name, &list[i], h->style->utf8);
+		add_row(h, buffer_slice(&name), names, &list[i]);
 		buffer_reset(&name);
 	}
 	if (others.count) {
@@ -235,7 +250,7 @@ static void add_counts(struct sheet *h, const char *heading, const struct counts
 			buffer_add_text(&name, "others");
 		else
 			buffer_printf(&name, "%zu others", n - SHOWN);
-		add_row(h, buffer_slice(&name), &others);
+		add_row(h, buffer_slice(&name), names, &others);
 	}
 	buffer_done(&name);
 	free(list);
@@ -332,7 +347,7 @@ static void json_counts(struct buffer *out, const char *name, const char *others
 		/* two keys of different bytes must not become one: what is no UTF-8 is shown */
 		struct buffer text;
 		buffer_init(&text, 1 << 16);
-		say_foreign(&text, list[i].key, true);
+		counted_say(&text, &list[i], true);
 		escape_json(out, buffer_slice(&text));
 		buffer_done(&text);
 		buffer_add_text(out, "\":");

@@ -1,6 +1,8 @@
 /* Counting by verdict, by proxy, by target, in bounded memory. */
 #include "render/tally.h"
 
+#include "render/say.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +31,8 @@ static struct counted *place_of(const struct counts *c, struct slice key, uint64
 {
 	for (size_t i = hash & (c->places - 1);; i = (i + 1) & (c->places - 1)) {
 		struct counted *p = &c->place[i];
-		if (!p->key.at || (p->hash == hash && slice_equal(p->key, key)))
+		if (!p->key.at || (p->hash == hash && p->key.len == key.len &&
+				   memcmp(p->key.at, key.at, key.len) == 0))
 			return p;
 	}
 }
@@ -153,18 +156,20 @@ static void merge(struct counts *into, const struct counts *from)
 
 /* ---- keys ---------------------------------------------------------------------------------- */
 
+enum { KEY_ADDRESS, KEY_TEXT };
+
 struct key {
 	uint8_t at[MOST_KEY + 8];
 	size_t len;
 };
 
+/* In lower case, as host names compare; there is room for any host name. */
 static void key_add(struct key *k, struct slice s)
 {
-	s = slice_first(s, MOST_KEY - k->len);
-	for (size_t i = 0; i < s.len; i++) {
-		uint8_t c = s.at[i];
-		k->at[k->len++] = c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
-	}
+	uint8_t *to = k->at + k->len;
+	for (size_t i = 0; i < s.len; i++)
+		to[i] = s.at[i] | (uint8_t)((uint8_t)(s.at[i] - 'A') < 26) << 5;
+	k->len += s.len;
 }
 
 static void key_add_number(struct key *k, unsigned n)
@@ -182,47 +187,54 @@ static void key_add_port(struct key *k, uint16_t port)
 	key_add_number(k, port);
 }
 
+/* An address stays as it is until someone wants to read it: writing it out costs more than all
+ * the rest of counting. */
 static void key_of_proxy(struct key *k, const struct exchange *x)
 {
 	if (x->proxy_name.len) {
+		k->at[k->len++] = KEY_TEXT;
 		key_add(k, slice_first(x->proxy_name, 255));
 		key_add_port(k, x->proxy.port);
-	} else if (address_is_v4(&x->proxy)) {
-		for (int i = 12; i < 16; i++) {
-			if (i > 12)
-				k->at[k->len++] = '.';
-			key_add_number(k, x->proxy.ip[i]);
-		}
-		key_add_port(k, x->proxy.port);
 	} else if (!address_is_none(&x->proxy)) {
-		struct buffer text;
-		buffer_init(&text, 128);
-		address_add(&text, &x->proxy);
-		key_add(k, buffer_slice(&text));
-		buffer_done(&text);
+		k->at[0] = KEY_ADDRESS;
+		memcpy(k->at + 1, x->proxy.ip, 16);
+		memcpy(k->at + 17, &x->proxy.port, 2);
+		k->len = 19;
 	}
 }
 
 /* host:port; a CONNECT says exactly that already. */
 static void key_of_target(struct key *k, const struct exchange *x)
 {
-	if (x->request.is_connect) {
-		key_add(k, slice_first(x->request.target, 255));
+	uint16_t port = 0;
+	struct slice host = x->request.target;
+	if (!x->request.is_connect)
+		host = trace_target_host(x, &port);
+	if (host.len == 0)
+		host = x->request.host;
+	if (host.len == 0)
 		return;
-	}
-	uint16_t port;
-	struct slice host = slice_first(trace_target_host(x, &port), 255);
-	if (host.len == 0) {
-		key_add(k, slice_first(x->request.host, 255));
-		return;
-	}
-	bool brackets = slice_find_byte(host, ':') < host.len;
+	host = slice_first(host, 255);
+	bool brackets = port && slice_find_byte(host, ':') < host.len;
+	k->at[k->len++] = KEY_TEXT;
 	if (brackets)
 		k->at[k->len++] = '[';
 	key_add(k, host);
 	if (brackets)
 		k->at[k->len++] = ']';
 	key_add_port(k, port);
+}
+
+void counted_say(struct buffer *out, const struct counted *c, bool utf8)
+{
+	if (c->key.len == 19 && c->key.at[0] == KEY_ADDRESS) {
+		struct address a;
+		memcpy(a.ip, c->key.at + 1, 16);
+		memcpy(&a.port, c->key.at + 17, 2);
+		address_add(out, &a);
+	} else {
+		say_foreign(out, slice_from(c->key, 1), utf8);
+	}
 }
 
 /* ---- the tally ----------------------------------------------------------------------------- */

@@ -7,7 +7,7 @@
 struct counted {
 	uint64_t hash;
 	uint64_t count, failures;
-	struct slice key; /* on the heap; at NULL: the place is free */
+	struct slice key; /* on the heap; at NULL: the place is free; to read: counted_say */
 };
 
 /* Names with how often they came; bounded: the least frequent are merged into `others`. */
@@ -24,6 +24,9 @@ struct tally {
 	uint64_t total;
 	struct counts proxies, targets;
 };
+
+/* Its name, safe to show. */
+void counted_say(struct buffer *out, const struct counted *c, bool utf8);
 
 /* The places in use, most frequent first (then by name); `ret_count` of them. The caller frees
  * the array, not the keys. NULL when out of memory or empty. */
