@@ -58,7 +58,7 @@ struct reading {
 	int trouble;
 	struct error err;
 	nanos first, last;
-	uint64_t bytes;
+	uint64_t packets, bytes;
 	bool progress;
 };
 
@@ -159,6 +159,7 @@ static int fill_slot(struct reading *r, struct slot *s, struct error *err)
 
 static void note_batch(struct reading *r, const struct capture_batch *b)
 {
+	r->packets += b->count;
 	for (size_t i = 0; i < b->count; i++) {
 		nanos at = b->packet[i].at;
 		r->bytes += b->packet[i].wire_len;
@@ -458,6 +459,7 @@ int reading_run(const struct read_options *options, struct report *report,
 	trace_book_finish(r.book);
 	trace_book_free(r.book);
 	ret_facts->files = (size_t)options->files;
+	ret_facts->packets += r.packets;
 	ret_facts->bytes += r.bytes;
 	return status;
 }
