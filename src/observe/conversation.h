@@ -70,6 +70,7 @@ struct conversation {
 	bool tunnel;          /* both sides are in SPEECH_TUNNEL */
 	uint32_t hello_calls; /* segments that the hello needed so far */
 	uint64_t order;
+	struct mark proxy_fin;
 };
 
 /* observe.c */

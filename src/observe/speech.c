@@ -1,5 +1,6 @@
 /* HTTP/1 as a proxy's client and a proxy speak it: heads, bodies, whose answer is whose. */
 #include "http/auth.h"
+#include "http/secret.h"
 #include "observe/conversation.h"
 
 #include <string.h>
@@ -20,24 +21,6 @@ static struct slice keep_field(struct exchange *x, const struct http_fields *fie
 {
 	const struct http_field *f = http_find(fields, name);
 	return f ? trace_keep(x, f->value, MAX_FIELD) : (struct slice){ 0 };
-}
-
-static bool is_secret_field(struct slice name)
-{
-	static const struct slice secret[] = {
-		SLICE("proxy-authorization"),
-		SLICE("authorization"),
-		SLICE("cookie"),
-		SLICE("set-cookie"),
-		SLICE("x-api-key"),
-		SLICE("authentication-info"),
-		SLICE("x-auth-token"),
-		SLICE("proxy-authentication-info"),
-	};
-	for (size_t i = 0; i < sizeof secret / sizeof *secret; i++)
-		if (slice_equal_nocase(name, secret[i]))
-			return true;
-	return false;
 }
 
 /* Userinfo in a URL ("user:secret@") becomes "***@"; *ret_had says whether there was any. */
@@ -71,7 +54,7 @@ static struct slice keep_head(struct exchange *x, struct slice head,
 		return (struct slice){ 0 };
 	uint8_t *at = (uint8_t *)kept.at; /* our own copy */
 	for (size_t i = 0; i < fields->count; i++)
-		if (is_secret_field(fields->field[i].name) && fields->field[i].value.len)
+		if (http_is_secret_field(fields->field[i].name) && fields->field[i].value.len)
 			memset(at + (fields->field[i].value.at - head.at), '*',
 			       fields->field[i].value.len);
 	size_t scheme = slice_find(target, SLICE("://"));
@@ -460,6 +443,8 @@ static size_t read_answer_body(struct conversation *c, const struct mark *mark, 
 {
 	struct talk *down = &c->talk[PROXY];
 	struct turn *t = conversation_answering(c);
+	if (!t)
+		return lose_step(down, bytes);
 	struct exchange *x = t->x;
 	size_t used = bytes.len;
 	bool over = false;
