@@ -168,23 +168,53 @@ static void add_silences(struct ladder *l)
 	}
 }
 
+/* Does the rung show what went wrong, rather than what followed from it? */
+static bool is_decisive(const struct exchange *x, const struct rung *r)
+{
+	for (size_t i = 0; i < r->events; i++) {
+		const struct event *e = &x->event[r->event[i]];
+		if (e->kind == EV_NOT_HTTP || e->kind == EV_NOT_TLS || e->kind == EV_ALERT ||
+		    e->kind == EV_RST || e->kind == EV_STUCK || e->kind == EV_HOLE ||
+		    e->kind == EV_ICMP || (e->kind == EV_RESPONSE && e->n >= 400))
+			return true;
+	}
+	return false;
+}
+
+static bool is_refusal(const struct exchange *x, const struct rung *r)
+{
+	return r->events > 0 && x->event[r->event[0]].kind == EV_RESPONSE &&
+	       x->event[r->event[0]].n >= 400;
+}
+
+/* Of the rungs that the evidence cites: the refusal, else the last that decides, else the last. */
+static size_t place_of_fault(const struct ladder *l)
+{
+	size_t last = SIZE_MAX, decisive = SIZE_MAX;
+	for (size_t i = 0; i < l->rungs; i++) {
+		if (!l->rung[i].cited)
+			continue;
+		if (is_refusal(l->x, &l->rung[i]))
+			return i;
+		last = i;
+		if (is_decisive(l->x, &l->rung[i]))
+			decisive = i;
+	}
+	return decisive != SIZE_MAX ? decisive : last != SIZE_MAX ? last : l->rungs - 1;
+}
+
 static void mark_evidence(struct ladder *l)
 {
-	size_t last = SIZE_MAX;
 	for (size_t i = 0; i < l->rungs; i++)
 		for (size_t k = 0; k < l->d->evidences; k++)
-			if (l->rung[i].shape != SILENCE &&
-			    same_packet(&l->rung[i].mark, &l->d->evidence[k].mark)) {
-				l->rung[i].cited = true;
-				last = i;
-			}
+			l->rung[i].cited |= l->rung[i].shape != SILENCE &&
+					    same_packet(&l->rung[i].mark, &l->d->evidence[k].mark);
 	if (l->d->severity == SEVERITY_OK || l->rungs == 0)
 		return;
-	if (last == SIZE_MAX)
-		last = l->rungs - 1;
-	l->rung[last].fault = true;
-	if (last + 1 < l->rungs && l->rung[last + 1].shape == SILENCE)
-		l->rung[last + 1].nothing_after = true;
+	size_t at = place_of_fault(l);
+	l->rung[at].fault = true;
+	if (at + 1 < l->rungs && l->rung[at + 1].shape == SILENCE)
+		l->rung[at + 1].nothing_after = true;
 }
 
 static void decide(struct ladder *l)
@@ -374,11 +404,13 @@ static void draw_packet(struct ladder *l, const struct rung *r)
 	put_lanes(l, RUNG, true);
 	put_gutter(l, r, y + 4);
 	say_rung(l, r);
-	put_text(l, (a + b) / 2, y - 7,
+	int reach = r->shape == LOST ? (b - a) * 7 / 10 : b - a; /* the middle of what is drawn */
+	int middle = r->side == CLIENT ? a + reach / 2 : b - reach / 2;
+	put_text(l, middle, y - 7,
 		 r->cited ? INK " " SANS
 				" font-size=\"13\" font-weight=\"bold\" text-anchor=\"middle\""
 			  : INK " " SANS " font-size=\"13\" text-anchor=\"middle\"",
-		 (unsigned)(b - a) / 8);
+		 (unsigned)reach / 8);
 	draw_arrow(l, r, y);
 	if (r->fault)
 		put_fault_name(l, y + 4);
@@ -421,7 +453,7 @@ static void draw_silence(struct ladder *l, const struct rung *r)
 
 /* ---- head and foot ------------------------------------------------------------------------- */
 
-enum { SUMMARY_COLUMNS = 118, SUMMARY_LINES = 4 };
+enum { SUMMARY_COLUMNS = 124, SUMMARY_LINES = 4 };
 
 /* The summary in lines; how many. Draws them when `draw`. */
 static int summary_lines(struct ladder *l, bool draw)
