@@ -227,14 +227,24 @@ void render_html_exchange(struct buffer *out, const struct render_style *s,
 
 /* ---- foot ---------------------------------------------------------------------------------- */
 
-static void put_bar(struct page *p, const char *kind, uint64_t n, uint64_t most)
+static unsigned bar_width(uint64_t n, uint64_t most)
 {
 	unsigned width = most ? (unsigned)((double)n / (double)most * BAR + 0.5) : 0;
-	width = n && width < 3 ? 3 : width;
+	return width > BAR ? BAR : n && width < 3 ? 3 : width;
+}
+
+/* Of n, the first `part` in the colour of failures. */
+static void put_bar(struct page *p, const char *kind, uint64_t n, uint64_t part, uint64_t most)
+{
 	buffer_printf(p->out,
 		      "<td class=\"bar\"><svg width=\"%d\" height=\"10\" aria-hidden=\"true\">"
-		      "<rect width=\"%u\" height=\"10\" rx=\"3\" class=\"bar-%s\"/></svg></td>",
-		      BAR, width, kind);
+		      "<rect width=\"%u\" height=\"10\" rx=\"3\" class=\"bar-%s\"/>",
+		      BAR, bar_width(n, most), kind);
+	if (part)
+		buffer_printf(p->out,
+			      "<rect width=\"%u\" height=\"10\" rx=\"3\" class=\"bar-failure\"/>",
+			      bar_width(part, most));
+	put(p, "</svg></td>");
 }
 
 static void put_number(struct page *p, uint64_t n)
@@ -262,7 +272,9 @@ static void put_verdicts(struct page *p, const struct tally *t)
 		put_badge(p, list[i].verdict, list[i].severity);
 		put(p, "</td>");
 		put_number(p, list[i].count);
-		put_bar(p, severity_name(list[i].severity), list[i].count, most);
+		put_bar(p,
+			list[i].verdict == V_UNCLEAR ? "unclear" : severity_name(list[i].severity),
+			list[i].count, 0, most);
 		put(p, "</tr>\n");
 	}
 	put(p, "</tbody></table></div>\n");
@@ -275,7 +287,7 @@ static void put_row(struct page *p, const struct counted *c, uint64_t most)
 	put(p, "</td>");
 	put_number(p, c->count);
 	put_number(p, c->failures);
-	put_bar(p, c->failures ? "failure" : "ok", c->count, most);
+	put_bar(p, "ok", c->count, c->failures, most);
 	put(p, "</tr>\n");
 }
 

@@ -4,7 +4,7 @@
 #ifndef RENDER_HTML_STYLE_H
 #define RENDER_HTML_STYLE_H
 
-#define HTML_STYLE_HASH "sha256-qpDR1nS1Ixq2FMHzJFmBwqld0Fm+aBIRL91EkSMaPAI="
+#define HTML_STYLE_HASH "sha256-aaKbwn7kCkJrFeFHOVI3dYdxK6WPjTCa0dU3N0BRuBQ="
 
 /* clang-format off */
 #define HTML_STYLE \
@@ -55,6 +55,7 @@
 	".bar-failure{fill:var(--failure)}\n" \
 	".bar-warning{fill:var(--warning)}\n" \
 	".bar-ok{fill:var(--ok)}\n" \
+	".bar-unclear{fill:var(--dim)}\n" \
 	".totals{display:flex;flex-wrap:wrap;gap:6px 28px;list-style:none;padding:0;font-size:15px;color:var(--dim)}\n" \
 	".totals b{font-size:24px;color:var(--ink)}\n" \
 	".totals .failure b{color:var(--failure)}\n" \

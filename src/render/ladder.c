@@ -152,6 +152,27 @@ static void sort_rungs(struct ladder *l)
 		}
 }
 
+/* Events tell of the first and the last data, not of what flowed between: is this such a span?
+ * Segments that were sent again are told of, each, so around them silence is silence. */
+static bool data_flowed(const struct exchange *x, const struct rung *a, const struct rung *b)
+{
+	if (a->shape == LOST || b->shape == LOST)
+		return false;
+	const struct mark *began = mark_is(&x->tunnel.first[PROXY]) ? &x->tunnel.first[PROXY]
+				   : mark_is(&x->first_byte)        ? &x->first_byte
+								    : &x->response_start;
+	if (!mark_is(began) || a->mark.at < began->at)
+		return false;
+	for (size_t i = 0; i < b->events; i++)
+		if (x->event[b->event[i]].kind == EV_LAST_DATA ||
+		    x->event[b->event[i]].kind == EV_RESPONSE_END)
+			return true;
+	for (int side = CLIENT; side <= PROXY; side++)
+		if (x->path[side].last_data.at > a->mark.at)
+			return true;
+	return false;
+}
+
 /* A second in which nothing was seen is worth a gap. */
 static void add_silences(struct ladder *l)
 {
@@ -163,7 +184,9 @@ static void add_silences(struct ladder *l)
 		memmove(&l->rung[i + 1], &l->rung[i], (l->rungs - i) * sizeof l->rung[0]);
 		l->rung[i] = (struct rung){ .shape = SILENCE,
 					    .mark = NO_MARK,
-					    .silence = b->at - a->at };
+					    .silence = b->at - a->at,
+					    .busy = data_flowed(l->x, &l->rung[i - 1],
+								&l->rung[i + 1]) };
 		l->rungs++;
 	}
 }
@@ -213,7 +236,7 @@ static void mark_evidence(struct ladder *l)
 		return;
 	size_t at = place_of_fault(l);
 	l->rung[at].fault = true;
-	if (at + 1 < l->rungs && l->rung[at + 1].shape == SILENCE)
+	if (at + 1 < l->rungs && l->rung[at + 1].shape == SILENCE && !l->rung[at + 1].busy)
 		l->rung[at + 1].nothing_after = true;
 }
 
@@ -446,7 +469,7 @@ static void draw_silence(struct ladder *l, const struct rung *r)
 			      ? "class=\"vl-gap-bad\" fill=\"#ffebe9\" stroke=\"#cf222e\""
 			      : "class=\"vl-gap\" fill=\"#f6f8fa\" stroke=\"#c3cad1\"");
 	when_add_span(&l->text, r->silence);
-	buffer_add_text(&l->text, " of silence");
+	buffer_add_text(&l->text, r->busy ? " later" : " of silence");
 	put_text(l, middle, y + 4, DIM " " SANS " font-size=\"12\" text-anchor=\"middle\"", 30);
 	l->y += GAP;
 }
@@ -557,7 +580,7 @@ static void describe(struct ladder *l)
 		buffer_add_text(&l->text, i ? "; " : " ");
 		if (r->shape == SILENCE) {
 			when_add_span(&l->text, r->silence);
-			buffer_add_text(&l->text, " of silence");
+			buffer_add_text(&l->text, r->busy ? " later" : " of silence");
 			continue;
 		}
 		if (r->shape != NOTE)
