@@ -27,6 +27,7 @@ struct rung {
 	bool onward;          /* between proxy and origin */
 	bool fault, cited;
 	bool nothing_after; /* a silence that is part of the fault */
+	bool busy;          /* no silence after all: data flowed, no event tells of it */
 	struct mark mark;
 	size_t event[4], events; /* indices; several share one packet */
 	const char *text;        /* instead of events */
