@@ -1,4 +1,5 @@
 /* The card of one exchange: to be read by a person, and pasted into a ticket. */
+#include "render/facts.h"
 #include "render/layout.h"
 #include "render/say.h"
 
@@ -57,101 +58,28 @@ static void add_title(struct card *c, const struct exchange *x, const struct dia
 
 /* ---- facts: a word, then what it is -------------------------------------------------------- */
 
-static void add_fact(struct card *c, const char *name)
-{
-	buffer_add_repeat(c->out, ' ', INDENT);
-	layout_look(c->out, c->style, LOOK_DIM);
-	buffer_add_text(c->out, name);
-	layout_plain(c->out, c->style);
-	layout_fill(c->out, (unsigned)slice_of(name).len, 12);
-	flow(c, INDENT + 12, INDENT + 12);
-}
-
-static void add_status_fact(struct card *c, const struct exchange *x, const struct diagnosis *d)
-{
-	say_status(&c->text, x, c->style->utf8);
-	if (c->text.len == 0)
-		return;
-	if (d->answered_by) {
-		buffer_add_text(&c->text, ", from the ");
-		say_own(&c->text, d->answered_by, c->style->utf8);
-	}
-	if (d->product) {
-		buffer_add_text(&c->text, " (");
-		say_own(&c->text, d->product, c->style->utf8);
-		buffer_add_text(&c->text, ")");
-	}
-	add_fact(c, "Answer");
-}
-
-static void add_credentials_fact(struct card *c, const struct exchange *x)
-{
-	if (x->request.auth == SCHEME_NONE)
-		return;
-	buffer_add_text(&c->text, trace_scheme_name(x->request.auth));
-	if (x->request.user.len) {
-		buffer_add_text(&c->text, ", user ");
-		say_foreign(&c->text, x->request.user, c->style->utf8);
-	}
-	add_fact(c, "Credentials");
-}
-
-static void add_traffic_fact(struct card *c, const struct exchange *x)
-{
-	if (x->from_text && x->bytes[CLIENT] + x->bytes[PROXY] == 0)
-		return;
-	say_counted(&c->text, x->bytes[CLIENT], "byte up, ", "bytes up, ");
-	say_count(&c->text, x->bytes[PROXY]);
-	buffer_add_text(&c->text, " down");
-	if (x->path[CLIENT].retrans + x->path[PROXY].retrans)
-		buffer_printf(&c->text, "; sent again: %u up, %u down", x->path[CLIENT].retrans,
-			      x->path[PROXY].retrans);
-	if (x->rtt >= 0) {
-		buffer_add_text(&c->text, "; RTT ");
-		when_add_span(&c->text, x->rtt);
-	}
-	if (x->path[CLIENT].mss && x->path[PROXY].mss)
-		buffer_printf(&c->text, "; MSS %u (client), %u (proxy)", x->path[CLIENT].mss,
-			      x->path[PROXY].mss);
-	add_fact(c, "Traffic");
-}
-
 static void add_facts(struct card *c, const struct exchange *x, const struct diagnosis *d)
 {
+	enum { COLUMN = INDENT + 12 };
 	buffer_add_byte(c->out, '\n');
-	say_pair(&c->text, x, c->style->utf8);
-	add_fact(c, "Path");
-	if (mark_is(&x->first)) {
-		say_moment(&c->text, x, x->first.at);
-		if (mark_is(&x->last) && x->last.at > x->first.at) {
-			buffer_add_text(&c->text, ", for ");
-			when_add_span(&c->text, x->last.at - x->first.at);
-		}
-		add_fact(c, "When");
+	for (enum fact f = FACT_PATH; f < FACT_COUNT_; f++) {
+		fact_say(&c->text, f, x, d, c->style->utf8);
+		if (c->text.len == 0)
+			continue;
+		buffer_add_repeat(c->out, ' ', INDENT);
+		layout_look(c->out, c->style, LOOK_DIM);
+		buffer_add_text(c->out, fact_name(f));
+		layout_plain(c->out, c->style);
+		layout_fill(c->out, INDENT + (unsigned)slice_of(fact_name(f)).len, COLUMN);
+		flow(c, COLUMN, COLUMN);
 	}
-	add_credentials_fact(c, x);
-	add_status_fact(c, x, d);
-	add_traffic_fact(c, x);
-	if (stage_name(d->stage)) {
-		buffer_add_text(&c->text, stage_name(d->stage));
-		add_fact(c, "Stage");
-	}
-	buffer_add_text(&c->text, say_confidence(d->confidence));
-	add_fact(c, "Confidence");
 }
 
 /* ---- evidence ------------------------------------------------------------------------------ */
 
 static void say_place(struct card *c, const struct exchange *x, const struct mark *m)
 {
-	if (m->frame)
-		buffer_printf(&c->text, "frame %llu", (unsigned long long)m->frame);
-	else if (m->line)
-		buffer_printf(&c->text, "line %u", m->line);
-	if (c->text.len && c->style->file_name && m->file != x->file) {
-		buffer_add_text(&c->text, " of ");
-		say_foreign(&c->text, slice_of(c->style->file_name[m->file]), c->style->utf8);
-	}
+	fact_say_place(&c->text, x, m, c->style->file_name, c->style->utf8);
 }
 
 static unsigned place_columns(struct card *c, const struct exchange *x, const struct diagnosis *d)
@@ -245,54 +173,25 @@ static void add_remedies(struct card *c, const struct diagnosis *d)
 
 /* ---- where to look ------------------------------------------------------------------------- */
 
-static void say_filter(struct buffer *out, const struct exchange *x)
-{
-	if (x->client.port)
-		buffer_printf(out, "tcp.port == %u && ", x->client.port);
-	else if (x->proxy.port)
-		buffer_printf(out, "tcp.port == %u && ", x->proxy.port);
-	buffer_add_text(out, address_is_v4(&x->proxy) ? "ip.addr == " : "ipv6.addr == ");
-	address_add_host(out, &x->proxy);
-}
-
-static void say_frames(struct card *c, const struct exchange *x)
-{
-	buffer_printf(&c->text, "frames %llu to %llu", (unsigned long long)x->first.frame,
-		      (unsigned long long)x->last.frame);
-	if (c->style->file_name) {
-		buffer_add_text(&c->text, " of ");
-		say_foreign(&c->text, slice_of(c->style->file_name[x->file]), c->style->utf8);
-	}
-}
-
 static void add_where(struct card *c, const struct exchange *x)
 {
-	if (x->source != TRACE_CAPTURE)
-		return;
-	if (x->from_text) {
-		if (x->first_line == 0)
-			return;
-		add_heading(c, "In the text");
-		buffer_printf(&c->text, "from line %u", x->first_line);
-		if (x->heading.len) {
-			buffer_add_text(&c->text, ": ");
-			say_foreign(&c->text, x->heading, c->style->utf8);
-		}
-		buffer_add_repeat(c->out, ' ', INNER);
-		flow(c, INNER, INNER);
-		return;
-	}
-	if (address_is_none(&x->proxy))
-		return;
-	add_heading(c, "In Wireshark");
-	say_filter(&c->text, x);
-	buffer_add_repeat(c->out, ' ', INNER);
-	flow(c, INNER, INNER);
-	if (x->first.frame && x->last.frame) {
-		say_frames(c, x);
+	struct buffer range;
+	buffer_init(&range, 1 << 16);
+	fact_say_range(&range, x, c->style->file_name, c->style->utf8);
+	fact_say_filter(&c->text, x);
+	bool filter = c->text.len > 0;
+	if (filter || range.len > 0)
+		add_heading(c, filter ? "In Wireshark" : "Where");
+	if (filter) {
 		buffer_add_repeat(c->out, ' ', INNER);
 		flow(c, INNER, INNER);
 	}
+	if (range.len > 0) {
+		buffer_add(&c->text, buffer_slice(&range));
+		buffer_add_repeat(c->out, ' ', INNER);
+		flow(c, INNER, INNER);
+	}
+	buffer_done(&range);
 }
 
 void render_card(struct buffer *out, const struct render_style *s, const struct exchange *x,

@@ -27,6 +27,7 @@ struct rung {
 	bool onward;          /* between proxy and origin */
 	bool fault, cited;
 	bool nothing_after; /* a silence that is part of the fault */
+	bool busy;          /* no silence after all: data flowed, no event tells of it */
 	struct mark mark;
 	size_t event[4], events; /* indices; several share one packet */
 	const char *text;        /* instead of events */
@@ -152,6 +153,27 @@ static void sort_rungs(struct ladder *l)
 		}
 }
 
+/* Events tell of the first and the last data, not of what flowed between: is this such a span?
+ * Segments that were sent again are told of, each, so around them silence is silence. */
+static bool data_flowed(const struct exchange *x, const struct rung *a, const struct rung *b)
+{
+	if (a->shape == LOST || b->shape == LOST)
+		return false;
+	const struct mark *began = mark_is(&x->tunnel.first[PROXY]) ? &x->tunnel.first[PROXY]
+				   : mark_is(&x->first_byte)        ? &x->first_byte
+								    : &x->response_start;
+	if (!mark_is(began) || a->mark.at < began->at)
+		return false;
+	for (size_t i = 0; i < b->events; i++)
+		if (x->event[b->event[i]].kind == EV_LAST_DATA ||
+		    x->event[b->event[i]].kind == EV_RESPONSE_END)
+			return true;
+	for (int side = CLIENT; side <= PROXY; side++)
+		if (x->path[side].last_data.at > a->mark.at)
+			return true;
+	return false;
+}
+
 /* A second in which nothing was seen is worth a gap. */
 static void add_silences(struct ladder *l)
 {
@@ -163,28 +185,60 @@ static void add_silences(struct ladder *l)
 		memmove(&l->rung[i + 1], &l->rung[i], (l->rungs - i) * sizeof l->rung[0]);
 		l->rung[i] = (struct rung){ .shape = SILENCE,
 					    .mark = NO_MARK,
-					    .silence = b->at - a->at };
+					    .silence = b->at - a->at,
+					    .busy = data_flowed(l->x, &l->rung[i - 1],
+								&l->rung[i + 1]) };
 		l->rungs++;
 	}
 }
 
+/* Does the rung show what went wrong, rather than what followed from it? */
+static bool is_decisive(const struct exchange *x, const struct rung *r)
+{
+	for (size_t i = 0; i < r->events; i++) {
+		const struct event *e = &x->event[r->event[i]];
+		if (e->kind == EV_NOT_HTTP || e->kind == EV_NOT_TLS || e->kind == EV_ALERT ||
+		    e->kind == EV_RST || e->kind == EV_STUCK || e->kind == EV_HOLE ||
+		    e->kind == EV_ICMP || (e->kind == EV_RESPONSE && e->n >= 400))
+			return true;
+	}
+	return false;
+}
+
+static bool is_refusal(const struct exchange *x, const struct rung *r)
+{
+	return r->events > 0 && x->event[r->event[0]].kind == EV_RESPONSE &&
+	       x->event[r->event[0]].n >= 400;
+}
+
+/* Of the rungs that the evidence cites: the refusal, else the last that decides, else the last. */
+static size_t place_of_fault(const struct ladder *l)
+{
+	size_t last = SIZE_MAX, decisive = SIZE_MAX;
+	for (size_t i = 0; i < l->rungs; i++) {
+		if (!l->rung[i].cited)
+			continue;
+		if (is_refusal(l->x, &l->rung[i]))
+			return i;
+		last = i;
+		if (is_decisive(l->x, &l->rung[i]))
+			decisive = i;
+	}
+	return decisive != SIZE_MAX ? decisive : last != SIZE_MAX ? last : l->rungs - 1;
+}
+
 static void mark_evidence(struct ladder *l)
 {
-	size_t last = SIZE_MAX;
 	for (size_t i = 0; i < l->rungs; i++)
 		for (size_t k = 0; k < l->d->evidences; k++)
-			if (l->rung[i].shape != SILENCE &&
-			    same_packet(&l->rung[i].mark, &l->d->evidence[k].mark)) {
-				l->rung[i].cited = true;
-				last = i;
-			}
+			l->rung[i].cited |= l->rung[i].shape != SILENCE &&
+					    same_packet(&l->rung[i].mark, &l->d->evidence[k].mark);
 	if (l->d->severity == SEVERITY_OK || l->rungs == 0)
 		return;
-	if (last == SIZE_MAX)
-		last = l->rungs - 1;
-	l->rung[last].fault = true;
-	if (last + 1 < l->rungs && l->rung[last + 1].shape == SILENCE)
-		l->rung[last + 1].nothing_after = true;
+	size_t at = place_of_fault(l);
+	l->rung[at].fault = true;
+	if (at + 1 < l->rungs && l->rung[at + 1].shape == SILENCE && !l->rung[at + 1].busy)
+		l->rung[at + 1].nothing_after = true;
 }
 
 static void decide(struct ladder *l)
@@ -374,11 +428,13 @@ static void draw_packet(struct ladder *l, const struct rung *r)
 	put_lanes(l, RUNG, true);
 	put_gutter(l, r, y + 4);
 	say_rung(l, r);
-	put_text(l, (a + b) / 2, y - 7,
+	int reach = r->shape == LOST ? (b - a) * 7 / 10 : b - a; /* the middle of what is drawn */
+	int middle = r->side == CLIENT ? a + reach / 2 : b - reach / 2;
+	put_text(l, middle, y - 7,
 		 r->cited ? INK " " SANS
 				" font-size=\"13\" font-weight=\"bold\" text-anchor=\"middle\""
 			  : INK " " SANS " font-size=\"13\" text-anchor=\"middle\"",
-		 (unsigned)(b - a) / 8);
+		 (unsigned)reach / 8);
 	draw_arrow(l, r, y);
 	if (r->fault)
 		put_fault_name(l, y + 4);
@@ -414,14 +470,14 @@ static void draw_silence(struct ladder *l, const struct rung *r)
 			      ? "class=\"vl-gap-bad\" fill=\"#ffebe9\" stroke=\"#cf222e\""
 			      : "class=\"vl-gap\" fill=\"#f6f8fa\" stroke=\"#c3cad1\"");
 	when_add_span(&l->text, r->silence);
-	buffer_add_text(&l->text, " of silence");
+	buffer_add_text(&l->text, r->busy ? " later" : " of silence");
 	put_text(l, middle, y + 4, DIM " " SANS " font-size=\"12\" text-anchor=\"middle\"", 30);
 	l->y += GAP;
 }
 
 /* ---- head and foot ------------------------------------------------------------------------- */
 
-enum { SUMMARY_COLUMNS = 118, SUMMARY_LINES = 4 };
+enum { SUMMARY_COLUMNS = 124, SUMMARY_LINES = 4 };
 
 /* The summary in lines; how many. Draws them when `draw`. */
 static int summary_lines(struct ladder *l, bool draw)
@@ -525,7 +581,7 @@ static void describe(struct ladder *l)
 		buffer_add_text(&l->text, i ? "; " : " ");
 		if (r->shape == SILENCE) {
 			when_add_span(&l->text, r->silence);
-			buffer_add_text(&l->text, " of silence");
+			buffer_add_text(&l->text, r->busy ? " later" : " of silence");
 			continue;
 		}
 		if (r->shape != NOTE)

@@ -24,41 +24,6 @@ static void wrap_line(struct sheet *h, struct buffer *text)
 	buffer_reset(text);
 }
 
-static void say_date_and_clock(struct buffer *out, nanos at, bool with_date)
-{
-	struct when w = when_split(at);
-	if (with_date)
-		buffer_printf(out, "%04d-%02d-%02d ", w.year, w.month, w.day);
-	buffer_printf(out, "%02d:%02d:%02d", w.hour, w.minute, w.second);
-}
-
-static void say_period(struct buffer *out, nanos first, nanos last)
-{
-	const nanos a_year = 366 * 86400 * NANOS_PER_SECOND;
-	bool dated = first >= a_year; /* text without dates begins in 1970 */
-	bool same_day = first / (86400 * NANOS_PER_SECOND) == last / (86400 * NANOS_PER_SECOND);
-	say_date_and_clock(out, first, dated);
-	buffer_add_text(out, " to ");
-	say_date_and_clock(out, last, dated && !same_day);
-	buffer_add_text(out, dated ? " UTC (" : " (");
-	when_add_span(out, last - first);
-	buffer_add_text(out, ")");
-}
-
-static void say_size(struct buffer *out, uint64_t bytes)
-{
-	static const char *const units[] = { "kB", "MB", "GB", "TB", "PB" };
-	if (bytes < 1000) {
-		say_counted(out, bytes, "byte", "bytes");
-		return;
-	}
-	double size = (double)bytes / 1e3;
-	size_t unit = 0;
-	for (; size >= 999.95 && unit + 1 < sizeof units / sizeof *units; unit++)
-		size /= 1e3;
-	buffer_printf(out, "%.1f %s", size, units[unit]);
-}
-
 static void add_totals(struct sheet *h, const struct tally *t, const struct summary_facts *f)
 {
 	struct buffer text;
@@ -74,22 +39,9 @@ static void add_totals(struct sheet *h, const struct tally *t, const struct summ
 	layout_look(h->out, h->style, LOOK_BOLD);
 	wrap_line(h, &text);
 	layout_plain(h->out, h->style);
-	if (f && f->packets) {
-		say_counted(&text, f->packets, "packet", "packets");
-		buffer_add_text(&text, ", ");
-		say_size(&text, f->bytes);
-		buffer_add_text(&text, ", ");
-		say_counted(&text, f->connections, "connection", "connections");
-		if (f->files > 1) {
-			buffer_add_text(&text, " in ");
-			say_counted(&text, f->files, "file", "files");
-		}
+	tally_say_facts(&text, f);
+	if (text.len > 0)
 		wrap_line(h, &text);
-	}
-	if (f && f->first != NO_TIME && f->last != NO_TIME && f->last >= f->first) {
-		say_period(&text, f->first, f->last);
-		wrap_line(h, &text);
-	}
 	buffer_done(&text);
 }
 
@@ -134,37 +86,15 @@ static void add_bar(struct sheet *h, uint64_t n, uint64_t most, unsigned columns
 	buffer_add_text(h->out, parts[eighths % 8]);
 }
 
-struct verdict_count {
-	enum verdict verdict;
-	enum severity severity;
-	uint64_t count;
-};
-
-static int worst_first(const void *a, const void *b)
-{
-	const struct verdict_count *x = a, *y = b;
-	if (x->severity != y->severity)
-		return x->severity > y->severity ? -1 : 1;
-	if (x->count != y->count)
-		return x->count > y->count ? -1 : 1;
-	return (x->verdict > y->verdict) - (x->verdict < y->verdict);
-}
-
 static void add_verdicts(struct sheet *h, const struct tally *t)
 {
 	struct verdict_count list[V_COUNT_];
-	size_t n = 0;
+	size_t n = tally_verdicts(t, list);
 	uint64_t most = 0;
-	for (int v = 0; v < V_COUNT_; v++) {
-		if (t->verdict[v] == 0)
-			continue;
-		list[n++] =
-			(struct verdict_count){ (enum verdict)v, t->severity[v], t->verdict[v] };
-		most = t->verdict[v] > most ? t->verdict[v] : most;
-	}
+	for (size_t i = 0; i < n; i++)
+		most = list[i].count > most ? list[i].count : most;
 	if (n == 0)
 		return;
-	qsort(list, n, sizeof *list, worst_first);
 	add_heading(h, "Verdicts");
 	unsigned names = INDENT + layout_mark_width(h->style) + 1 + 19;
 	for (size_t i = 0; i < n; i++) {

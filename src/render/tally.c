@@ -302,3 +302,81 @@ uint64_t tally_total(const struct tally *t)
 {
 	return t->total;
 }
+
+static int worst_first(const void *a, const void *b)
+{
+	const struct verdict_count *x = a, *y = b;
+	if (x->severity != y->severity)
+		return x->severity > y->severity ? -1 : 1;
+	if (x->count != y->count)
+		return x->count > y->count ? -1 : 1;
+	return (x->verdict > y->verdict) - (x->verdict < y->verdict);
+}
+
+size_t tally_verdicts(const struct tally *t, struct verdict_count *ret_list)
+{
+	size_t n = 0;
+	for (int v = 0; v < V_COUNT_; v++)
+		if (t->verdict[v])
+			ret_list[n++] = (struct verdict_count){ (enum verdict)v, t->severity[v],
+								t->verdict[v] };
+	qsort(ret_list, n, sizeof *ret_list, worst_first);
+	return n;
+}
+
+/* ---- what was read ------------------------------------------------------------------------- */
+
+static void say_date_and_clock(struct buffer *out, nanos at, bool with_date)
+{
+	struct when w = when_split(at);
+	if (with_date)
+		buffer_printf(out, "%04d-%02d-%02d ", w.year, w.month, w.day);
+	buffer_printf(out, "%02d:%02d:%02d", w.hour, w.minute, w.second);
+}
+
+static void say_period(struct buffer *out, nanos first, nanos last)
+{
+	const nanos a_day = 86400 * NANOS_PER_SECOND;
+	bool dated = first >= 366 * a_day; /* text without dates begins in 1970 */
+	say_date_and_clock(out, first, dated);
+	buffer_add_text(out, " to ");
+	say_date_and_clock(out, last, dated && first / a_day != last / a_day);
+	buffer_add_text(out, dated ? " UTC (" : " (");
+	when_add_span(out, last - first);
+	buffer_add_byte(out, ')');
+}
+
+static void say_size(struct buffer *out, uint64_t bytes)
+{
+	static const char *const units[] = { "kB", "MB", "GB", "TB", "PB" };
+	if (bytes < 1000) {
+		say_counted(out, bytes, "byte", "bytes");
+		return;
+	}
+	double size = (double)bytes / 1e3;
+	size_t unit = 0;
+	for (; size >= 999.95 && unit + 1 < sizeof units / sizeof *units; unit++)
+		size /= 1e3;
+	buffer_printf(out, "%.1f %s", size, units[unit]);
+}
+
+void tally_say_facts(struct buffer *out, const struct summary_facts *f)
+{
+	if (!f)
+		return;
+	if (f->packets) {
+		say_counted(out, f->packets, "packet", "packets");
+		buffer_add_text(out, ", ");
+		say_size(out, f->bytes);
+		buffer_add_text(out, ", ");
+		say_counted(out, f->connections, "connection", "connections");
+	}
+	if (f->packets && f->files > 1) {
+		buffer_add_text(out, " in ");
+		say_counted(out, f->files, "file", "files");
+	}
+	if (f->first == NO_TIME || f->last == NO_TIME || f->last < f->first)
+		return;
+	buffer_add_text(out, f->packets ? "; " : "");
+	say_period(out, f->first, f->last);
+}

@@ -25,6 +25,19 @@ struct tally {
 	struct counts proxies, targets;
 };
 
+struct verdict_count {
+	enum verdict verdict;
+	enum severity severity;
+	uint64_t count;
+};
+
+/* Verdicts that came, the worst and then the most frequent first; room for V_COUNT_. */
+size_t tally_verdicts(const struct tally *t, struct verdict_count *ret_list);
+
+/* "345 packets, 234.6 kB, 12 connections; 2025-03-14 11:30:12 to 11:31:14 UTC (61.7 s)": what is
+ * known of it. facts may be NULL. */
+void tally_say_facts(struct buffer *out, const struct summary_facts *facts);
+
 /* Its name, safe to show. */
 void counted_say(struct buffer *out, const struct counted *c, bool utf8);
 
