@@ -50,6 +50,7 @@ class Host:
     listens: str = 'open'       # closed: RST to a SYN; silent
     heeds_icmp: bool = True
     keepalive: float = 0.0      # seconds of idleness; 0: none
+    keepalive_byte: bytes = b'' # what old stacks put into one
     window: int = 10            # initial, in segments
 
 
@@ -248,7 +249,8 @@ class Endpoint:
             end = self.nxt + min(size, room)
             fin = self.fin == end
             return Sent(self.nxt, end + fin, FIN if fin else 0)
-        if self.fin == self.nxt:
+        repairing = bool(self.flight) and self.flight[0].times > 1
+        if self.fin == self.nxt and not repairing:
             return Sent(self.nxt, self.nxt + 1, FIN)
         return None
 
@@ -302,7 +304,7 @@ class Endpoint:
             return
         idle = self.loop.now - self.idle_since
         if idle >= self.host.keepalive - 0.001:
-            self.emit(0, self.nxt - 1)
+            self.emit(0, self.nxt - 1, self.host.keepalive_byte)
             idle = 0
         self.loop.after(self.host.keepalive - idle, self.watch_idle)
 
