@@ -53,14 +53,12 @@ static void finish_oldest(struct conversation *c)
 	speech_keep_title(t);
 	if (c->owner.facts)
 		c->owner.facts(c->owner.context, x);
-	trace_set_id(x);
 	t->x = NULL;
 	turn_free(t);
 	c->owner.done(c->owner.context, x);
 }
 
-/* All turns that are whole and have a successor are done with. */
-static void finish_whole(struct conversation *c, const struct mark *mark)
+void conversation_finish_whole(struct conversation *c, const struct mark *mark)
 {
 	while (c->oldest && c->oldest->whole && c->oldest->next) {
 		struct exchange *x = c->oldest->x;
@@ -94,9 +92,9 @@ struct turn *conversation_begin(struct conversation *c, const struct mark *mark)
 	x->reused = c->known;
 	x->order = c->order++;
 	x->began_late = c->options.began_late && !x->reused;
-	finish_whole(c, mark); /* first, so that the owner's counts of the two do not mix */
 	if (c->owner.begin)
 		c->owner.begin(c->owner.context, x);
+	trace_set_id(x);
 	c->known = true;
 	return t;
 }
@@ -115,7 +113,7 @@ void conversation_turn_whole(struct conversation *c, struct turn *t, const struc
 	t->x->response.complete = true;
 	t->x->response_end = *mark;
 	trace_add(t->x, EV_RESPONSE_END, PROXY, mark, t->x->response.body_bytes);
-	finish_whole(c, mark);
+	conversation_finish_whole(c, mark);
 }
 
 bool observe_data(struct conversation *c, enum trace_side side, const struct mark *mark,

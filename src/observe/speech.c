@@ -136,11 +136,24 @@ static void expect_request_body(struct talk *up, const struct http_request *r)
 	}
 }
 
+/* A 407 and the request with credentials that follows it on the same connection. */
+static void link_retry(struct turn *before, struct exchange *x)
+{
+	if (!before || !before->whole || before->x->response.status != 407 ||
+	    x->request.auth == SCHEME_NONE)
+		return;
+	before->x->links.answered_challenge = true;
+	memcpy(before->x->links.other, x->id, sizeof x->id);
+	x->links.is_retry = true;
+	memcpy(x->links.other, before->x->id, sizeof x->id);
+}
+
 static bool begin_request(struct conversation *c, const struct http_request *r, struct slice head,
 			  const struct mark *start, const struct mark *mark)
 {
 	if (!is_for_proxy(c, r))
 		return false;
+	struct turn *before = c->newest;
 	struct turn *t = conversation_begin(c, start);
 	if (!t)
 		return false;
@@ -149,6 +162,8 @@ static bool begin_request(struct conversation *c, const struct http_request *r, 
 	x->last = *mark;
 	x->bytes[CLIENT] += head.len;
 	keep_request(c, x, r, head);
+	link_retry(before, x);
+	conversation_finish_whole(c, start);
 	trace_add(x, EV_REQUEST, CLIENT, mark, head.len);
 	expect_request_body(&c->talk[CLIENT], r);
 	if (c->talk[CLIENT].speech == SPEECH_HEAD)

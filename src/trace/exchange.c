@@ -68,6 +68,8 @@ static void set_unknown(struct exchange *x)
 		&x->tunnel.first[1],
 		&x->tunnel.last[0],
 		&x->tunnel.last[1],
+		&x->tls.last_app[0],
+		&x->tls.last_app[1],
 		&x->hello,
 		&x->server_hello,
 		&x->tls_done,

@@ -157,6 +157,11 @@ struct trace_tls {
 	bool close_notify[2];        /* seen in the clear (TLS 1.2 shows the type), or an encrypted record
 	                                of an alert's size just before FIN */
 	bool out_of_step[2];         /* record boundaries could not be followed (gap) */
+	/* of application data, leaving out a record of an alert's size that stands last before the
+	   side's FIN; 0 and NO_TIME where boundaries were not followed */
+	uint32_t last_record[2], largest_record[2]; /* length of the last one, and of the largest */
+	uint32_t same_records[2];    /* so many in a row, the last one with them, had its length */
+	struct mark last_app[2];     /* the last one: where it began */
 };
 
 struct trace_tunnel {
