@@ -105,7 +105,7 @@ def _(w):
     c.close(CLIENT)
 
 
-@scenario('black-hole-begins-in-transfer', Expect('mtu-black-hole'))
+@scenario('black-hole-begins-in-transfer', Expect('mtu-black-hole|transfer-stalled'))
 def _(w):
     c = secured(w, rtt=0.04)
     c.fetch(70000)
@@ -126,6 +126,45 @@ def _(w):
     c.wait(12)
     c.close(CLIENT)
     w.offload = True
+
+
+def hole(way: bool):
+    """A black hole of some size, met by something, given up after some time."""
+    def script(w):
+        r = w.random
+        kinds = ['get', 'tls13', 'tls12'] if way == DOWN else ['post', 'tunnel', 'hello']
+        kind = r.choice(kinds)
+        c = w.talk(proxy=f'10.61.{r.randrange(250)}.9:{r.choice([80, 3128, 8080, 8123])}', rtt=r.choice([0.003, 0.04, 0.2]),
+                   client_host={'stamps': r.random() < 0.7}, point=r.choice([CLIENT, CLIENT, PROXY, 'middle']))
+        side = 'near' if c.path.point != CLIENT and way == DOWN else 'far'
+        small = {'get': 400, 'tls13': 600, 'tls12': 1000}.get(kind, 700)
+        c.path.lose_larger(way, r.choice([m for m in (576, 1000, 1280, 1400, 1492) if m > small]), on=side)
+        if kind == 'get':
+            c.up(get('http://dl.example.org/a'))
+            c.down(answer(200, 'OK', content_length=20000))
+            c.down(text(20000))
+        elif kind == 'post':
+            c.up(request('POST', 'http://up.example.org/a', content_length=20000))
+            c.up(text(20000))
+        else:
+            c.tunnel(f'{NAME}:443')
+        if kind in ('tls13', 'tls12'):
+            c.up(client_hello(NAME, best=TLS12 if kind == 'tls12' else speech.TLS13))
+            c.down(flight13() if kind == 'tls13' else flight12('good', 'middle'))
+        elif kind == 'hello':
+            c.up(client_hello(NAME, quantum=True))
+        elif kind == 'tunnel':
+            c.tls13(NAME)
+            c.up(app(r.randrange(5000, 60000)))
+        c.wait(r.uniform(8, 40))
+        c.close(CLIENT)
+        c.linger = 2
+    return script
+
+
+for number in range(1, 31):
+    scenario(f'hole-down-{number}', Expect('mtu-black-hole'), variants=False)(hole(DOWN))
+    scenario(f'hole-up-{number}', Expect('mtu-black-hole'), variants=False)(hole(UP))
 
 
 # ---- what looks like one -----------------------------------------------------------------------------
@@ -153,6 +192,27 @@ def _(w):
     c.end_tls()
 
 
+def burst(way: bool):
+    """Several segments in a row are lost, some of them twice, and all are repaired."""
+    def script(w):
+        r = w.random
+        c = tunnel(w, rtt=r.choice([0.003, 0.04, 0.2]),
+                   client_host={'sack': r.random() < 0.8, 'stamps': r.random() < 0.7})
+        first = r.randrange(2, 40)
+        c.path.lose_data(way, *range(first, first + r.randrange(2, 9)))
+        c.tls13(NAME)
+        size = r.randrange(50000, 120000)
+        c.up(app(size if way == UP else 200))
+        c.down(app(size if way == DOWN else 200))
+        c.end_tls()
+    return script
+
+
+for number in range(1, 16):
+    scenario(f'burst-down-{number}', Expect('ok|lossy|slow'), variants=False, near='mtu-black-hole')(burst(DOWN))
+    scenario(f'burst-up-{number}', Expect('ok|lossy|slow'), variants=False, near='mtu-black-hole')(burst(UP))
+
+
 @scenario('last-segment-lost-capture-ends', Expect('open|unclear|ok|lossy'), near='mtu-black-hole')
 def _(w):
     c = secured(w)
@@ -161,7 +221,7 @@ def _(w):
     c.linger = 0.15
 
 
-@scenario('path-cut-in-handshake', Expect('tls-silent|transfer-stalled'), near='mtu-black-hole')
+@scenario('path-cut-in-handshake', Expect('tls-silent|request-lost|transfer-stalled'), near='mtu-black-hole')
 def _(w):
     c = tunnel(w)
     c.path.cut(c.start + 0.08, way=DOWN)

@@ -87,7 +87,7 @@ def _(w):
     c.finish()
 
 
-@scenario('get-never-answered-capture-ends', Expect('proxy-silent'))
+@scenario('get-never-answered-capture-ends', Expect('proxy-silent'), near='open')
 def _(w):
     c = w.talk(proxy='10.3.0.1:8080', client_host={'keepalive': 20.0})
     c.up(get('http://deb.example.org/a'))

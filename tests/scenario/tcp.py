@@ -83,6 +83,7 @@ class Endpoint:
         self.loop, self.host, self.peer, self.carry = loop, host, peer, emit
         self.data = bytearray()                 # everything the application ever wrote
         self.una = self.nxt = 0
+        self.repeats = 0                        # acknowledgements of nothing new
         self.flight: list[Sent] = []
         self.fin: int | None = None             # offset of our FIN once the application closed
         self.size = 536                         # payload of a full segment; known with the peer's SYN
@@ -385,10 +386,12 @@ class Endpoint:
                 sent.sacked |= left <= sent.off and sent.end <= right
         if off > self.una:
             self.advance(off)
+        elif self.flight and not seg.payload:
+            self.repeats += 1
         self.find_losses()
 
     def advance(self, off: int) -> None:
-        self.una = off
+        self.una, self.repeats = off, 0
         done = [s for s in self.flight if s.end <= off]
         self.flight = [s for s in self.flight if s.end > off]
         if any(s.times == 1 for s in done):
@@ -405,6 +408,8 @@ class Endpoint:
 
     def find_losses(self) -> None:
         """A segment is lost when three later ones have arrived (RFC 6675, in short)."""
+        if not self.uses('sack') and self.repeats == 3:
+            self.flight[0].lost = True
         above = 0
         for sent in reversed(self.flight):
             if sent.sacked:
