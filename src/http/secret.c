@@ -1,6 +1,8 @@
 /* The finder of secrets: a small automaton over lines. */
 #include "http/secret.h"
 
+enum { IS_TEXT = 16 }; /* printable bytes in a row: more than chance has in encrypted records */
+
 enum state {
 	NAME,   /* at the start of a line: the name of a field, perhaps */
 	REST,   /* the rest of a line that is no secret; "://" may come */
@@ -74,6 +76,8 @@ void http_find_secrets(struct http_secrets *s, struct slice bytes,
 {
 	for (size_t i = 0; i < bytes.len; i++, s->at++) {
 		uint8_t c = bytes.at[i];
+		bool printable = (c >= 0x20 && c < 0x7f) || c == '\r' || c == '\n' || c == '\t';
+		s->text = !printable ? 0 : s->text < UINT8_MAX ? (uint8_t)(s->text + 1) : s->text;
 		switch ((enum state)s->state) {
 		case NAME:
 			in_name(s, c);
@@ -116,7 +120,7 @@ void http_find_secrets(struct http_secrets *s, struct slice bytes,
 void http_secrets_gap(struct http_secrets *s, uint64_t len)
 {
 	s->at += len;
-	s->state = VALUE;
+	s->state = s->text >= IS_TEXT ? VALUE : REST;
 	s->mark = s->at;
 	s->len = 0;
 }

@@ -13,6 +13,7 @@ struct http_secrets {
 	uint64_t mark;   /* where a secret, or what may be userinfo, began */
 	uint8_t state;   /* enum inside secret.c; 0: at the start of a line */
 	uint8_t len;     /* of `word` */
+	uint8_t text;    /* so many printable bytes just before; saturates */
 	bool was_secret; /* the line before: an obsolete folded line goes on with it */
 	char word[32];   /* the name, or the last bytes that may be "://" */
 };
@@ -24,8 +25,8 @@ bool http_is_secret_field(struct slice name);
 void http_find_secrets(struct http_secrets *s, struct slice bytes,
                        void (*found)(void *context, uint64_t from, uint64_t to), void *context);
 
-/* `len` bytes are missing. What follows up to the end of its line counts as secret: the name of its
- * field may have been among them. */
+/* `len` bytes are missing. Where text stood before them, what follows up to the end of its line
+ * counts as secret: the name of its field may have been among them. */
 void http_secrets_gap(struct http_secrets *s, uint64_t len);
 
 #endif
