@@ -139,13 +139,14 @@ def hole(way: bool):
         side = 'near' if c.path.point != CLIENT and way == DOWN else 'far'
         small = {'get': 400, 'tls13': 600, 'tls12': 1000}.get(kind, 700)
         c.path.lose_larger(way, r.choice([m for m in (576, 1000, 1280, 1400, 1492) if m > small]), on=side)
+        full = r.randrange(2, 9) * 1448 + 300   # a small segment follows the full ones, and tells of them
         if kind == 'get':
             c.up(get('http://dl.example.org/a'))
             c.down(answer(200, 'OK', content_length=20000))
             c.down(text(20000))
         elif kind == 'post':
-            c.up(request('POST', 'http://up.example.org/a', content_length=20000))
-            c.up(text(20000))
+            c.up(request('POST', 'http://up.example.org/a', content_length=full))
+            c.up(text(full))
         else:
             c.tunnel(f'{NAME}:443')
         if kind in ('tls13', 'tls12'):
@@ -155,7 +156,7 @@ def hole(way: bool):
             c.up(client_hello(NAME, quantum=True))
         elif kind == 'tunnel':
             c.tls13(NAME)
-            c.up(app(r.randrange(5000, 60000)))
+            c.up(app(full))
         c.wait(r.uniform(8, 40))
         c.close(CLIENT)
         c.linger = 2
