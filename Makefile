@@ -34,7 +34,8 @@ setup-build:
 	@tools/setup.sh build
 
 demo: setup-build
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory build/build.ninja
+	@ninja -C build viaduct
 	@tools/demo.sh build/viaduct
 
 # gcc as a user builds it, and clang with the sanitizers, both with warnings as errors.
@@ -46,6 +47,7 @@ sanitize: setup
 
 golden: build
 	@python3 tests/golden/golden.py --rewrite build/viaduct
+	@python3 tests/golden/readme.py --rewrite build/viaduct
 
 fuzz:
 	@tools/setup.sh build fuzz

@@ -1,0 +1,79 @@
+# bash completion for viaduct
+
+_viaduct_verdicts() {
+	viaduct explain --list 2>/dev/null | cut -d ' ' -f 1
+}
+
+_viaduct_files() {
+	compopt -o filenames 2>/dev/null
+	mapfile -t COMPREPLY < <(compgen "$1" -- "$cur")
+}
+
+_viaduct_read() {
+	case $prev in
+	-o | --only)
+		mapfile -t COMPREPLY < <(compgen -W "failures $(_viaduct_verdicts)" -- "$cur")
+		return
+		;;
+	--color)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur")
+		return
+		;;
+	--ladder | --html)
+		_viaduct_files -f
+		return
+		;;
+	--slice)
+		_viaduct_files -d
+		return
+		;;
+	-x | --proxy | -t | --from | --to | --max-connections | --threads)
+		return
+		;;
+	esac
+	case $cur in
+	--color=*)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "${cur#*=}")
+		;;
+	--packets=*)
+		mapfile -t COMPREPLY < <(compgen -W 'tcpdump wireshark' -- "${cur#*=}")
+		;;
+	-*)
+		mapfile -t COMPREPLY < <(compgen -W '--json --summary --only --packets
+			--packets=wireshark --details --ladder --html --slice --proxy --from --to
+			--max-connections --threads --color --help' \
+			-- "$cur")
+		;;
+	*)
+		_viaduct_files -f
+		;;
+	esac
+}
+
+_viaduct_explain() {
+	case $cur in
+	-*) mapfile -t COMPREPLY < <(compgen -W '--list --help' -- "$cur") ;;
+	*) mapfile -t COMPREPLY < <(compgen -W "$(_viaduct_verdicts)" -- "$cur") ;;
+	esac
+}
+
+_viaduct() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	# bash splits words at "=": put --color=al together again
+	if [[ $cur == = && $prev == --* ]]; then
+		cur=$prev=
+	elif [[ $prev == = && $COMP_CWORD -ge 2 && ${COMP_WORDS[COMP_CWORD - 2]} == --* ]]; then
+		cur=${COMP_WORDS[COMP_CWORD - 2]}=$cur
+		prev=${COMP_WORDS[COMP_CWORD - 3]}
+	fi
+	if ((COMP_CWORD == 1)); then
+		mapfile -t COMPREPLY < <(compgen -W 'read explain --help --version' -- "$cur")
+		return
+	fi
+	case ${COMP_WORDS[1]} in
+	read) _viaduct_read ;;
+	explain) _viaduct_explain ;;
+	esac
+}
+
+complete -F _viaduct viaduct

@@ -48,12 +48,14 @@ unsigned escape_width(uint32_t code)
 	return 1;
 }
 
-/* Control characters, and those that turn the reading direction or hide (UTS 55). */
+/* Control characters, those that turn the reading direction or hide (UTS 55), and what XML does
+ * not allow. */
 static bool is_harmful(uint32_t code)
 {
 	return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x200b && code <= 0x200f) ||
 	       (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) ||
-	       code == 0xfeff || (code >= 0xfff9 && code <= 0xfffb);
+	       code == 0x61c || code == 0xfeff || code == 0xfffe || code == 0xffff ||
+	       (code >= 0xfff9 && code <= 0xfffb);
 }
 
 /* The run of plain printable ASCII at the start, `also` excepted: the usual case, in bulk. */

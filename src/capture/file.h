@@ -21,7 +21,7 @@ enum { CAPTURE_MAX_PACKET = 262144 + 64, CAPTURE_BATCH = 1024 };
 enum capture_kind { CAPTURE_PCAP, CAPTURE_PCAPNG, CAPTURE_TEXT };
 
 struct capture_packet {
-	nanos at;          /* NO_TIME for a pcapng simple packet block */
+	nanos at;          /* NO_TIME: a pcapng simple packet block, or beyond what nanos can say */
 	uint64_t frame;    /* 1 for the first packet of the file, as Wireshark counts */
 	struct slice data; /* what was captured; borrowed from the batch */
 	uint32_t wire_len; /* what was on the wire, >= data.len in a sane file */

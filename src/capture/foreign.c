@@ -13,7 +13,7 @@ static const struct {
 	{ SLICE("\x0d\x0a\x0d\x0d\x0d\x0a"), "a pcapng file that was transferred as text",
 	  "transfer it again in binary mode" },
 	{ SLICE("snoop\0\0\0"), "a snoop file", "convert it: editcap -F pcapng IN OUT" },
-	{ SLICE("iptrace "), "an AIX iptrace file", "convert it: editcap -F pcapng IN OUT" },
+	{ SLICE("iptrace 2.0"), "an AIX iptrace file", "convert it: editcap -F pcapng IN OUT" },
 	{ SLICE("TRSNIFF data    \x1a"), "a Sniffer file", "convert it: editcap -F pcapng IN OUT" },
 	{ SLICE("GMBU"), "a Microsoft Network Monitor file",
 	  "convert it: editcap -F pcapng IN OUT" },
@@ -33,7 +33,7 @@ static const struct {
 	{ SLICE("\x7f"
 		"ELF"),
 	  "a program (ELF)", "" },
-	{ SLICE("MZ"), "a Windows program", "" },
+	{ SLICE("MZ\x90\0"), "a Windows program", "" },
 	{ SLICE("%PDF-"), "a PDF document", "" },
 	{ SLICE("\x89PNG\r\n\x1a\n"), "a picture (PNG)", "" },
 	{ SLICE("\xff\xd8\xff"), "a picture (JPEG)", "" },

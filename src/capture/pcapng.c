@@ -15,6 +15,9 @@ enum {
 	BLOCK_SIMPLE = 3,
 	BLOCK_STATISTICS = 5,
 	BLOCK_ENHANCED = 6,
+	BLOCK_JOURNAL = 9, /* of systemd */
+	BLOCK_CUSTOM = 0x0bad,
+	BLOCK_CUSTOM_PRIVATE = 0x40000bad, /* not to be copied */
 
 	OPTION_END = 0,
 	OPTION_DROPS = 4, /* epb_dropcount */
@@ -321,8 +324,13 @@ static int take_block(struct capture *c, struct capture_batch *b, const struct b
 		return add_interface(c, k, err);
 	case BLOCK_STATISTICS:
 		return add_statistics(c, k, err);
+	case BLOCK_JOURNAL:
+	case BLOCK_CUSTOM:
+	case BLOCK_CUSTOM_PRIVATE:
+		c->frame++; /* Wireshark lists them: without this, all later numbers differ */
+		return 0;
 	default:
-		return 0; /* names, secrets, custom blocks: nothing for us */
+		return 0; /* names, secrets, what is unknown: nothing for us */
 	}
 }
 

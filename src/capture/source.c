@@ -16,7 +16,8 @@
 static int open_path(struct source *s, const char *path, struct error *err)
 {
 	s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (s->fd >= 0)
+	s->opened = s->fd >= 0;
+	if (s->opened)
 		return 0;
 	const char *hint = errno == EACCES ? "; ask its owner, or run as root" : "";
 	return err_set(err, -errno, "%s: cannot be opened: %m%s", s->shown, hint);
@@ -55,10 +56,11 @@ int source_open(struct source *s, const char *path, struct error *err)
 
 void source_close(struct source *s)
 {
-	if (s->fd > STDIN_FILENO)
+	if (s->opened)
 		close(s->fd);
 	if (s->spool >= 0)
 		close(s->spool);
+	s->opened = false;
 	s->fd = s->spool = -1;
 }
 

@@ -11,6 +11,7 @@
 
 struct source {
 	int fd, spool;    /* spool: what a pipe gave so far; -1: not kept */
+	bool opened;      /* fd is ours to close */
 	bool regular;     /* read by position, so reading again needs no copy */
 	uint64_t start;   /* where the caller's descriptor stood (standard input) */
 	uint64_t size;    /* bytes from start to the end; 0 for a pipe */

@@ -10,7 +10,8 @@ struct capture_writer;
  * be NULL. NULL and *err on failure. */
 struct capture_writer *capture_create(const char *path, const char *comment, struct error *err);
 
-/* comment: of this packet; may be NULL. Errors are kept until capture_finish. */
+/* comment: of this packet; may be NULL. No time, or one before 1970, is written as 0. Errors are
+ * kept until capture_finish. */
 void capture_write(struct capture_writer *w, const struct capture_packet *p, const char *comment);
 
 /* Flushes and closes; 0, or the first error (then the incomplete file is removed). */

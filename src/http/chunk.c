@@ -1,13 +1,15 @@
 /* Chunked framing, byte by byte outside the chunks and in strides inside them.
  *
- *     ┌───────────────────────────────────────────────┐
- *     ▼                                               │
- *   SIZE ──▶ PAD ──▶ EXT ──▶ SIZE_LF ──▶ DATA ──▶ DATA_CR ──▶ DATA_LF
- *     └───────┴──────────────▶  │ (size 0)
- *                               ▼
- *                  ┌───▶ TRAILER ──▶ NAME ──▶ VALUE ──▶ VALUE_LF ──┐
- *                  │        └──▶ LAST_LF ──▶ ENDED                 │
- *                  └───────────────────────────────────────────────┘
+ *     ┌────────────────────────────────────────────────────────────┐
+ *     ▼                                                            │
+ *   SIZE ──▶ (PAD) ──▶ (EXT) ──▶ SIZE_LF ──▶ DATA ──▶ DATA_CR ──▶ DATA_LF
+ *                                   │ size 0
+ *                                   ▼
+ *            ┌─────────────────▶ TRAILER ──▶ LAST_LF ──▶ ENDED
+ *            │                      ▼
+ *            └─ VALUE_LF ◀─ VALUE ◀─ NAME
+ *
+ * Those in brackets may be left out.
  *
  * Every state can go to WRONG, which stays. Lines end in CRLF and nothing else here: where
  * readers differ on a bare LF inside chunked framing, one request becomes two. */

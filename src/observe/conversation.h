@@ -19,28 +19,35 @@
  *      +--> TUNNEL                   (a 2xx to CONNECT, or 101; both sides go together)
  *      +--> LOST                     (a gap, or bytes that are no HTTP; a later segment that begins
  *                                     like a head leads back to HEAD) */
-enum speech { SPEECH_HEAD, SPEECH_BODY_LENGTH, SPEECH_BODY_CHUNKED, SPEECH_BODY_CLOSE,
-              SPEECH_TUNNEL, SPEECH_LOST };
+enum speech {
+	SPEECH_HEAD,
+	SPEECH_BODY_LENGTH,
+	SPEECH_BODY_CHUNKED,
+	SPEECH_BODY_CLOSE,
+	SPEECH_TUNNEL,
+	SPEECH_LOST
+};
 
 struct tls_half {
 	uint8_t header[5];
 	uint8_t header_len;
-	uint8_t type;                /* of the record that is being read */
-	bool cipher_changed;         /* a ChangeCipherSpec went by: what follows is encrypted */
-	bool settled;                /* no more handshake messages to read */
-	uint32_t left;               /* bytes of the record still to come */
-	uint32_t record_len;         /* of that record */
-	uint64_t app_records;        /* of type 23 */
-	uint8_t last_type;           /* of the last whole record */
+	uint8_t type;         /* of the record that is being read */
+	bool cipher_changed;  /* a ChangeCipherSpec went by: what follows is encrypted */
+	bool settled;         /* no more handshake messages to read */
+	uint32_t left;        /* bytes of the record still to come */
+	uint32_t record_len;  /* of that record */
+	uint64_t app_records; /* of type 23 */
+	struct mark held;  /* one of an alert's size: it counts once another follows */
+	uint8_t last_type;    /* of the last whole record */
 	uint32_t last_len;
-	struct buffer messages;      /* handshake bytes of the message being read */
+	struct buffer messages; /* handshake bytes of the message being read */
 };
 
 struct talk { /* one side of the conversation */
 	enum speech speech;
-	struct buffer head;          /* bytes of a head that is not complete yet */
+	struct buffer head; /* bytes of a head that is not complete yet */
 	struct mark head_start;
-	uint64_t left;               /* BODY_LENGTH */
+	uint64_t left; /* BODY_LENGTH */
 	struct http_chunks chunks;
 	struct tls_half tls;
 };
@@ -50,8 +57,8 @@ enum { MAX_PIPELINE = 64, PAGE_BYTES = 1024 };
 struct turn { /* an exchange under way */
 	struct turn *next;
 	struct exchange *x;
-	bool whole;                  /* its answer is complete; it waits for what comes next */
-	struct buffer page;          /* the first bytes of an error page */
+	bool whole;         /* its answer is complete; it waits for what comes next */
+	struct buffer page; /* the first bytes of an error page */
 };
 
 struct conversation {
@@ -60,14 +67,17 @@ struct conversation {
 	struct talk talk[2];
 	struct turn *oldest, *newest; /* the answers go to `oldest` that is not whole */
 	unsigned turns;
-	bool known;                  /* at least one request to a proxy was seen */
-	bool tunnel;                 /* both sides are in SPEECH_TUNNEL */
-	uint32_t hello_calls;        /* segments that the hello needed so far */
+	bool known;           /* at least one request to a proxy was seen */
+	bool tunnel;          /* both sides are in SPEECH_TUNNEL */
+	uint32_t hello_calls; /* segments that the hello needed so far */
 	uint64_t order;
+	struct mark proxy_fin;
 };
 
 /* observe.c */
 struct turn *conversation_begin(struct conversation *c, const struct mark *mark);
+/* Hands over all turns that are whole and have a successor. */
+void conversation_finish_whole(struct conversation *c, const struct mark *mark);
 void conversation_turn_whole(struct conversation *c, struct turn *t, const struct mark *mark);
 struct turn *conversation_answering(struct conversation *c); /* who gets the next answer; or NULL */
 
@@ -75,13 +85,14 @@ struct turn *conversation_answering(struct conversation *c); /* who gets the nex
  * a proxy. */
 size_t speech_read_request(struct conversation *c, const struct mark *mark, struct slice bytes);
 size_t speech_read_answer(struct conversation *c, const struct mark *mark, struct slice bytes);
-void speech_gap(struct conversation *c, enum trace_side side, const struct mark *mark, uint64_t len);
+void speech_gap(struct conversation *c, enum trace_side side, const struct mark *mark,
+		uint64_t len);
 void speech_end(struct conversation *c); /* what an unfinished head still tells */
 void speech_keep_title(struct turn *t);
 
 /* tunnel.c */
 void tunnel_read(struct conversation *c, enum trace_side side, const struct mark *mark,
-                 struct slice bytes);
+		 struct slice bytes);
 void tunnel_gap(struct conversation *c, enum trace_side side, uint64_t len);
 void tunnel_end(struct conversation *c, struct exchange *x);
 

@@ -11,10 +11,11 @@ struct conversation *observe_new(const struct observe_options *options,
 	struct conversation *c = malloc(sizeof *c);
 	if (!c)
 		return NULL;
-	*c = (struct conversation){ .options = *options, .owner = *owner };
+	*c = (struct conversation){ .options = *options, .owner = *owner, .proxy_fin = NO_MARK };
 	for (int side = CLIENT; side <= PROXY; side++) {
 		buffer_init(&c->talk[side].head, HEAD_LIMIT);
 		buffer_init(&c->talk[side].tls.messages, MESSAGE_LIMIT);
+		c->talk[side].tls.held = NO_MARK;
 	}
 	return c;
 }
@@ -53,14 +54,12 @@ static void finish_oldest(struct conversation *c)
 	speech_keep_title(t);
 	if (c->owner.facts)
 		c->owner.facts(c->owner.context, x);
-	trace_set_id(x);
 	t->x = NULL;
 	turn_free(t);
 	c->owner.done(c->owner.context, x);
 }
 
-/* All turns that are whole and have a successor are done with. */
-static void finish_whole(struct conversation *c, const struct mark *mark)
+void conversation_finish_whole(struct conversation *c, const struct mark *mark)
 {
 	while (c->oldest && c->oldest->whole && c->oldest->next) {
 		struct exchange *x = c->oldest->x;
@@ -94,9 +93,9 @@ struct turn *conversation_begin(struct conversation *c, const struct mark *mark)
 	x->reused = c->known;
 	x->order = c->order++;
 	x->began_late = c->options.began_late && !x->reused;
-	finish_whole(c, mark); /* first, so that the owner's counts of the two do not mix */
 	if (c->owner.begin)
 		c->owner.begin(c->owner.context, x);
+	trace_set_id(x);
 	c->known = true;
 	return t;
 }
@@ -115,7 +114,7 @@ void conversation_turn_whole(struct conversation *c, struct turn *t, const struc
 	t->x->response.complete = true;
 	t->x->response_end = *mark;
 	trace_add(t->x, EV_RESPONSE_END, PROXY, mark, t->x->response.body_bytes);
-	finish_whole(c, mark);
+	conversation_finish_whole(c, mark);
 }
 
 bool observe_data(struct conversation *c, enum trace_side side, const struct mark *mark,
@@ -158,20 +157,20 @@ static void note_close(struct exchange *x, enum event_kind kind, enum trace_side
 	x->close = *mark;
 }
 
-/* An answer without a length ends, whole, with the proxy's FIN (RFC 9112 section 6.3, 8). */
-static void end_until_close(struct conversation *c, const struct mark *mark)
+/* An answer without a length ends, whole, with the proxy's FIN (RFC 9112 section 6.3, 8). Known
+ * only at the end: a FIN may come before bytes that were sent earlier. */
+static void end_until_close(struct conversation *c)
 {
 	struct turn *t = conversation_answering(c);
-	if (!t || c->talk[PROXY].speech != SPEECH_BODY_CLOSE)
-		return;
-	conversation_turn_whole(c, t, mark);
+	if (t && mark_is(&c->proxy_fin) && c->talk[PROXY].speech == SPEECH_BODY_CLOSE)
+		conversation_turn_whole(c, t, &c->proxy_fin);
 }
 
 void observe_event(struct conversation *c, enum event_kind kind, enum trace_side side,
 		   const struct mark *mark, uint64_t n)
 {
 	if (kind == EV_FIN && side == PROXY)
-		end_until_close(c, mark);
+		c->proxy_fin = *mark;
 	if (!c->newest)
 		return;
 	struct exchange *x = c->newest->x;
@@ -183,6 +182,7 @@ void observe_event(struct conversation *c, enum event_kind kind, enum trace_side
 void observe_end(struct conversation *c, enum trace_end end, nanos until)
 {
 	speech_end(c);
+	end_until_close(c);
 	while (c->oldest) {
 		struct exchange *x = c->oldest->x;
 		struct exchange *last = c->newest->x;

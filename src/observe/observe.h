@@ -30,33 +30,41 @@ struct observe_owner {
 
 struct observe_options {
 	enum trace_source source;
-	bool keep_heads;     /* fill request.head and response.head */
-	bool any_request;    /* origin-form requests are exchanges too (--proxy names this address) */
+	bool keep_heads;  /* fill request.head and response.head */
+	bool any_request; /* origin-form requests are exchanges too (--proxy names this address) */
 	bool began_late;
 };
 
 /* NULL: out of memory. The owner struct is copied. */
 struct conversation *observe_new(const struct observe_options *options,
-                                 const struct observe_owner *owner);
+				 const struct observe_owner *owner);
 void observe_free(struct conversation *c); /* drops what is unfinished; NULL is fine */
 
-/* The next bytes of a side, in order; one call a segment (or read). False when nothing further of this connection is of interest: it is no conversation with a
- * proxy. */
+/* The next bytes of a side, in order; one call a segment (or read). False when nothing further of
+ * this connection is of interest: it is no conversation with a proxy. */
 bool observe_data(struct conversation *c, enum trace_side side, const struct mark *mark,
-                  struct slice bytes);
+		  struct slice bytes);
 
 /* `len` bytes of that side are not to be had. lost_by_capture: they were sent and arrived, only
  * not seen. */
 void observe_gap(struct conversation *c, enum trace_side side, const struct mark *mark,
-                 uint64_t len, bool lost_by_capture);
+		 uint64_t len, bool lost_by_capture);
 
 /* FIN or RST (kind EV_FIN, EV_RST), zero window and the like: into the running exchange. */
 void observe_event(struct conversation *c, enum event_kind kind, enum trace_side side,
-                   const struct mark *mark, uint64_t n);
+		   const struct mark *mark, uint64_t n);
 
 /* The connection (or its observation) ended: finishes every exchange that is left. until: the last
  * moment it was observed. */
 void observe_end(struct conversation *c, enum trace_end end, nanos until);
+
+/* Do a client's first bytes speak to a proxy: CONNECT, or a request in absolute-form (any form of
+ * request when any_request is set)? */
+enum observe_wish { OBSERVE_NO, OBSERVE_YES, OBSERVE_MORE };
+enum observe_wish observe_wants(struct slice sofar, bool any_request);
+
+/* Do these bytes begin a request, rather than an answer? */
+bool observe_is_request(struct slice bytes);
 
 /* What some first bytes look like. */
 enum trace_protocol observe_guess(struct slice bytes);

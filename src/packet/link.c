@@ -237,8 +237,9 @@ bool link_strip(uint32_t link, struct part *p)
 	case LINK_PPP:
 	case LINK_PPP_HDLC:
 		return strip_ppp(p);
-	case LINK_PPP_PPPD:
-	case LINK_PPP_WITH_DIR: /* a byte that tells the direction comes first */
+	case LINK_PPP_PPPD: /* a byte that tells the direction, and HDLC's control */
+		return part_skip(p, 2) && strip_ppp(p);
+	case LINK_PPP_WITH_DIR: /* a byte that tells the direction */
 		return part_skip(p, 1) && strip_ppp(p);
 	case LINK_PPP_ETHER:
 		return strip_pppoe(p);

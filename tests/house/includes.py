@@ -27,11 +27,13 @@ OWNERS = {
 
 
 def read_table(path):
-    table = {}
+    """{room: rooms it may include}, from the table whose head begins with "| room |"."""
+    table, inside = {}, False
     with open(path, encoding="utf-8") as lines:
         for line in lines:
+            inside = line.startswith("| room |") or inside and line.startswith("|")
             row = ROW.match(line.rstrip())
-            if row:
+            if inside and row:
                 table[row["room"]] = set(row["may"].replace("`", "").split())
     for may in table.values():
         if "all" in may:

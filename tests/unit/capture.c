@@ -508,6 +508,33 @@ static void a_cut_anywhere_gives_what_came_before(void **state)
 	}
 }
 
+/* Wireshark gives numbers to the journal's entries and to custom blocks too. */
+static void frames_are_counted_as_wireshark_does(void **state)
+{
+	(void)state;
+	static const uint32_t listed[] = { 9, 0x0bad, 0x40000bad };
+	struct made m;
+	struct error err = { 0 };
+	made_init(&m, false);
+	section(&m, false);
+	interface(&m, 1, 0, -1, 0);
+	for (size_t i = 0; i < 3; i++) {
+		enhanced(&m, 0, 1, 8);
+		size_t b = begin(&m, listed[i]);
+		buffer_add_text(&m.bytes, "MESSAGE=1");
+		end(&m, b);
+	}
+	struct capture *c = open_slice(buffer_slice(&m.bytes), &err);
+	struct capture_batch *b = capture_batch_new();
+	assert_int_equal(capture_read(c, b, &err), 1);
+	assert_int_equal(b->count, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(b->packet[i].frame, 1 + 2 * i);
+	capture_batch_free(b);
+	capture_close(c);
+	buffer_done(&m.bytes);
+}
+
 /* No more is asked than that it ends, and says something when it ends badly. */
 static void read_anything(struct slice s)
 {
@@ -1092,6 +1119,7 @@ int main(void)
 		cmocka_unit_test(every_form_is_read_and_read_again),
 		cmocka_unit_test(a_cut_anywhere_gives_what_came_before),
 		cmocka_unit_test(any_byte_may_be_wrong),
+		cmocka_unit_test(frames_are_counted_as_wireshark_does),
 		cmocka_unit_test(what_is_wrong_is_said_with_both_numbers),
 		cmocka_unit_test(what_is_no_capture_is_named),
 		cmocka_unit_test(text_is_read_whole_up_to_a_limit),

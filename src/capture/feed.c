@@ -1,0 +1,562 @@
+/* The feed: from packets to exchanges, through `packet` and `observe`. */
+#include "capture/feed.h"
+
+#include "observe/observe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A watched connection: its conversation, and what its earlier exchanges have used up of the
+ * connection's counters. */
+struct link {
+	struct feed *feed;
+	struct stream *stream;
+	struct conversation *talk;
+	bool flip; /* the table took the sides the other way round */
+	struct {
+		uint32_t packets, retrans, repairs, reordered, spurious, keepalives, large, rsts;
+		uint64_t bytes, after_peer_fin;
+		nanos repair_time, zero_window_time;
+	} used[2];
+	bool begun; /* an exchange has come of it */
+};
+
+struct feed {
+	struct feed_options options;
+	struct feed_owner owner;
+	struct packet_decoder *decoder;
+	struct stream_table *streams;
+	struct feed_counts counts;
+	nanos now;
+};
+
+/* ---- marks and facts --------------------------------------------------------------------- */
+
+static struct mark mark_of(const struct feed *f, const struct stream_mark *m)
+{
+	if (m->frame == 0 && m->line == 0) /* the table's way to say that there was none */
+		return NO_MARK;
+	return (struct mark){ m->at, m->frame, m->line, f->options.file };
+}
+
+static int table_side(const struct link *l, enum trace_side side)
+{
+	return l->flip ? 1 - (int)side : (int)side;
+}
+
+static struct slice name_of(const struct feed *f, const struct address *a)
+{
+	return f->options.name ? f->options.name(f->options.name_context, a) : (struct slice){ 0 };
+}
+
+static void set_ends(const struct feed *f, struct exchange *x, const struct address *client,
+		     const struct address *proxy)
+{
+	x->client = *client;
+	x->proxy = *proxy;
+	x->file = f->options.file;
+	x->from_text = f->options.text;
+	if (!f->options.text)
+		return;
+	x->client_name = trace_keep(x, name_of(f, client), 100);
+	x->proxy_name = trace_keep(x, name_of(f, proxy), 100);
+	x->heading = trace_keep(x, f->options.heading, 200);
+	x->first_line = f->options.first_line;
+}
+
+static void set_handshake(const struct feed *f, struct exchange *x, const struct stream *s,
+			  int client)
+{
+	x->syn = mark_of(f, &s->sent[client].syn);
+	x->syn_ack = mark_of(f, &s->sent[1 - client].syn);
+	x->syns = s->sent[client].syns;
+	x->rtt = s->rtt;
+	x->began_late = s->began_late;
+	x->both_ways = s->both_ways;
+	x->first = mark_of(f, &s->first);
+	if (mark_is(&x->syn))
+		trace_add(x, EV_SYN, CLIENT, &x->syn, x->syns);
+	if (mark_is(&x->syn_ack))
+		trace_add(x, EV_SYN_ACK, PROXY, &x->syn_ack, 0);
+}
+
+static void set_icmp(const struct feed *f, struct exchange *x, const struct stream *s, bool flip)
+{
+	const struct icmp_note *n = &s->icmp;
+	if (s->icmp_count == 0)
+		return;
+	struct trace_icmp *i = &x->icmp;
+	i->count = s->icmp_count;
+	i->mark = (struct mark){ n->at, n->frame, 0, f->options.file };
+	i->router = n->router;
+	i->too_big = n->kind == ICMP_TOO_BIG;
+	i->unreachable = n->kind == ICMP_UNREACHABLE;
+	i->v6 = n->v6;
+	i->code = n->code;
+	i->mtu = n->mtu;
+	i->name = icmp_name(n);
+	bool from_first = address_equal(&n->from, &s->side[0]);
+	i->about = from_first != flip ? CLIENT : PROXY;
+	i->large_after = s->large_after_icmp;
+	i->adapted = s->adapted_after_icmp;
+	trace_add(x, EV_ICMP, PROXY, &i->mark, i->mtu);
+}
+
+/* Counters since the exchange before; and what stands at the end of the connection, as it is. */
+static void set_path(struct link *l, struct exchange *x, enum trace_side side)
+{
+	const struct feed *f = l->feed;
+	int t = table_side(l, side);
+	const struct stream_side *s = &l->stream->sent[t];
+	struct trace_path *p = &x->path[side];
+#define SINCE(member, from)                                                                        \
+	(p->member = s->from - l->used[side].member, l->used[side].member = s->from)
+	SINCE(packets, packets);
+	SINCE(bytes, bytes);
+	SINCE(retrans, retrans);
+	SINCE(repairs, repairs);
+	SINCE(reordered, reordered);
+	SINCE(spurious, spurious);
+	SINCE(keepalives, keepalives);
+	SINCE(repair_time, retrans_time);
+	SINCE(zero_window_time, zero_window_time);
+	SINCE(after_peer_fin, after_peer_fin);
+	SINCE(large, large);
+	SINCE(rsts, rsts);
+#undef SINCE
+	p->mss = s->mss;
+	p->largest = s->largest;
+	p->largest_passed = s->largest_passed;
+	p->unacked = s->unacked;
+	p->stuck_size = s->stuck_size;
+	p->stuck_times = s->stuck_times;
+	p->stuck_smallest = s->stuck_smallest;
+	p->stuck_first = mark_of(f, &s->stuck_first);
+	p->stuck_last = mark_of(f, &s->stuck_last);
+	p->small_passed = s->small_passed;
+	p->hole = s->hole;
+	p->hole_shown = mark_of(f, &s->hole_shown);
+	p->hole_beyond = s->hole_beyond;
+	p->hole_dup_acks = s->hole_dup_acks;
+	p->missing = s->missing;
+	p->unseen = s->unseen;
+	p->zero_window_at_end = s->zero_window_since != NO_TIME;
+	p->zero_window = mark_of(f, &s->zero_window);
+	p->zero_window_probes = s->zero_window_probes;
+	p->first_large = mark_of(f, &s->first_large);
+	p->last_large = mark_of(f, &s->last_large);
+	p->first_data = mark_of(f, &s->first_data);
+	p->last_data = mark_of(f, &s->last_data);
+	p->fin = mark_of(f, &s->fin);
+	p->rst = mark_of(f, &s->rst);
+	p->ttl = l->stream->ttl[t];
+	p->rst_ttl = l->stream->rst_ttl[t];
+}
+
+static bool within(const struct exchange *x, const struct mark *m)
+{
+	return mark_is(m) && m->at >= x->first.at;
+}
+
+static void add_path_events(struct exchange *x, enum trace_side side)
+{
+	const struct trace_path *p = &x->path[side];
+	if (within(x, &p->first_large))
+		trace_add(x, EV_LARGE, side, &p->first_large, p->largest);
+	if (p->unacked && p->stuck_times > 1 && within(x, &p->stuck_last))
+		trace_add(x, EV_STUCK, side, &p->stuck_last, p->stuck_size);
+	if (p->hole && within(x, &p->hole_shown))
+		trace_add(x, EV_HOLE, side, &p->hole_shown, p->hole);
+	if (p->zero_window_time > 0 && within(x, &p->zero_window))
+		trace_add(x, EV_ZERO_WINDOW, 1 - side, &p->zero_window, 0);
+}
+
+/* Did everything that the client said arrive at the proxy? */
+static void set_acked(struct exchange *x)
+{
+	const struct trace_path *up = &x->path[CLIENT];
+	x->tls.hello_acked = x->tls.server_hello;
+	if (!x->both_ways || up->unacked)
+		return;
+	x->request_acked = x->request_end;
+	x->tls.hello_acked = mark_is(&x->hello);
+}
+
+/* ---- callbacks of observe ------------------------------------------------------------------ */
+
+static void on_begin(void *context, struct exchange *x)
+{
+	struct link *l = context;
+	int client = table_side(l, CLIENT);
+	set_ends(l->feed, x, &l->stream->side[client], &l->stream->side[1 - client]);
+	if (!l->begun) {
+		set_handshake(l->feed, x, l->stream, client);
+	} else {
+		x->rtt = l->stream->rtt;
+		x->both_ways = l->stream->both_ways;
+	}
+	l->begun = true;
+}
+
+static void on_facts(void *context, struct exchange *x)
+{
+	struct link *l = context;
+	for (int side = CLIENT; side <= PROXY; side++)
+		set_path(l, x, side);
+	x->rtt = l->stream->rtt;
+	x->both_ways = l->stream->both_ways;
+	if (!x->next_began) {
+		x->last = mark_of(l->feed, &l->stream->last);
+		set_icmp(l->feed, x, l->stream, l->flip);
+		for (int side = CLIENT; side <= PROXY; side++)
+			add_path_events(x, side);
+	}
+	set_acked(x);
+	x->frames = x->path[CLIENT].packets + x->path[PROXY].packets;
+}
+
+static void on_done(void *context, struct exchange *x)
+{
+	struct link *l = context;
+	l->feed->owner.exchange(l->feed->owner.context, x);
+}
+
+/* ---- what is worth watching ---------------------------------------------------------------- */
+
+static bool is_named_proxy(const struct feed *f, const struct address *a)
+{
+	const struct address *named = &f->options.proxy;
+	return f->options.has_proxy && address_same_host(named, a) &&
+	       (named->port == 0 || named->port == a->port);
+}
+
+static enum stream_wish on_wish(void *context, const struct stream *s, int side, struct slice sofar)
+{
+	struct feed *f = context;
+	bool named = is_named_proxy(f, &s->side[1 - side]);
+	if (f->options.has_proxy && !named && !is_named_proxy(f, &s->side[side]))
+		return STREAM_NOTE;
+	static const enum stream_wish wishes[] = {
+		[OBSERVE_NO] = STREAM_NOTE,
+		[OBSERVE_YES] = STREAM_WATCH,
+		[OBSERVE_MORE] = STREAM_ASK_AGAIN,
+	};
+	enum stream_wish wish = wishes[observe_wants(sofar, named)];
+	if (side == 0 || wish == STREAM_WATCH)
+		return wish;
+	/* the other side spoke first: a banner, or an answer whose request comes later in the file
+	 */
+	return s->sent[0].bytes == 0 ? STREAM_ASK_AGAIN : wish;
+}
+
+/* ---- callbacks of the stream table --------------------------------------------------------- */
+
+static struct link *link_new(struct feed *f, struct stream *s, bool flip)
+{
+	struct link *l = calloc(1, sizeof *l);
+	if (!l)
+		return NULL;
+	*l = (struct link){ .feed = f, .stream = s, .flip = flip };
+	struct observe_options options = {
+		.source = TRACE_CAPTURE,
+		.keep_heads = f->options.keep_heads,
+		.any_request = is_named_proxy(f, &s->side[flip ? 0 : 1]),
+		.began_late = s->began_late,
+	};
+	struct observe_owner owner = { on_begin, on_facts, on_done, l };
+	l->talk = observe_new(&options, &owner);
+	if (!l->talk) {
+		free(l);
+		return NULL;
+	}
+	s->user = l;
+	return l;
+}
+
+/* Where no SYN was seen the table guesses by ports; what is said decides. */
+static struct link *link_of(struct feed *f, struct stream *s, int side, struct slice bytes)
+{
+	if (s->user)
+		return s->user;
+	bool request = observe_is_request(bytes);
+	bool flip = s->sent[0].syns == 0 && s->sent[1].syns == 0 && (side == 1) == request;
+	return link_new(f, s, flip);
+}
+
+static enum trace_side said_by(const struct link *l, int side)
+{
+	return (side == 0) != l->flip ? CLIENT : PROXY;
+}
+
+static void on_data(void *context, struct stream *s, int side, struct slice bytes,
+		    const struct stream_mark *mark)
+{
+	struct feed *f = context;
+	struct link *l = link_of(f, s, side, bytes);
+	struct mark m = mark_of(f, mark);
+	if (l && observe_data(l->talk, said_by(l, side), &m, bytes))
+		return;
+	stream_ignore(f->streams, s);
+}
+
+static void on_gap(void *context, struct stream *s, int side, uint64_t len, enum stream_gap why,
+		   const struct stream_mark *mark)
+{
+	struct feed *f = context;
+	struct link *l = s->user;
+	struct mark m = mark_of(f, mark);
+	if (l)
+		observe_gap(l->talk, said_by(l, side), &m, len, why == STREAM_GAP_CAPTURE);
+}
+
+static void on_segment(void *context, struct stream *s, int side, const struct segment *seg)
+{
+	struct feed *f = context;
+	struct link *l = s->user;
+	if (!l || !(seg->flags & (TCP_FIN | TCP_RST)))
+		return;
+	struct mark m = { seg->at, seg->frame, seg->line, f->options.file };
+	observe_event(l->talk, seg->flags & TCP_RST ? EV_RST : EV_FIN, said_by(l, side), &m,
+		      seg->payload_len);
+}
+
+/* ---- connections that carried no request ---------------------------------------------------- */
+
+static bool looks_like_tls(const struct stream *s)
+{
+	for (int side = 0; side < 2; side++)
+		if (observe_guess((struct slice){ s->early[side], s->early_len[side] }) ==
+		    PROTO_TLS)
+			return true;
+	return false;
+}
+
+/* An attempt that failed, or a connection in its middle that may be a tunnel. */
+static bool is_suspect(const struct feed *f, const struct stream *s)
+{
+	bool named = is_named_proxy(f, &s->side[1]);
+	if (f->options.has_proxy && !named)
+		return false;
+	if (s->sent[0].syns > 0 && s->sent[1].syns == 0 && s->sent[0].bytes == 0)
+		return s->both_ways || s->icmp_count > 0 || s->sent[0].rsts == 0;
+	return s->began_late && looks_like_tls(s);
+}
+
+static void note_close(struct exchange *x, const struct feed *f, const struct stream *s)
+{
+	for (int side = 0; side < 2; side++) {
+		struct mark fin = mark_of(f, &s->sent[side].fin),
+			    rst = mark_of(f, &s->sent[side].rst);
+		const struct mark *m =
+			mark_is(&rst) && (!mark_is(&fin) || rst.at < fin.at) ? &rst : &fin;
+		if (!mark_is(m) || (x->closed && x->close.at <= m->at))
+			continue;
+		x->closed = true;
+		x->closed_by = side == 0 ? CLIENT : PROXY;
+		x->by_reset = m == &rst;
+		x->close = *m;
+	}
+	if (x->closed)
+		trace_add(x, x->by_reset ? EV_RST : EV_FIN, x->closed_by, &x->close, 0);
+}
+
+static void give_suspect(struct feed *f, const struct stream *s, enum trace_end end)
+{
+	struct exchange *x = trace_new(TRACE_CAPTURE, 16384);
+	if (!x)
+		return;
+	set_ends(f, x, &s->side[0], &s->side[1]);
+	set_handshake(f, x, s, 0);
+	set_icmp(f, x, s, false);
+	x->suspect = true;
+	x->last = mark_of(f, &s->last);
+	for (int side = CLIENT; side <= PROXY; side++) {
+		struct trace_path *p = &x->path[side];
+		p->packets = s->sent[side].packets;
+		p->bytes = x->bytes[side] = s->sent[side].bytes;
+		p->mss = s->sent[side].mss;
+		p->ttl = s->ttl[side];
+		p->rst_ttl = s->rst_ttl[side];
+		p->rsts = s->sent[side].rsts;
+		p->fin = mark_of(f, &s->sent[side].fin);
+		p->rst = mark_of(f, &s->sent[side].rst);
+	}
+	x->frames = x->path[CLIENT].packets + x->path[PROXY].packets;
+	if (s->began_late && looks_like_tls(s))
+		x->tunnel.inner = PROTO_TLS;
+	note_close(x, f, s);
+	x->end = end;
+	x->observed_until = end == TRACE_END_OVER && !x->closed ? f->now : s->last.at;
+	trace_set_id(x);
+	f->owner.exchange(f->owner.context, x);
+}
+
+static void note_connection(struct feed *f, const struct stream *s)
+{
+	f->counts.ignored++;
+	if (!f->owner.connection)
+		return;
+	struct trace_connection c = {
+		.from = s->side[0],
+		.to = s->side[1],
+		.first = mark_of(f, &s->first),
+		.last = mark_of(f, &s->last),
+		.syn_ack = mark_of(f, &s->sent[1].syn),
+		.reset = mark_of(f, &s->sent[1].rst),
+		.syns = s->sent[0].syns,
+		.began_late = s->began_late,
+		.closed_by_client = s->sent[0].fins > 0,
+		.bytes = { s->sent[0].bytes, s->sent[1].bytes },
+		.unreachable = s->icmp_count > 0 && s->icmp.kind == ICMP_UNREACHABLE,
+	};
+	f->owner.connection(f->owner.context, &c);
+}
+
+static bool is_closed(const struct stream *s)
+{
+	return s->sent[0].rsts || s->sent[1].rsts || (s->sent[0].fins && s->sent[1].fins);
+}
+
+static void on_end(void *context, struct stream *s, enum stream_end why)
+{
+	static const enum trace_end ends[] = {
+		[STREAM_CLOSED] = TRACE_END_CLOSED, [STREAM_REUSED] = TRACE_END_CLOSED,
+		[STREAM_IDLE] = TRACE_END_IDLE,     [STREAM_EVICTED] = TRACE_END_EVICTED,
+		[STREAM_OVER] = TRACE_END_OVER,
+	};
+	struct feed *f = context;
+	struct link *l = s->user;
+	if (l) {
+		bool open = (why == STREAM_OVER || why == STREAM_IDLE) && !is_closed(s);
+		observe_end(l->talk, ends[why], open ? f->now : s->last.at);
+		observe_free(l->talk);
+	}
+	if (!l || !l->begun) {
+		if (is_suspect(f, s))
+			give_suspect(f, s, ends[why]);
+		note_connection(f, s);
+	}
+	free(l);
+	s->user = NULL;
+}
+
+/* ---- the door ------------------------------------------------------------------------------ */
+
+struct feed *feed_new(const struct feed_options *options, const struct feed_owner *owner)
+{
+	struct feed *f = calloc(1, sizeof *f);
+	if (!f)
+		return NULL;
+	f->options = *options;
+	f->owner = *owner;
+	f->now = NO_TIME;
+	struct stream_limits limits = { .max_connections = options->max_connections };
+	struct stream_callbacks callbacks = { .wish = on_wish,
+					      .segment = on_segment,
+					      .data = on_data,
+					      .gap = on_gap,
+					      .end = on_end,
+					      .context = f };
+	f->decoder = packet_decoder_new();
+	f->streams = stream_table_new(&limits, &callbacks);
+	if (!f->decoder || !f->streams) {
+		feed_free(f);
+		return NULL;
+	}
+	return f;
+}
+
+void feed_free(struct feed *f)
+{
+	if (!f)
+		return;
+	packet_decoder_free(f->decoder);
+	stream_table_free(f->streams);
+	free(f);
+}
+
+unsigned feed_share_of(const struct capture_packet *p, unsigned shares)
+{
+	const uint8_t *b = p->data.at;
+	if (p->link != 1 || p->data.len < 38 || b[12] != 8 || b[13] != 0 || b[14] != 0x45 ||
+	    b[23] != 6 || (b[20] & 0x3f) || b[21])
+		return shares;
+	/* both directions alike; the same on every machine */
+	uint32_t hosts = 0, ports = 0;
+	for (int i = 0; i < 4; i++)
+		hosts = hosts << 8 | (uint8_t)(b[26 + i] ^ b[30 + i]);
+	for (int i = 0; i < 2; i++)
+		ports = ports << 8 | (uint8_t)(b[34 + i] ^ b[36 + i]);
+	uint32_t mixed = (hosts ^ ports * 0x9e3779b1u) * 0x85ebca6bu;
+	return (mixed >> 16) % shares;
+}
+
+/* The same number from decoded addresses. */
+static unsigned share_of_pair(const struct address *a, const struct address *b, unsigned shares)
+{
+	uint32_t hosts = 0;
+	for (int i = 0; i < 16; i++)
+		hosts = (hosts << 8 | hosts >> 24) ^ (uint32_t)(a->ip[i] ^ b->ip[i]);
+	if (address_is_v4(a)) {
+		hosts = 0;
+		for (int i = 12; i < 16; i++)
+			hosts = hosts << 8 | (uint8_t)(a->ip[i] ^ b->ip[i]);
+	}
+	uint32_t ports = (uint16_t)(a->port ^ b->port);
+	uint32_t mixed = (hosts ^ ports * 0x9e3779b1u) * 0x85ebca6bu;
+	return (mixed >> 16) % shares;
+}
+
+static void note_time(struct feed *f, nanos at)
+{
+	if (at != NO_TIME && (f->now == NO_TIME || at > f->now))
+		f->now = at;
+}
+
+void feed_packet(struct feed *f, const struct capture_packet *p, unsigned share, unsigned shares)
+{
+	struct packet_frame frame = { p->at, p->frame, p->link, p->wire_len, p->data };
+	struct segment seg;
+	struct icmp_note icmp;
+	const char *why;
+	note_time(f, p->at);
+	switch (packet_decode(f->decoder, &frame, &seg, &icmp, &why)) {
+	case PACKET_TCP:
+		if (shares > 1 && share_of_pair(&seg.from, &seg.to, shares) != share)
+			return;
+		f->counts.tcp++;
+		stream_segment(f->streams, &seg);
+		break;
+	case PACKET_ICMP:
+		if (shares == 1 || share_of_pair(&icmp.from, &icmp.to, shares) == share)
+			stream_icmp(f->streams, &icmp);
+		break;
+	case PACKET_BAD:
+		f->counts.bad += share == 0;
+		break;
+	case PACKET_OTHER:
+		f->counts.unknown_link += share == 0 && !packet_knows_link(p->link);
+		break;
+	}
+	f->counts.packets++;
+}
+
+void feed_segment(struct feed *f, const struct segment *seg)
+{
+	note_time(f, seg->at);
+	f->counts.packets++;
+	f->counts.tcp++;
+	stream_segment(f->streams, seg);
+}
+
+void feed_finish(struct feed *f)
+{
+	stream_finish(f->streams);
+}
+
+struct feed_counts feed_counts(const struct feed *f)
+{
+	struct feed_counts counts = f->counts;
+	counts.streams = stream_counts(f->streams);
+	return counts;
+}

@@ -1,0 +1,64 @@
+/* Packets in, exchanges out: the capture side's wiring of `packet` (decode, TCP) with `observe`
+ * (conversations).
+ *
+ * A feed is used by one thread. It finds proxies by itself: a connection is watched when its
+ * client's first bytes are CONNECT or a request in absolute-form, on whatever port. What it can't
+ * know it passes on as a suspect (exchange.suspect): a connection attempt that failed, or a
+ * connection that was in its middle already; trace/book.h decides, when all is seen, whether that
+ * was to a proxy. */
+#ifndef CAPTURE_FEED_H
+#define CAPTURE_FEED_H
+
+#include "capture/file.h"
+#include "packet/decode.h"
+#include "packet/stream.h"
+#include "trace/book.h"
+
+struct feed_options {
+	bool has_proxy;            /* only this proxy is of interest (--proxy) */
+	struct address proxy;      /* port 0: any port of that host */
+	bool keep_heads;
+	uint32_t max_connections;  /* 0: the default of stream.h */
+	uint32_t file;             /* which capture; goes into every mark */
+	bool text;                 /* the segments were read from text */
+	/* names that stand for addresses in a text; NULL: none */
+	struct slice (*name)(void *context, const struct address *a);
+	void *name_context;
+	struct slice heading;      /* of the text's example */
+	uint32_t first_line;
+};
+
+struct feed_owner {
+	/* A finished exchange; the owner frees it. */
+	void (*exchange)(void *context, struct exchange *x);
+	/* A connection that carried no proxy traffic, for trace_book_connection. May be NULL. */
+	void (*connection)(void *context, const struct trace_connection *t);
+	void *context;
+};
+
+struct feed_counts {
+	uint64_t packets, tcp, bad, unknown_link, ignored;
+	struct stream_counts streams;
+};
+
+struct feed;
+
+struct feed *feed_new(const struct feed_options *options, const struct feed_owner *owner);
+void feed_free(struct feed *f); /* NULL is fine */
+
+/* One packet of the capture. `shares` feeds may be fed all packets of one capture by as many
+ * threads: feed number `share` takes only the connections that are its own. */
+void feed_packet(struct feed *f, const struct capture_packet *p, unsigned share, unsigned shares);
+
+/* Which share a packet belongs to, where that can be told at a glance (Ethernet, IPv4, TCP, no
+ * fragment); otherwise `shares`: every feed has to look. */
+unsigned feed_share_of(const struct capture_packet *p, unsigned shares);
+
+void feed_segment(struct feed *f, const struct segment *seg);
+
+/* The capture is over: all connections end. */
+void feed_finish(struct feed *f);
+
+struct feed_counts feed_counts(const struct feed *f);
+
+#endif

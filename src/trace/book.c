@@ -1,0 +1,432 @@
+/* The book: a heap of exchanges by their start, and small memories of what relates them. */
+#include "trace/book.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	DEFAULT_WINDOW = 4096,
+	MAX_PROXIES = 256,
+	MAX_OPEN = 256, /* challenges, and requests with credentials, that wait for each other */
+	MAX_CUTS = 128,
+	MAX_CONNECTIONS = 1024,
+	MAX_SUSPECTS = 1024,
+};
+
+static const nanos RETRY_WITHIN = 300 * NANOS_PER_SECOND;
+
+struct cut {
+	struct address proxy;
+	uint64_t size;
+	nanos age;
+	struct exchange *x; /* NULL once it was given out */
+};
+
+struct trace_book {
+	struct trace_book_options options;
+	void (*give)(void *context, struct exchange *x);
+	void *context;
+	struct exchange **heap; /* by start; [0] is the earliest */
+	size_t held, room;
+	struct address proxy[MAX_PROXIES];
+	size_t proxies;
+	struct exchange *challenge[MAX_OPEN], *retry[MAX_OPEN];
+	size_t next_challenge, next_retry;
+	struct cut cut[MAX_CUTS];
+	size_t cuts;
+	struct trace_connection *connection; /* a ring */
+	size_t connections;
+	bool onward; /* some of them start at a proxy */
+	struct exchange **suspect;
+	size_t suspects;
+	uint64_t dismissed;
+};
+
+/* ---- order ------------------------------------------------------------------------------- */
+
+static bool earlier(const struct exchange *a, const struct exchange *b)
+{
+	if (a->first.at != b->first.at)
+		return a->first.at < b->first.at;
+	if (a->file != b->file)
+		return a->file < b->file;
+	if (a->first.frame != b->first.frame)
+		return a->first.frame < b->first.frame;
+	return a->order < b->order;
+}
+
+static void heap_push(struct trace_book *b, struct exchange *x)
+{
+	size_t i = b->held++;
+	while (i > 0 && earlier(x, b->heap[(i - 1) / 2])) {
+		b->heap[i] = b->heap[(i - 1) / 2];
+		i = (i - 1) / 2;
+	}
+	b->heap[i] = x;
+}
+
+static struct exchange *heap_pop(struct trace_book *b)
+{
+	struct exchange *top = b->heap[0], *x = b->heap[--b->held];
+	size_t i = 0;
+	for (size_t child; (child = 2 * i + 1) < b->held; i = child) {
+		if (child + 1 < b->held && earlier(b->heap[child + 1], b->heap[child]))
+			child++;
+		if (!earlier(b->heap[child], x))
+			break;
+		b->heap[i] = b->heap[child];
+	}
+	b->heap[i] = x;
+	return top;
+}
+
+/* ---- proxies ------------------------------------------------------------------------------- */
+
+static bool knows_proxy(const struct trace_book *b, const struct address *a)
+{
+	for (size_t i = 0; i < b->proxies; i++)
+		if (address_equal(&b->proxy[i], a))
+			return true;
+	return false;
+}
+
+static bool knows_host(const struct trace_book *b, const struct address *a)
+{
+	for (size_t i = 0; i < b->proxies; i++)
+		if (address_same_host(&b->proxy[i], a))
+			return true;
+	return false;
+}
+
+static void learn_proxy(struct trace_book *b, const struct address *a)
+{
+	if (b->proxies && address_equal(&b->proxy[0], a))
+		return;
+	if (knows_proxy(b, a) || b->proxies == MAX_PROXIES)
+		return;
+	b->proxy[b->proxies++] = *a;
+	size_t kept = b->connections < MAX_CONNECTIONS ? b->connections : MAX_CONNECTIONS;
+	for (size_t i = 0; i < kept; i++)
+		b->onward |= address_same_host(&b->connection[i].from, a);
+}
+
+void trace_book_proxy(struct trace_book *b, const struct address *proxy)
+{
+	learn_proxy(b, proxy);
+}
+
+/* ---- a 407 and its answer ------------------------------------------------------------------ */
+
+static bool is_open_challenge(const struct exchange *x)
+{
+	return x->response.status == 407 && !x->links.answered_challenge;
+}
+
+static bool is_lone_retry(const struct exchange *x)
+{
+	return x->request.auth != SCHEME_NONE && !x->links.is_retry && !x->reused;
+}
+
+static bool answers(const struct exchange *challenge, const struct exchange *retry)
+{
+	nanos later = retry->first.at - challenge->first.at;
+	return challenge != retry && later >= 0 && later < RETRY_WITHIN &&
+	       address_same_host(&challenge->client, &retry->client) &&
+	       address_equal(&challenge->proxy, &retry->proxy) &&
+	       slice_equal(challenge->request.method, retry->request.method) &&
+	       slice_equal(challenge->request.target, retry->request.target);
+}
+
+static void link_answer(struct exchange *challenge, struct exchange *retry)
+{
+	challenge->links.answered_challenge = true;
+	memcpy(challenge->links.other, retry->id, sizeof retry->id);
+	retry->links.is_retry = true;
+	memcpy(retry->links.other, challenge->id, sizeof challenge->id);
+}
+
+static void forget(struct exchange **ring, const struct exchange *x)
+{
+	for (size_t i = 0; i < MAX_OPEN; i++)
+		if (ring[i] == x)
+			ring[i] = NULL;
+}
+
+static void relate_challenges(struct trace_book *b, struct exchange *x)
+{
+	for (size_t i = 0; is_lone_retry(x) && i < MAX_OPEN; i++) {
+		struct exchange *c = b->challenge[i];
+		if (c && answers(c, x)) {
+			link_answer(c, x);
+			b->challenge[i] = NULL;
+		}
+	}
+	for (size_t i = 0; is_open_challenge(x) && i < MAX_OPEN; i++) {
+		struct exchange *r = b->retry[i];
+		if (r && answers(x, r)) {
+			link_answer(x, r);
+			b->retry[i] = NULL;
+		}
+	}
+	if (is_open_challenge(x))
+		b->challenge[b->next_challenge++ % MAX_OPEN] = x;
+	if (is_lone_retry(x))
+		b->retry[b->next_retry++ % MAX_OPEN] = x;
+}
+
+/* ---- transfers that are cut alike ------------------------------------------------------------ */
+
+static bool is_cut(const struct exchange *x)
+{
+	if (!x->closed || x->closed_by != PROXY || x->next_began)
+		return false;
+	if (x->tunnel.open)
+		return x->tls.done &&
+		       (x->tls.record_left[PROXY] > 0 || !x->tls.close_notify[PROXY]);
+	return x->response.status >= 200 && x->response.status < 300 && !x->response.complete;
+}
+
+static bool within_percent(uint64_t a, uint64_t b, unsigned percent)
+{
+	uint64_t more = a > b ? a : b, less = a > b ? b : a;
+	return more - less <= more / 100 * percent;
+}
+
+static void count_alike(struct exchange *x, const struct cut *a, const struct cut *b)
+{
+	if (within_percent(a->size, b->size, 2))
+		x->links.same_size_cuts++;
+	else if (a->age >= NANOS_PER_SECOND &&
+		 within_percent((uint64_t)a->age, (uint64_t)b->age, 5))
+		x->links.same_age_cuts++;
+}
+
+static void relate_cuts(struct trace_book *b, struct exchange *x)
+{
+	if (!is_cut(x))
+		return;
+	const struct mark *from = mark_is(&x->request_end) ? &x->request_end : &x->first;
+	struct cut c = { .proxy = x->proxy,
+			 .size = x->tunnel.open ? x->tunnel.bytes[PROXY] : x->response.body_bytes,
+			 .age = x->close.at - from->at,
+			 .x = x };
+	x->links.cut_size = c.size;
+	x->links.cut_age = c.age;
+	size_t kept = b->cuts < MAX_CUTS ? b->cuts : MAX_CUTS;
+	for (size_t i = 0; i < kept; i++) {
+		if (!address_equal(&b->cut[i].proxy, &c.proxy) || b->cut[i].size == 0)
+			continue;
+		count_alike(x, &c, &b->cut[i]);
+		if (b->cut[i].x)
+			count_alike(b->cut[i].x, &b->cut[i], &c);
+	}
+	b->cut[b->cuts++ % MAX_CUTS] = c;
+}
+
+/* ---- the proxy's own connection to the origin ------------------------------------------------ */
+
+static enum trace_outcome outcome_of(const struct trace_connection *c)
+{
+	if (c->unreachable)
+		return ONWARD_UNREACHABLE;
+	if (!mark_is(&c->syn_ack))
+		return mark_is(&c->reset) ? ONWARD_REFUSED : ONWARD_UNANSWERED;
+	if (mark_is(&c->reset))
+		return ONWARD_RESET;
+	if (c->bytes[PROXY] > 0)
+		return ONWARD_ANSWERED;
+	return c->closed_by_client ? ONWARD_SILENT : ONWARD_CLOSED;
+}
+
+/* It begins after the request did and before the answer, and goes to the port asked for. */
+static bool may_serve(const struct trace_connection *c, const struct exchange *x, uint16_t port)
+{
+	const nanos slack = 50 * NANOS_PER_MS;
+	nanos from = mark_is(&x->request_start) ? x->request_start.at : x->first.at;
+	nanos until = mark_is(&x->response_start) ? x->response_start.at : x->observed_until;
+	return address_same_host(&c->from, &x->proxy) && (port == 0 || c->to.port == port) &&
+	       !address_same_host(&c->to, &x->client) && c->first.at >= from - slack &&
+	       c->first.at <= until + slack;
+}
+
+static void relate_onward(const struct trace_book *b, struct exchange *x)
+{
+	if (!b->onward)
+		return;
+	uint16_t port;
+	trace_target_host(x, &port);
+	const struct trace_connection *best = NULL;
+	size_t kept = b->connections < MAX_CONNECTIONS ? b->connections : MAX_CONNECTIONS;
+	for (size_t i = 0; i < kept; i++) {
+		const struct trace_connection *c = &b->connection[i];
+		if (c->first.file == x->file && may_serve(c, x, port) &&
+		    (!best || c->first.at < best->first.at))
+			best = c;
+	}
+	if (!best)
+		return;
+	x->onward = (struct trace_onward){
+		.seen = true,
+		.origin = best->to,
+		.outcome = outcome_of(best),
+		.first = best->first,
+		.last = best->last,
+		.syns = best->syns,
+		.bytes = { best->bytes[0], best->bytes[1] },
+	};
+}
+
+void trace_book_connection(struct trace_book *b, const struct trace_connection *c)
+{
+	b->connection[b->connections++ % MAX_CONNECTIONS] = *c;
+	b->onward |= knows_host(b, &c->from);
+}
+
+/* ---- giving out ------------------------------------------------------------------------------ */
+
+/* Ports that are something else's, so that a failure there says nothing of proxies. */
+static bool is_other_service(uint16_t port)
+{
+	static const uint16_t others[] = { 80,   443,  853,  1433, 1521, 2049,  2222,
+					   3306, 3389, 5060, 5222, 5432, 5900,  5985,
+					   6379, 6443, 6667, 9418, 9200, 11211, 27017 };
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		if (port == others[i])
+			return true;
+	return port < 1024 || port >= 32768;
+}
+
+static bool is_named(const struct trace_book *b, const struct address *a)
+{
+	const struct address *named = &b->options.proxy;
+	return b->options.has_proxy && address_same_host(named, a) &&
+	       (named->port == 0 || named->port == a->port);
+}
+
+/* Was this attempt made to a proxy? The user says so, or other exchanges do, or nothing in the
+ * capture speaks to any proxy and the port is no other service's: then it is the best guess. */
+static bool is_to_proxy(const struct trace_book *b, const struct exchange *x)
+{
+	if (b->options.has_proxy)
+		return is_named(b, &x->proxy);
+	if (knows_host(b, &x->proxy))
+		return true;
+	return b->proxies == 0 && !is_other_service(x->proxy.port);
+}
+
+static void give_out(struct trace_book *b, struct exchange *x)
+{
+	struct trace_links *l = &x->links;
+	l->proxy_named = is_named(b, &x->proxy);
+	l->capture_has_proxy = b->proxies > 0;
+	l->proxy_elsewhere = x->suspect && knows_proxy(b, &x->proxy);
+	l->proxy_host_elsewhere = x->suspect && knows_host(b, &x->proxy);
+	if (x->suspect && !is_to_proxy(b, x)) {
+		b->dismissed++;
+		trace_free(x);
+		return;
+	}
+	relate_onward(b, x);
+	if (x->response.status == 407)
+		forget(b->challenge, x);
+	if (x->request.auth != SCHEME_NONE)
+		forget(b->retry, x);
+	for (size_t i = 0; is_cut(x) && i < MAX_CUTS; i++)
+		if (b->cut[i].x == x)
+			b->cut[i].x = NULL;
+	b->give(b->context, x);
+}
+
+bool trace_book_concerns(const struct exchange *x)
+{
+	return x->suspect || is_open_challenge(x) || is_lone_retry(x) || is_cut(x);
+}
+
+/* Suspects wait for the end, when it is known what is a proxy; the oldest are given up first. */
+static void add_suspect(struct trace_book *b, struct exchange *x)
+{
+	if (is_named(b, &x->proxy) || knows_proxy(b, &x->proxy)) {
+		heap_push(b, x);
+		return;
+	}
+	struct exchange **slot = &b->suspect[b->suspects++ % MAX_SUSPECTS];
+	if (*slot) {
+		b->dismissed++;
+		trace_free(*slot);
+	}
+	*slot = x;
+}
+
+void trace_book_add(struct trace_book *b, struct exchange *x)
+{
+	if (!x->suspect)
+		learn_proxy(b, &x->proxy);
+	if (b->options.unordered && !trace_book_concerns(x)) {
+		give_out(b, x);
+		return;
+	}
+	relate_challenges(b, x);
+	relate_cuts(b, x);
+	if (x->suspect)
+		add_suspect(b, x);
+	else
+		heap_push(b, x);
+	if (b->held > b->options.window)
+		give_out(b, heap_pop(b));
+}
+
+void trace_book_finish(struct trace_book *b)
+{
+	for (size_t i = 0; i < MAX_SUSPECTS; i++) {
+		struct exchange *x = b->suspect[i];
+		b->suspect[i] = NULL;
+		if (!x)
+			continue;
+		if (b->held >= b->room - 1)
+			give_out(b, heap_pop(b));
+		heap_push(b, x);
+	}
+	while (b->held > 0)
+		give_out(b, heap_pop(b));
+}
+
+uint64_t trace_book_dismissed(const struct trace_book *b)
+{
+	return b->dismissed;
+}
+
+struct trace_book *trace_book_new(const struct trace_book_options *options,
+				  void (*give)(void *context, struct exchange *x), void *context)
+{
+	struct trace_book *b = calloc(1, sizeof *b);
+	if (!b)
+		return NULL;
+	b->options = *options;
+	if (b->options.window == 0)
+		b->options.window = DEFAULT_WINDOW;
+	b->give = give;
+	b->context = context;
+	b->room = b->options.window + MAX_SUSPECTS + 2;
+	b->heap = calloc(b->room, sizeof *b->heap);
+	b->connection = calloc(MAX_CONNECTIONS, sizeof *b->connection);
+	b->suspect = calloc(MAX_SUSPECTS, sizeof *b->suspect);
+	if (!b->heap || !b->connection || !b->suspect) {
+		trace_book_free(b);
+		return NULL;
+	}
+	return b;
+}
+
+void trace_book_free(struct trace_book *b)
+{
+	if (!b)
+		return;
+	for (size_t i = 0; i < b->held; i++)
+		trace_free(b->heap[i]);
+	for (size_t i = 0; b->suspect && i < MAX_SUSPECTS; i++)
+		trace_free(b->suspect[i]);
+	free(b->heap);
+	free(b->connection);
+	free(b->suspect);
+	free(b);
+}

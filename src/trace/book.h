@@ -1,0 +1,52 @@
+/* What several exchanges of one observation tell about each other: which addresses are proxies,
+ * which request answered which 407, which transfers were cut at the same size or age, which
+ * connection of the proxy toward an origin served which exchange.
+ *
+ * The book holds a bounded number of exchanges, puts them in order of their start, and gives them
+ * out completed. While fewer than its window are held, everything is related to everything; in
+ * longer observations an exchange that outlives the window comes out when it ends. */
+#ifndef TRACE_BOOK_H
+#define TRACE_BOOK_H
+
+#include "trace/exchange.h"
+
+/* A connection without proxy traffic of its own. */
+struct trace_connection {
+	struct address from, to;
+	struct mark first, last, syn_ack, reset; /* reset: by `to` */
+	uint32_t syns;
+	bool began_late, closed_by_client;
+	uint64_t bytes[2];
+	bool unreachable;          /* an ICMP error said so */
+};
+
+struct trace_book;
+
+struct trace_book_options {
+	size_t window;             /* exchanges held; 0: 4096 */
+	bool has_proxy;            /* the user named it */
+	struct address proxy;
+	bool unordered;            /* give exchanges out at once unless something can still change them */
+};
+
+/* give: called with each exchange that is complete, in order of start; it frees it. */
+struct trace_book *trace_book_new(const struct trace_book_options *options,
+                                  void (*give)(void *context, struct exchange *x), void *context);
+void trace_book_free(struct trace_book *b); /* drops what is held */
+
+void trace_book_add(struct trace_book *b, struct exchange *x); /* takes it */
+void trace_book_connection(struct trace_book *b, const struct trace_connection *c);
+
+/* An address that is a proxy, said by whoever judges exchanges without the book. */
+void trace_book_proxy(struct trace_book *b, const struct address *proxy);
+
+/* The end: relates what is left, decides about the suspects, gives out all. */
+void trace_book_finish(struct trace_book *b);
+
+/* Would this exchange gain anything from the book? If not, it may be judged at once. */
+bool trace_book_concerns(const struct exchange *x);
+
+/* Suspects that were dropped because nothing said that they were to a proxy. */
+uint64_t trace_book_dismissed(const struct trace_book *b);
+
+#endif
