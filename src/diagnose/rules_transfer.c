@@ -163,11 +163,8 @@ static bool stalled(const struct exchange *x, struct finding *f)
 		return stalled_now(x, f);
 	}
 	bool bulk = x->tls.app_bytes[PROXY] >= 16384 && in_step(x, PROXY);
-	bool cut_off =
-		closed_by(x, PROXY) && !x->tls.close_notify[PROXY] && !x->tls.close_notify[CLIENT];
-	if (closed_by(x, PROXY) && !x->tls.close_notify[PROXY])
-		cut_off = true;
-	if (!(bulk && cut_off) && !even_flow(x))
+	bool cut_off = closed_by(x, PROXY) && !x->tls.close_notify[PROXY];
+	if (!(bulk && cut_off) && !paced_flow(x))
 		return false;
 	f->confidence = CONFIDENCE_LOW;
 	stalled_now(x, f);
