@@ -367,7 +367,9 @@ static void put_evidence(struct pen *p, const struct exchange *x, const struct d
 	PUT(p, "[");
 	for (size_t i = 0; i < d->evidences; i++) {
 		const struct mark *m = &d->evidence[i].mark;
-		put(p, ",{" + (i == 0), 2 - (i == 0));
+		if (i)
+			PUT(p, ",");
+		PUT(p, "{");
 		if (m->frame) {
 			PUT(p, "\"frame\":");
 			put_u64(p, m->frame);

@@ -6,7 +6,7 @@
 enum {
 	VERDICT_COLUMNS = 19, /* "large-segment-reset" */
 	STATUS_COLUMNS = 3,
-	SPAN_COLUMNS = 9, /* "59 min 59 s" is rare; "119.9 s" is not */
+	SPAN_COLUMNS = 9,
 };
 
 /* Columns of each part; 0: left out. */
@@ -82,7 +82,9 @@ static void say_what(struct buffer *text, const struct exchange *x, const struct
 
 static void add_status(struct buffer *out, const struct exchange *x)
 {
-	if (x->response.status)
+	if (x->response.status > 999)
+		buffer_add_text(out, " ???");
+	else if (x->response.status)
 		buffer_printf(out, " %3u", x->response.status);
 	else
 		buffer_add_text(out, "   -");
@@ -95,9 +97,14 @@ static void add_span(struct buffer *out, const struct exchange *x)
 	struct buffer text;
 	buffer_init(&text, 64);
 	when_add_span(&text, x->last.at - x->first.at);
-	layout_fill(out, (unsigned)text.len, SPAN_COLUMNS);
+	struct slice span = buffer_slice(&text);
+	if (span.len > SPAN_COLUMNS) { /* "59 min 59 s": the minutes will do */
+		size_t number = slice_find_byte(span, ' ') + 1;
+		span = slice_first(span, number + slice_find_byte(slice_from(span, number), ' '));
+	}
 	buffer_add_byte(out, ' ');
-	buffer_add(out, slice_first(buffer_slice(&text), SPAN_COLUMNS));
+	layout_fill(out, (unsigned)span.len, SPAN_COLUMNS);
+	buffer_add(out, span);
 	buffer_done(&text);
 }
 
