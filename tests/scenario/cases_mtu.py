@@ -65,7 +65,7 @@ def _(w):
     c.close(CLIENT)
 
 
-@scenario('black-hole-upload-plain', Expect('mtu-black-hole'), skip=('ipv6',))
+@scenario('black-hole-upload-plain', Expect('mtu-black-hole'))
 def _(w):
     c = w.talk(proxy='10.60.0.9:8888', client_host={'mtu': 1420}, rtt=0.11)
     c.path.lose_larger(UP, 1400)
@@ -263,7 +263,7 @@ def _(w):
     c.do(lambda: None)
 
 
-@scenario('large-reset-post', Expect('large-segment-reset'), skip=('ipv6',))
+@scenario('large-reset-post', Expect('large-segment-reset'))
 def _(w):
     c = w.talk(proxy='10.60.0.9:8080', rtt=0.15, client_host={'stamps': False})
     c.path.reset_when(UP, lambda seg: seg.size() > 1300)
