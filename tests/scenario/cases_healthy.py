@@ -315,7 +315,7 @@ def _(w):
         c.finish()
 
 
-@scenario('clock-set-back', Expect(FINE), skip=('late-8', 'late-13'))
+@scenario('clock-set-back', Expect(FINE))
 def _(w):
     c = w.talk(proxy='10.1.1.9:3128')
     c.up(get('http://deb.example.org/a'))

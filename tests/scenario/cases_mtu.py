@@ -65,7 +65,7 @@ def _(w):
     c.close(CLIENT)
 
 
-@scenario('black-hole-upload-plain', Expect('mtu-black-hole'), skip=('ipv6',))
+@scenario('black-hole-upload-plain', Expect('mtu-black-hole'))
 def _(w):
     c = w.talk(proxy='10.60.0.9:8888', client_host={'mtu': 1420}, rtt=0.11)
     c.path.lose_larger(UP, 1400)
@@ -160,12 +160,16 @@ def hole(way: bool):
         c.wait(r.uniform(8, 40))
         c.close(CLIENT)
         c.linger = 2
+        later = w.talk(proxy='10.62.0.9:3128', at=60)   # the capture goes on
+        later.up(get('http://dl.example.org/small'))
+        later.down(answer(204, 'No Content', content_length=None))
+        later.finish()
     return script
 
 
 for number in range(1, 31):
-    scenario(f'hole-down-{number}', Expect('mtu-black-hole'), variants=False)(hole(DOWN))
-    scenario(f'hole-up-{number}', Expect('mtu-black-hole'), variants=False)(hole(UP))
+    scenario(f'hole-down-{number}', Expect('mtu-black-hole'), Expect('ok'), variants=False)(hole(DOWN))
+    scenario(f'hole-up-{number}', Expect('mtu-black-hole'), Expect('ok'), variants=False)(hole(UP))
 
 
 # ---- what looks like one -----------------------------------------------------------------------------
@@ -263,12 +267,12 @@ def _(w):
     c.do(lambda: None)
 
 
-@scenario('large-reset-post', Expect('large-segment-reset'), skip=('ipv6',))
+@scenario('large-reset-post', Expect('large-segment-reset'))
 def _(w):
     c = w.talk(proxy='10.60.0.9:8080', rtt=0.15, client_host={'stamps': False})
     c.path.reset_when(UP, lambda seg: seg.size() > 1300)
     c.up(request('POST', 'http://up.example.org/a', content_length=9000))
-    c.up(text(9000))
+    c.up(text(9000), after=0.5)
     c.wait(2)
     c.do(lambda: None)
 

@@ -33,9 +33,11 @@ def _(w):
     c.finish()
 
 
-@scenario('hello-unanswered-capture-ends', Expect('tls-silent'))
+@scenario('hello-unanswered-capture-ends', Expect('tls-silent'), near='open')
 def _(w):
-    c = greeted(w, proxy='10.8.0.1:9090')
+    c = w.talk(proxy='10.8.0.1:9090', client_host={'keepalive': 8.0})
+    c.tunnel(f'{NAME}:443')
+    c.up(client_hello(NAME))
     c.linger = 20
 
 

@@ -25,7 +25,6 @@ class Scenario:
     expects: tuple[Expect, ...]     # exchanges in order of start; none: no proxy traffic
     near: str                       # the verdict that it nearly shows
     variants: bool                  # false: base form only
-    skip: tuple[str, ...]           # variants that change what is to be seen
 
     def world(self, family: int = 4) -> World:
         w = World(self.name, family)
@@ -36,11 +35,10 @@ class Scenario:
 TABLE: list[Scenario] = []
 
 
-def scenario(name: str, *expects: Expect, near: str = '', variants: bool = True,
-             skip: tuple[str, ...] = ()):
+def scenario(name: str, *expects: Expect, near: str = '', variants: bool = True):
     def add(script):
         assert all(s.name != name for s in TABLE), name
-        TABLE.append(Scenario(name, script, expects, near, variants, skip))
+        TABLE.append(Scenario(name, script, expects, near, variants))
         return script
     return add
 
