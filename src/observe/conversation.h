@@ -93,7 +93,8 @@ void speech_keep_title(struct turn *t);
 /* tunnel.c */
 void tunnel_read(struct conversation *c, enum trace_side side, const struct mark *mark,
 		 struct slice bytes);
-void tunnel_gap(struct conversation *c, enum trace_side side, uint64_t len);
+void tunnel_gap(struct conversation *c, enum trace_side side, const struct mark *mark,
+                uint64_t len);
 void tunnel_end(struct conversation *c, struct exchange *x);
 
 #endif

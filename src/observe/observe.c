@@ -141,7 +141,7 @@ void observe_gap(struct conversation *c, enum trace_side side, const struct mark
 	if (t && lost_by_capture)
 		trace_add(t->x, EV_MISSING, side, mark, len);
 	if (c->talk[side].speech == SPEECH_TUNNEL)
-		tunnel_gap(c, side, len);
+		tunnel_gap(c, side, mark, len);
 	else
 		speech_gap(c, side, mark, len);
 }
