@@ -300,7 +300,7 @@ static void put_icmp(struct lister *l, const struct icmp_note *n, uint32_t wire_
 				   .wire_len = wire_len,
 				   .icmp = text,
 				   .since_request = NO_TIME };
-	put(l, &p);
+	put(l, &p, 0);
 }
 
 /* ---- one file ----------------------------------------------------------------------------------
