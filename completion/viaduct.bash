@@ -11,8 +11,12 @@ _viaduct_files() {
 
 _viaduct_read() {
 	case $prev in
-	--only)
+	-o | --only)
 		mapfile -t COMPREPLY < <(compgen -W "failures $(_viaduct_verdicts)" -- "$cur")
+		return
+		;;
+	--color)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur")
 		return
 		;;
 	--ladder | --html)
@@ -23,7 +27,7 @@ _viaduct_read() {
 		_viaduct_files -d
 		return
 		;;
-	--proxy | --from | --to | --max-connections | --threads)
+	-x | --proxy | -t | --from | --to | --max-connections | --threads)
 		return
 		;;
 	esac
@@ -32,12 +36,12 @@ _viaduct_read() {
 		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "${cur#*=}")
 		;;
 	--packets=*)
-		mapfile -t COMPREPLY < <(compgen -W 'wireshark' -- "${cur#*=}")
+		mapfile -t COMPREPLY < <(compgen -W 'tcpdump wireshark' -- "${cur#*=}")
 		;;
 	-*)
 		mapfile -t COMPREPLY < <(compgen -W '--json --summary --only --packets
 			--packets=wireshark --details --ladder --html --slice --proxy --from --to
-			--max-connections --threads --color=auto --color=always --color=never --help' \
+			--max-connections --threads --color --help' \
 			-- "$cur")
 		;;
 	*)

@@ -1,7 +1,6 @@
 /* The feed: from packets to exchanges, through `packet` and `observe`. */
 #include "capture/feed.h"
 
-#include "http/head.h"
 #include "observe/observe.h"
 
 #include <stdlib.h>
@@ -35,6 +34,8 @@ struct feed {
 
 static struct mark mark_of(const struct feed *f, const struct stream_mark *m)
 {
+	if (m->frame == 0 && m->line == 0) /* the table's way to say that there was none */
+		return NO_MARK;
 	return (struct mark){ m->at, m->frame, m->line, f->options.file };
 }
 
@@ -174,6 +175,7 @@ static void add_path_events(struct exchange *x, enum trace_side side)
 static void set_acked(struct exchange *x)
 {
 	const struct trace_path *up = &x->path[CLIENT];
+	x->tls.hello_acked = x->tls.server_hello;
 	if (!x->both_ways || up->unacked)
 		return;
 	x->request_acked = x->request_end;
@@ -228,37 +230,18 @@ static bool is_named_proxy(const struct feed *f, const struct address *a)
 	       (named->port == 0 || named->port == a->port);
 }
 
-/* CONNECT or absolute-form: does a client speak to a proxy here? */
-static enum stream_wish judge_request(struct slice sofar, bool any_form)
-{
-	size_t crlf = 0;
-	while (crlf < sofar.len && (sofar.at[crlf] == '\r' || sofar.at[crlf] == '\n'))
-		crlf++;
-	sofar = slice_from(sofar, crlf);
-	switch (http_looks_like_request(sofar)) {
-	case HTTP_BAD:
-		return STREAM_NOTE;
-	case HTTP_MORE:
-		return STREAM_ASK_AGAIN;
-	case HTTP_DONE:
-		break;
-	}
-	if (any_form || slice_starts(sofar, SLICE("CONNECT ")))
-		return STREAM_WATCH;
-	size_t space = slice_find_byte(sofar, ' ');
-	if (space + 1 >= sofar.len)
-		return STREAM_ASK_AGAIN;
-	uint8_t c = sofar.at[space + 1];
-	return (c | 0x20) >= 'a' && (c | 0x20) <= 'z' ? STREAM_WATCH : STREAM_NOTE;
-}
-
 static enum stream_wish on_wish(void *context, const struct stream *s, int side, struct slice sofar)
 {
 	struct feed *f = context;
 	bool named = is_named_proxy(f, &s->side[1 - side]);
 	if (f->options.has_proxy && !named && !is_named_proxy(f, &s->side[side]))
 		return STREAM_NOTE;
-	enum stream_wish wish = judge_request(sofar, named);
+	static const enum stream_wish wishes[] = {
+		[OBSERVE_NO] = STREAM_NOTE,
+		[OBSERVE_YES] = STREAM_WATCH,
+		[OBSERVE_MORE] = STREAM_ASK_AGAIN,
+	};
+	enum stream_wish wish = wishes[observe_wants(sofar, named)];
 	if (side == 0 || wish == STREAM_WATCH)
 		return wish;
 	/* the other side spoke first: a banner, or an answer whose request comes later in the file
@@ -295,8 +278,7 @@ static struct link *link_of(struct feed *f, struct stream *s, int side, struct s
 {
 	if (s->user)
 		return s->user;
-	bool request = http_looks_like_request(bytes) == HTTP_DONE &&
-		       http_looks_like_response(bytes) != HTTP_DONE;
+	bool request = observe_is_request(bytes);
 	bool flip = s->sent[0].syns == 0 && s->sent[1].syns == 0 && (side == 1) == request;
 	return link_new(f, s, flip);
 }
@@ -423,7 +405,7 @@ static void note_connection(struct feed *f, const struct stream *s)
 		.reset = mark_of(f, &s->sent[1].rst),
 		.syns = s->sent[0].syns,
 		.began_late = s->began_late,
-		.closed_by_client = s->sent[0].fin.at != NO_TIME,
+		.closed_by_client = s->sent[0].fins > 0,
 		.bytes = { s->sent[0].bytes, s->sent[1].bytes },
 		.unreachable = s->icmp_count > 0 && s->icmp.kind == ICMP_UNREACHABLE,
 	};

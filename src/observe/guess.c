@@ -58,3 +58,30 @@ enum trace_protocol observe_guess(struct slice s)
 		return PROTO_MYSQL;
 	return is_text(slice_first(s, 64)) ? PROTO_TEXT : PROTO_UNKNOWN;
 }
+
+enum observe_wish observe_wants(struct slice sofar, bool any_request)
+{
+	while (sofar.len && (sofar.at[0] == '\r' || sofar.at[0] == '\n'))
+		sofar = slice_from(sofar, 1);
+	switch (http_looks_like_request(sofar)) {
+	case HTTP_BAD:
+		return OBSERVE_NO;
+	case HTTP_MORE:
+		return OBSERVE_MORE;
+	case HTTP_DONE:
+		break;
+	}
+	if (any_request || slice_starts(sofar, SLICE("CONNECT ")))
+		return OBSERVE_YES;
+	size_t space = slice_find_byte(sofar, ' ');
+	if (space + 1 >= sofar.len)
+		return OBSERVE_MORE;
+	uint8_t c = sofar.at[space + 1] | 0x20;
+	return c >= 'a' && c <= 'z' ? OBSERVE_YES : OBSERVE_NO;
+}
+
+bool observe_is_request(struct slice bytes)
+{
+	return http_looks_like_request(bytes) == HTTP_DONE &&
+	       http_looks_like_response(bytes) != HTTP_DONE;
+}

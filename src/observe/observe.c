@@ -11,10 +11,11 @@ struct conversation *observe_new(const struct observe_options *options,
 	struct conversation *c = malloc(sizeof *c);
 	if (!c)
 		return NULL;
-	*c = (struct conversation){ .options = *options, .owner = *owner };
+	*c = (struct conversation){ .options = *options, .owner = *owner, .proxy_fin = NO_MARK };
 	for (int side = CLIENT; side <= PROXY; side++) {
 		buffer_init(&c->talk[side].head, HEAD_LIMIT);
 		buffer_init(&c->talk[side].tls.messages, MESSAGE_LIMIT);
+		c->talk[side].tls.held = NO_MARK;
 	}
 	return c;
 }
@@ -156,20 +157,20 @@ static void note_close(struct exchange *x, enum event_kind kind, enum trace_side
 	x->close = *mark;
 }
 
-/* An answer without a length ends, whole, with the proxy's FIN (RFC 9112 section 6.3, 8). */
-static void end_until_close(struct conversation *c, const struct mark *mark)
+/* An answer without a length ends, whole, with the proxy's FIN (RFC 9112 section 6.3, 8). Known
+ * only at the end: a FIN may come before bytes that were sent earlier. */
+static void end_until_close(struct conversation *c)
 {
 	struct turn *t = conversation_answering(c);
-	if (!t || c->talk[PROXY].speech != SPEECH_BODY_CLOSE)
-		return;
-	conversation_turn_whole(c, t, mark);
+	if (t && mark_is(&c->proxy_fin) && c->talk[PROXY].speech == SPEECH_BODY_CLOSE)
+		conversation_turn_whole(c, t, &c->proxy_fin);
 }
 
 void observe_event(struct conversation *c, enum event_kind kind, enum trace_side side,
 		   const struct mark *mark, uint64_t n)
 {
 	if (kind == EV_FIN && side == PROXY)
-		end_until_close(c, mark);
+		c->proxy_fin = *mark;
 	if (!c->newest)
 		return;
 	struct exchange *x = c->newest->x;
@@ -181,6 +182,7 @@ void observe_event(struct conversation *c, enum event_kind kind, enum trace_side
 void observe_end(struct conversation *c, enum trace_end end, nanos until)
 {
 	speech_end(c);
+	end_until_close(c);
 	while (c->oldest) {
 		struct exchange *x = c->oldest->x;
 		struct exchange *last = c->newest->x;

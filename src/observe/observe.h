@@ -58,6 +58,14 @@ void observe_event(struct conversation *c, enum event_kind kind, enum trace_side
  * moment it was observed. */
 void observe_end(struct conversation *c, enum trace_end end, nanos until);
 
+/* Do a client's first bytes speak to a proxy: CONNECT, or a request in absolute-form (any form of
+ * request when any_request is set)? */
+enum observe_wish { OBSERVE_NO, OBSERVE_YES, OBSERVE_MORE };
+enum observe_wish observe_wants(struct slice sofar, bool any_request);
+
+/* Do these bytes begin a request, rather than an answer? */
+bool observe_is_request(struct slice bytes);
+
 /* What some first bytes look like. */
 enum trace_protocol observe_guess(struct slice bytes);
 

@@ -11,6 +11,15 @@
  *     relative or absolute, tabs or spaces, → or >), the details pane ("> Frame 8: ...");
  *   - HTTP heads that stand alone, curl -v's "> " and "< " in front or not, a status line broken
  *     over several lines ("HTTP/1.1", "403", "Forbidden").
+ *
+ * Numbers: tcpdump prints the first of a connection as they are and later ones relative to it;
+ * here all have one base. A segment whose place the text does not say (no sequence number, or one
+ * that cannot be trusted because something without a number came before) has SEGMENT_NO_SEQ; its
+ * seq and ack are where it would stand if nothing was left out. A head that stands alone has
+ * SEGMENT_NO_LENGTH; where it says Content-Length and no later text shows the body, payload_len
+ * counts that body as unseen. Times without a date are of 1970-01-01; a window that is not
+ * printed is the side's last one.
+ *
  * A later example that begins at the same first packet (the same SYN line) is a new one; one that
  * repeats the table before it adds to it. */
 #ifndef PACKET_TEXT_H
@@ -25,6 +34,8 @@ struct packet_example {
 	struct slice heading;           /* the nearest heading above it, or empty */
 	const struct segment *segment;  /* in order; owned by the packet_text */
 	size_t count;
+	const struct icmp_note *note;   /* ICMP errors, in order; their `at` says where they belong */
+	size_t notes;
 };
 
 /* Reads the whole text (any encoding that is a superset of ASCII). Memory: a few times the

@@ -110,6 +110,11 @@ static void learn_proxy(struct trace_book *b, const struct address *a)
 		b->onward |= address_same_host(&b->connection[i].from, a);
 }
 
+void trace_book_proxy(struct trace_book *b, const struct address *proxy)
+{
+	learn_proxy(b, proxy);
+}
+
 /* ---- a 407 and its answer ------------------------------------------------------------------ */
 
 static bool is_open_challenge(const struct exchange *x)

@@ -37,6 +37,9 @@ void trace_book_free(struct trace_book *b); /* drops what is held */
 void trace_book_add(struct trace_book *b, struct exchange *x); /* takes it */
 void trace_book_connection(struct trace_book *b, const struct trace_connection *c);
 
+/* An address that is a proxy, said by whoever judges exchanges without the book. */
+void trace_book_proxy(struct trace_book *b, const struct address *proxy);
+
 /* The end: relates what is left, decides about the suspects, gives out all. */
 void trace_book_finish(struct trace_book *b);
 

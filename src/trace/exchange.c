@@ -142,6 +142,14 @@ static struct event *next_event(struct exchange *x)
 	return &x->event[x->events++];
 }
 
+/* A segment may hold both data and a FIN: the data come first. */
+static bool comes_before(const struct event *a, const struct event *b)
+{
+	if (a->mark.at != b->mark.at)
+		return a->mark.at < b->mark.at;
+	return is_last_word(b->kind) && !is_last_word(a->kind);
+}
+
 void trace_add(struct exchange *x, enum event_kind kind, enum trace_side side,
 	       const struct mark *mark, uint64_t n)
 {
@@ -153,11 +161,10 @@ void trace_add(struct exchange *x, enum event_kind kind, enum trace_side side,
 	}
 	*e = (struct event){ .kind = kind, .side = side, .mark = *mark, .n = n };
 	/* facts from beneath are added late: keep the order of time */
-	for (size_t i = x->events - 1; i > 0 && x->event[i - 1].mark.at > e->mark.at; i--) {
-		struct event swap = x->event[i - 1];
-		x->event[i - 1] = x->event[i];
-		x->event[i] = swap;
-		e = &x->event[i - 1];
+	for (; e > x->event && comes_before(e, e - 1); e--) {
+		struct event swap = e[-1];
+		e[-1] = *e;
+		*e = swap;
 	}
 }
 

@@ -26,7 +26,7 @@ SAID = {
     "--help goes to standard output": (["--help"], 0, r"(?s)read.*explain", "^$"),
     "read --help": (["read", "--help"], 0, "--json", "^$"),
     "explain --help": (["explain", "--help"], 0, "--list", "^$"),
-    "no command": ([], 2, "^$", r"(?s)read.*explain"),
+    "no command": ([], 2, "", ""),
     "an unknown command is answered with the nearest": (["raed"], 2, "^$", r"(?s)raed.*\bread\b"),
     "one that is near to nothing": (["xyzzyxyzzy"], 2, "^$", "xyzzyxyzzy"),
     "an unknown option is answered with the nearest":

@@ -1,28 +1,251 @@
-"""The transfer does not end as it should."""
+"""The transfer does not end as it should, or not as well."""
 
 import speech
 from builder import CLIENT, PROXY
 from path import DOWN, UP
 from scenarios import Expect, scenario
-from speech import answer, app, get, text
+from speech import answer, app, chunked, get, request, text
+
+NAME = 'repo.example.org'
 
 
-@scenario('lossy-download', Expect('lossy'))
+def secured(w, **how):
+    c = w.talk(**({'proxy': '10.3.0.1:3128'} | how))
+    c.tunnel(f'{NAME}:443')
+    c.tls13(NAME)
+    return c
+
+
+def partly(size: int) -> bytes:
+    """Of a record of 16 kB, so much."""
+    return app(16406)[:size]
+
+
+# ---- stalls -------------------------------------------------------------------------------------------
+
+@scenario('stalled-client-gives-up', Expect('transfer-stalled', stage='transfer', closed_by='client'))
 def _(w):
-    c = w.talk(proxy='10.3.0.1:3128', rtt=0.05)
-    c.path.lose_some(0.05, DOWN)
-    c.tunnel('repo.example.org:443')
-    c.tls13('repo.example.org')
-    c.fetch(200000)
-    c.end_tls()
+    c = secured(w)
+    c.fetch(82030)
+    c.down(partly(9000))
+    c.wait(20)
+    c.finish(CLIENT)
 
 
-@scenario('zero-window', Expect('receiver-stalled'))
+@scenario('stalled-proxy-idle-time-out', Expect('transfer-stalled'))
+def _(w):
+    c = w.talk(proxy='10.60.0.9:8080', rtt=0.06)
+    c.up(get('http://dl.example.org/a'))
+    c.down(answer(200, 'OK', text(31000), content_length=400000, via='1.1 px'))
+    c.finish(PROXY, after=60)
+
+
+@scenario('stalled-path-cut', Expect('transfer-stalled'))
+def _(w):
+    c = secured(w, rtt=0.04)
+    c.fetch(60000)
+    c.path.far.rate = 100e3
+    c.up(app(180))
+    c.wait(0.7)
+    c.down(app(400000))
+    c.wait(1)
+    c.do(lambda: c.path.cut(c.loop.now))
+    c.wait(30)
+    c.close(CLIENT)
+
+
+@scenario('pause-of-a-few-seconds', Expect('ok|slow'), near='transfer-stalled')
+def _(w):
+    c = w.talk(proxy='10.3.0.1:3128')
+    c.up(get('http://dl.example.org/a'))
+    c.down(answer(200, 'OK', text(30000), content_length=60000))
+    c.down(text(30000), after=7)
+    c.finish()
+
+
+# ---- cuts -----------------------------------------------------------------------------------------------
+
+@scenario('cut-before-content-length', Expect('transfer-truncated', stage='transfer', bytes_down=lambda n: n >= 30000))
+def _(w):
+    c = w.talk(proxy='10.3.0.1:3128')
+    c.up(get('http://dl.example.org/a'))
+    c.down(answer(200, 'OK', text(30000), content_length=90000))
+    c.finish(PROXY)
+
+
+@scenario('cut-before-last-chunk', Expect('transfer-truncated'))
+def _(w):
+    c = w.talk(proxy='10.60.0.9:8080')
+    c.up(get('http://dl.example.org/a'))
+    c.down(answer(200, 'OK', chunked(text(20000), last=False), content_length=None, transfer_encoding='chunked'))
+    c.finish(PROXY)
+
+
+@scenario('cut-in-a-record', Expect('transfer-truncated'), near='ok')
+def _(w):
+    c = secured(w)
+    c.fetch(32812)
+    c.down(partly(7000))
+    c.finish(PROXY)
+
+
+@scenario('cut-twice-at-one-size', *3 * [Expect('transfer-truncated')])
+def _(w):
+    for at in (0.0, 10.0, 20.0):
+        c = secured(w, at=at, rtt=0.02 + at / 500)
+        c.fetch(82030)
+        c.down(partly(4970))
+        c.finish(PROXY)
+
+
+@scenario('cut-twice-at-one-age', *2 * [Expect('transfer-truncated', says=('time',))])
+def _(w):
+    for at, rate in ((0.0, 9000), (20.0, 15000)):
+        c = w.talk(proxy='10.60.0.9:8080', at=at)
+        c.up(get('http://dl.example.org/a'))
+        c.down(answer(200, 'OK', content_length=900000))
+        for _ in range(10):
+            c.down(text(rate // 2), after=0.5 - 0.0105)
+        c.finish(PROXY)
+
+
+# ---- resets ---------------------------------------------------------------------------------------------------
+
+@scenario('reset-in-download', Expect('transfer-reset', stage='transfer', close='rst', closed_by='proxy'))
+def _(w):
+    c = w.talk(proxy='10.3.0.1:3128')
+    c.up(get('http://dl.example.org/a'))
+    c.down(answer(200, 'OK', text(30000), content_length=90000))
+    c.reset(PROXY, after=0.3)
+
+
+@scenario('reset-in-tunnel', Expect('transfer-reset'))
+def _(w):
+    c = secured(w, proxy='10.60.0.9:8888', rtt=0.07)
+    c.fetch(49218)
+    c.down(partly(5000))
+    c.do(lambda: c.proxy.abort(with_ack=False), after=0.2)
+
+
+@scenario('client-resets-after-fin', Expect('ok'), near='transfer-reset')
+def _(w):
+    c = secured(w)
+    c.fetch(30000)
+    c.down(speech.close_notify())
+    c.shut(PROXY)
+    c.reset(CLIENT)
+
+
+# ---- the client itself ------------------------------------------------------------------------------------------
+
+@scenario('client-closes-in-download', Expect('client-aborted', closed_by='client'))
+def _(w):
+    c = w.talk(proxy='10.3.0.1:3128')
+    c.path.far.rate = 50e3
+    c.up(get('http://dl.example.org/a'))
+    c.wait(0.05)
+    c.down(answer(200, 'OK', text(300000)))
+    c.wait(2.5)
+    c.close(CLIENT)
+    c.linger = 3
+
+
+@scenario('client-resets-in-tunnel', Expect('client-aborted', closed_by='client', close='rst'))
+def _(w):
+    c = secured(w, proxy='10.60.0.9:8080')
+    c.path.far.rate = 80e3
+    c.up(app(200))
+    c.wait(0.05)
+    c.down(app(500000))
+    c.wait(3)
+    c.reset(CLIENT)
+    c.linger = 2
+
+
+# ---- windows -----------------------------------------------------------------------------------------------------
+
+@scenario('zero-window-of-client', Expect('receiver-stalled', says=('client',)))
 def _(w):
     c = w.talk(proxy='10.3.0.1:8888', client_host={'buffer': 16384})
-    c.up(get('http://dl.example.org/file'))
+    c.up(get('http://dl.example.org/a'))
     c.do(c.client.stop_reading)
-    c.down(answer(200, 'OK', text(90000)), after=0.05)
+    c.wait(0.05)
+    c.down(answer(200, 'OK', text(90000)))
     c.wait(5)
     c.do(c.client.read_again)
     c.finish()
+
+
+@scenario('zero-window-of-proxy', Expect('receiver-stalled', says=('proxy',)))
+def _(w):
+    c = secured(w, proxy='10.60.0.9:8080', rtt=0.06, proxy_host={'buffer': 32768})
+    c.do(c.proxy.stop_reading)
+    c.up(app(120000))
+    c.wait(25)
+    c.close(CLIENT)
+    c.linger = 5
+
+
+@scenario('zero-window-for-a-moment', Expect('ok|slow'), near='receiver-stalled')
+def _(w):
+    c = w.talk(proxy='10.3.0.1:8888', client_host={'buffer': 16384})
+    c.up(get('http://dl.example.org/a'))
+    c.do(c.client.stop_reading)
+    c.wait(0.05)
+    c.down(answer(200, 'OK', text(90000)))
+    c.wait(0.25)
+    c.do(c.client.read_again)
+    c.finish()
+
+
+# ---- loss and time ------------------------------------------------------------------------------------------------
+
+@scenario('lossy-download', Expect('lossy', retrans_down=lambda n: n > 0))
+def _(w):
+    c = secured(w, rtt=0.05)
+    c.path.lose_some(0.06, DOWN)
+    c.fetch(250000)
+    c.end_tls()
+
+
+@scenario('lossy-upload', Expect('lossy', retrans_up=lambda n: n >= 5))
+def _(w):
+    c = w.talk(proxy='10.60.0.9:8080', rtt=0.09, client_host={'sack': False})
+    c.path.lose_data(UP, 9, 10, 24, 40, 41, 60, 75)
+    c.up(request('POST', 'http://up.example.org/a', text(120000)))
+    c.down(answer(200, 'OK'))
+    c.finish()
+
+
+@scenario('duplicated-only', Expect('ok'), near='lossy')
+def _(w):
+    c = secured(w)
+    c.path.duplicate(0.3)
+    c.fetch(90000)
+    c.end_tls()
+
+
+@scenario('slow-answer', Expect('slow', first_byte_ms=lambda ms: ms is None or ms > 3000))
+def _(w):
+    c = w.talk(proxy='10.3.0.1:3128')
+    c.up(get('http://api.example.com/report'))
+    c.down(answer(200, 'OK', text(500), via='1.1 px'), after=6)
+    c.finish()
+
+
+@scenario('slow-connect-answer', Expect('slow', wait_ms=lambda ms: ms > 4000))
+def _(w):
+    c = w.talk(proxy='10.60.0.9:8080')
+    c.tunnel(f'{NAME}:443', after=5)
+    c.tls13(NAME)
+    c.fetch(9000)
+    c.end_tls()
+
+
+@scenario('brisk', Expect('ok'), near='slow')
+def _(w):
+    c = w.talk(proxy='10.60.0.9:8080', rtt=0.06)
+    c.tunnel(f'{NAME}:443', after=0.35)
+    c.tls13(NAME, think=0.2)
+    c.fetch(90000, think=0.5)
+    c.end_tls()

@@ -2,6 +2,7 @@
 pcap and pcapng. Nothing here knows how TCP behaves; see tcp.py for that."""
 
 import dataclasses
+import functools
 import ipaddress
 import struct
 
@@ -16,6 +17,7 @@ def checksum(data: bytes) -> int:
     return 65535 - (int.from_bytes(data, 'big') % 65535 or 65535)
 
 
+@functools.cache
 def packed(address: str) -> bytes:
     return ipaddress.ip_address(address).packed
 

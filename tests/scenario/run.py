@@ -14,6 +14,7 @@ or no failure at all, but never another failure.
 
 import argparse
 import collections
+import dataclasses
 import json
 import os
 import pathlib
@@ -23,7 +24,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 import scenarios
-from packets import Frame, pcap, pcapng
+from packets import Frame, checksum, pcap, pcapng
 from scenarios import Expect, Scenario
 
 LATE = (1, 2, 3, 5, 8, 13)
@@ -35,9 +36,24 @@ def twice(frames: list[Frame]) -> list[Frame]:
     return [copy for frame in frames for copy in (frame, frame)]
 
 
+def forwarded(frames: list[Frame]) -> list[Frame]:
+    """Twice, the second time as the router that captures sends it on."""
+    out = []
+    for frame in frames:
+        ttl = 7 if frame.data[0] >> 4 == 6 else 8
+        data = bytearray(frame.data)
+        data[ttl] -= 1
+        if ttl == 8:
+            data[10:12] = b'\0\0'
+            data[10:12] = checksum(bytes(data[:20])).to_bytes(2, 'big')
+        out += [frame, dataclasses.replace(frame, outgoing=not frame.outgoing, data=bytes(data))]
+    return out
+
+
 # Variants that lose nothing: name -> file from frames.
 SAME = {
     'doubled': lambda frames: pcap(twice(frames)),
+    'forwarded': lambda frames: pcap(forwarded(frames)),
     'vlan': lambda frames: pcap(frames, 'vlan'),
     'qinq': lambda frames: pcap(frames, 'qinq'),
     'pppoe': lambda frames: pcap(frames, 'pppoe'),

@@ -7,12 +7,13 @@ import tempfile
 from packets import pcap
 from scenarios import Scenario
 
-FIELDS = ['_ws.malformed', 'tcp.checksum.status', 'ip.checksum.status', 'tcp.analysis.ack_lost_segment']
+FIELDS = ['_ws.malformed', 'tcp.checksum.status', 'ip.checksum.status', 'tcp.analysis.ack_lost_segment',
+          'icmp.type', 'icmpv6.type']
 
 
 def ask(path: pathlib.Path, port: int) -> list[dict[str, str]]:
     command = ['tshark', '-r', str(path), '-d', f'tcp.port=={port},http', '-o', 'tcp.check_checksum:TRUE',
-               '-o', 'ip.check_checksum:TRUE', '-T', 'fields']
+               '-o', 'ip.check_checksum:TRUE', '-o', 'tcp.reassemble_out_of_order:TRUE', '-T', 'fields']
     for field in FIELDS:
         command += ['-e', field]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -29,7 +30,8 @@ def faults(scenario: Scenario, folder: str) -> list[str]:
     for n, row in enumerate(rows, 1):
         if row['_ws.malformed']:
             found.append(f'frame {n} is malformed')
-        if '0' in (row['tcp.checksum.status'], row['ip.checksum.status']) and not world.offload:
+        quotes = row['icmp.type'] or row['icmpv6.type']     # a cut segment, whose sum can't be right
+        if '0' in (row['tcp.checksum.status'], row['ip.checksum.status']) and not world.offload and not quotes:
             found.append(f'frame {n} has a wrong checksum')
         if row['tcp.analysis.ack_lost_segment'] and not world.incomplete():
             found.append(f'frame {n} acknowledges what the capture does not have')

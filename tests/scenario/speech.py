@@ -60,6 +60,15 @@ def chunked(body: bytes, size: int = 4096, last: bool = True) -> bytes:
     return out + (b'0\r\n\r\n' if last else b'')
 
 
+def ssh_key_exchange() -> bytes:
+    """KEXINIT (RFC 4253 section 7.1)."""
+    lists = [b'curve25519-sha256,ecdh-sha2-nistp256', b'ssh-ed25519,rsa-sha2-512'] + 2 * [b'aes128-ctr,aes256-ctr']
+    lists += 2 * [b'hmac-sha2-256,hmac-sha2-512'] + 2 * [b'none'] + 2 * [b'']
+    body = b'\x14' + noise(16) + b''.join(vector(4, names) for names in lists) + bytes(5)
+    padding = 8 - (len(body) + 5) % 8 + 8
+    return vector(4, bytes([padding]) + body + bytes(padding))
+
+
 # ---- TLS ----------------------------------------------------------------------------------------
 
 CHANGE = bytes.fromhex('140303000101')

@@ -50,6 +50,7 @@ class Host:
     listens: str = 'open'       # closed: RST to a SYN; silent
     heeds_icmp: bool = True
     keepalive: float = 0.0      # seconds of idleness; 0: none
+    keepalive_byte: bytes = b'' # what old stacks put into one
     window: int = 10            # initial, in segments
 
 
@@ -82,6 +83,7 @@ class Endpoint:
         self.loop, self.host, self.peer, self.carry = loop, host, peer, emit
         self.data = bytearray()                 # everything the application ever wrote
         self.una = self.nxt = 0
+        self.repeats = 0                        # acknowledgements of nothing new
         self.flight: list[Sent] = []
         self.fin: int | None = None             # offset of our FIN once the application closed
         self.size = 536                         # payload of a full segment; known with the peer's SYN
@@ -248,7 +250,8 @@ class Endpoint:
             end = self.nxt + min(size, room)
             fin = self.fin == end
             return Sent(self.nxt, end + fin, FIN if fin else 0)
-        if self.fin == self.nxt:
+        repairing = bool(self.flight) and self.flight[0].times > 1
+        if self.fin == self.nxt and not repairing:
             return Sent(self.nxt, self.nxt + 1, FIN)
         return None
 
@@ -302,7 +305,7 @@ class Endpoint:
             return
         idle = self.loop.now - self.idle_since
         if idle >= self.host.keepalive - 0.001:
-            self.emit(0, self.nxt - 1)
+            self.emit(0, self.nxt - 1, self.host.keepalive_byte)
             idle = 0
         self.loop.after(self.host.keepalive - idle, self.watch_idle)
 
@@ -383,10 +386,12 @@ class Endpoint:
                 sent.sacked |= left <= sent.off and sent.end <= right
         if off > self.una:
             self.advance(off)
+        elif self.flight and not seg.payload:
+            self.repeats += 1
         self.find_losses()
 
     def advance(self, off: int) -> None:
-        self.una = off
+        self.una, self.repeats = off, 0
         done = [s for s in self.flight if s.end <= off]
         self.flight = [s for s in self.flight if s.end > off]
         if any(s.times == 1 for s in done):
@@ -403,6 +408,8 @@ class Endpoint:
 
     def find_losses(self) -> None:
         """A segment is lost when three later ones have arrived (RFC 6675, in short)."""
+        if not self.uses('sack') and self.repeats == 3:
+            self.flight[0].lost = True
         above = 0
         for sent in reversed(self.flight):
             if sent.sacked:

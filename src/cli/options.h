@@ -1,0 +1,36 @@
+/* Command-line options: a table in, values out; what is unknown is answered with the nearest. */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include "base/slice.h"
+
+enum option_kind {
+	OPTION_FLAG,     /* --json */
+	OPTION_VALUE,    /* --html FILE, --html=FILE */
+	OPTION_OPTIONAL, /* --packets, --packets=wireshark */
+};
+
+struct option {
+	const char *name; /* without the dashes */
+	char letter;      /* 0: none */
+	enum option_kind kind;
+	const char *value; /* what the value is called: "FILE" */
+	const char *help;
+};
+
+/* Called for each option in turn; value is NULL for a flag, and for an OPTION_OPTIONAL without.
+ * Returns false when the value is not acceptable, having said why. */
+typedef bool option_taker(void *context, const struct option *o, const char *value);
+
+/* Takes the options out of argv[1..]; what is left (operands, "-" among them) is moved to the
+ * front of argv and counted. "--" ends the options. -1 after a complaint. */
+int options_read(int argc, char **argv, const struct option *table, size_t count,
+		 option_taker *take, void *context);
+
+/* The table as lines of help. */
+void options_print(const struct option *table, size_t count);
+
+/* The word of the list that `word` was most likely meant to be; NULL when none is near. */
+const char *nearest_word(const char *word, const char *const *list, size_t count);
+
+#endif

@@ -1,0 +1,80 @@
+/* viaduct read, in its parts: what is asked for (read.c), captures into exchanges (reading.c),
+ * exchanges into output (report.c), and what needs the packets a second time (packets.c,
+ * redact.c). */
+#ifndef CLI_READ_H
+#define CLI_READ_H
+
+#include "capture/feed.h"
+#include "packet/text.h"
+#include "render/report.h"
+
+enum packet_style { PACKETS_NONE, PACKETS_TCPDUMP, PACKETS_WIRESHARK };
+
+/* A moment as a person gives it. */
+enum moment_kind { MOMENT_NONE, MOMENT_ABSOLUTE, MOMENT_CLOCK, MOMENT_AFTER_START };
+struct moment {
+	enum moment_kind kind;
+	nanos value; /* since 1970, since midnight UTC, or since the first packet */
+};
+
+struct read_options {
+	char **file;
+	int files;
+	const char **shown; /* the files' names, made safe to show */
+	bool json, summary, details;
+	enum packet_style packets;
+	const char *ladder, *html, *slice, *colour;
+	bool has_proxy;
+	struct address proxy;
+	const char *proxy_name; /* where the text names it; else NULL */
+	struct moment from, to;
+	bool only, only_failures, only_verdict[V_COUNT_];
+	uint32_t max_connections;
+	unsigned threads; /* 0: as many as there are processors, where that pays */
+	bool help;
+};
+
+/* ---- report.c ---- */
+
+struct report;
+
+struct report *report_new(const struct read_options *options, struct error *err);
+void report_free(struct report *r);
+/* When the capture began, for moments that are given relative to it. */
+void report_begin(struct report *r, nanos first);
+/* An exchange that is complete; the report frees it. From one thread at a time. */
+void report_exchange(struct report *r, struct exchange *x);
+/* Only counted, from any thread with a tally of its own. */
+bool report_counts_only(const struct report *r);
+struct tally *report_tally(struct report *r);
+/* A line between parts of a text. */
+void report_heading(struct report *r, const char *file, const struct packet_example *e);
+/* Cards, summary, the feet of files. 0, or a negative errno with the first trouble. */
+int report_finish(struct report *r, const struct summary_facts *facts, struct error *err);
+bool report_found_failure(const struct report *r);
+
+/* What the second pass wants to know of each exchange. */
+struct reported {
+	struct address client, proxy;
+	uint32_t file;
+	uint64_t request_frame, response_frame, decisive_frame, first_frame, last_frame;
+	nanos first, last, since_request;
+	enum verdict verdict;
+	bool failed;
+	char id[17];
+	char target[64];
+};
+size_t report_listed(const struct report *r, const struct reported **ret_list);
+
+/* ---- reading.c ---- */
+
+/* Reads all files, hands the exchanges to the report. EXIT_FINE or EXIT_TROUBLE; complains. */
+int reading_run(const struct read_options *options, struct report *r,
+		struct summary_facts *ret_facts);
+
+/* ---- second pass ---- */
+
+int packets_print(const struct read_options *options, const struct report *r);
+int redact_slices(const struct read_options *options, const struct report *r);
+
+#endif

@@ -1,0 +1,398 @@
+/* --slice: each failed exchange as a small pcapng of its own, with everything secret in it
+ * overwritten: same length, checksums mended.
+ *
+ * Two more passes. The first reads the bytes of the failed connections in order, as TCP delivers
+ * them, and notes at which sequence numbers secrets stand. The second writes the packets, with
+ * those ranges overwritten in every segment that holds a part of them, however often it was sent.
+ * What can't be looked into (IP fragments) is left out. */
+#include "base/escape.h"
+#include "capture/write.h"
+#include "cli/command.h"
+#include "cli/read.h"
+#include "http/secret.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+	MAX_SLICES = 1000,
+	MAX_RANGES = 4096, /* of one connection and side; beyond, all its payload is overwritten */
+	ICMP_HEAD = 82, /* up to the quoted TCP header (Ethernet, IPv4); nothing of its payload */
+};
+
+struct range {
+	uint32_t from, to; /* sequence numbers */
+};
+
+struct slice_side {
+	bool known;    /* `base` is */
+	uint32_t base; /* sequence number of the stream's first byte */
+	struct http_secrets finder;
+	struct range *range;
+	size_t ranges, room;
+	bool everything; /* too many, or out of step */
+};
+
+struct sliced {
+	const struct reported *what;
+	struct slice_side side[2]; /* 0: the client's bytes */
+	struct capture_writer *writer;
+	uint64_t left_out;
+};
+
+struct slicer {
+	const struct read_options *options;
+	struct sliced *slice;
+	size_t count;
+	uint32_t file;
+};
+
+/* ---- where the secrets are ------------------------------------------------------------------- */
+
+static void note_range(void *context, uint64_t from, uint64_t to)
+{
+	struct slice_side *s = context;
+	if (s->ranges == s->room) {
+		size_t room = s->room ? s->room * 2 : 8;
+		struct range *grown =
+			room > MAX_RANGES ? NULL : realloc(s->range, room * sizeof *grown);
+		if (!grown) {
+			s->everything = true;
+			return;
+		}
+		s->range = grown;
+		s->room = room;
+	}
+	s->range[s->ranges++] = (struct range){ s->base + (uint32_t)from, s->base + (uint32_t)to };
+}
+
+static bool is_of(const struct sliced *s, const struct address *from, const struct address *to,
+		  int *ret_side)
+{
+	bool up = address_equal(from, &s->what->client) && address_equal(to, &s->what->proxy);
+	bool down = address_equal(to, &s->what->client) && address_equal(from, &s->what->proxy);
+	*ret_side = up ? 0 : 1;
+	return up || down;
+}
+
+static enum stream_wish want_sliced(void *context, const struct stream *s, int side,
+				    struct slice sofar)
+{
+	struct slicer *l = context;
+	int unused;
+	(void)side;
+	(void)sofar;
+	for (size_t i = 0; i < l->count; i++)
+		if (l->slice[i].what->file == l->file &&
+		    is_of(&l->slice[i], &s->side[0], &s->side[1], &unused))
+			return STREAM_WATCH;
+	return STREAM_NOTE;
+}
+
+/* The slices that this connection is part of get its bytes. */
+static void each_of(struct slicer *l, const struct stream *s, int side,
+		    void (*act)(struct slice_side *of, struct slice bytes, uint64_t gap),
+		    struct slice bytes, uint64_t gap)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		int up;
+		struct sliced *of = &l->slice[i];
+		if (of->what->file == l->file && of->what->last >= s->first.at &&
+		    is_of(of, &s->side[side], &s->side[1 - side], &up))
+			act(&of->side[up], bytes, gap);
+	}
+}
+
+static void look_for_secrets(struct slice_side *of, struct slice bytes, uint64_t gap)
+{
+	if (gap)
+		http_secrets_gap(&of->finder, gap);
+	else
+		http_find_secrets(&of->finder, bytes, note_range, of);
+}
+
+static void sliced_data(void *context, struct stream *s, int side, struct slice bytes,
+			const struct stream_mark *mark)
+{
+	(void)mark;
+	each_of(context, s, side, look_for_secrets, bytes, 0);
+}
+
+static void sliced_gap(void *context, struct stream *s, int side, uint64_t len, enum stream_gap why,
+		       const struct stream_mark *mark)
+{
+	(void)why;
+	(void)mark;
+	each_of(context, s, side, look_for_secrets, (struct slice){ 0 }, len);
+}
+
+static void sliced_end(void *context, struct stream *s, enum stream_end why)
+{
+	(void)context;
+	(void)s;
+	(void)why;
+}
+
+/* ---- overwriting -------------------------------------------------------------------------------
+ */
+
+/* The checksum after a byte of the sum changed (RFC 1624, equation 3). `odd`: the low byte of its
+ * 16 bits. A checksum that was wrong (offload) stays as wrong as it was. */
+static void mend_checksum(uint8_t *at, bool odd, uint8_t old, uint8_t new)
+{
+	uint32_t sum = (uint16_t) ~(at[0] << 8 | at[1]);
+	sum += (uint16_t) ~(odd ? old : old << 8);
+	sum += odd ? new : (uint32_t) new << 8;
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	at[0] = (uint8_t)(~sum >> 8);
+	at[1] = (uint8_t)~sum;
+}
+
+static bool is_secret(const struct slice_side *s, uint32_t seq)
+{
+	if (s->everything || !s->known)
+		return true;
+	for (size_t i = 0; i < s->ranges; i++)
+		if ((int32_t)(seq - s->range[i].from) >= 0 && (int32_t)(seq - s->range[i].to) < 0)
+			return true;
+	return false;
+}
+
+static void overwrite(uint8_t *data, const struct packet_layout *at, const struct slice_side *s,
+		      uint32_t seq)
+{
+	uint8_t *checksum = data + at->tcp + 16;
+	for (size_t i = 0; i < at->payload_len; i++) {
+		uint8_t *byte = data + at->payload + i;
+		if (!is_secret(s, seq + (uint32_t)i))
+			continue;
+		mend_checksum(checksum, (at->payload - at->tcp + i) & 1, *byte, '*');
+		*byte = '*';
+	}
+}
+
+static void write_tcp(struct sliced *s, const struct capture_packet *p, const struct segment *seg,
+		      int side, uint8_t *copy)
+{
+	struct packet_frame f = { p->at, p->frame, p->link, p->wire_len, p->data };
+	struct packet_layout at;
+	char comment[60];
+	if (!packet_find_payload(&f, &at)) {
+		s->left_out++;
+		return;
+	}
+	memcpy(copy, p->data.at, p->data.len);
+	if (at.payload_len &&
+	    (s->side[side].everything || s->side[side].ranges || !s->side[side].known))
+		overwrite(copy, &at, &s->side[side], seg->seq);
+	struct capture_packet out = *p;
+	out.data.at = copy;
+	snprintf(comment, sizeof comment, "frame %llu of the original",
+		 (unsigned long long)p->frame);
+	capture_write(s->writer, &out, comment);
+}
+
+static void write_icmp(struct sliced *s, const struct capture_packet *p)
+{
+	struct capture_packet out = *p;
+	out.data = slice_first(out.data, ICMP_HEAD);
+	capture_write(s->writer, &out, NULL);
+}
+
+static bool is_within(const struct sliced *s, const struct capture_packet *p)
+{
+	return p->at >= s->what->first && p->at <= s->what->last;
+}
+
+/* ---- passes over a file ------------------------------------------------------------------------
+ */
+
+typedef void packet_action(struct slicer *l, void *context, const struct capture_packet *p,
+			   const struct segment *seg, const struct icmp_note *note);
+
+static int pass(struct slicer *l, packet_action *act, void *context)
+{
+	struct error err;
+	struct capture *c = capture_open(l->options->file[l->file], &err);
+	struct packet_decoder *decoder = packet_decoder_new();
+	struct capture_batch *batch = capture_batch_new();
+	bool usable = c && decoder && batch && capture_kind(c) != CAPTURE_TEXT;
+	while (usable && capture_read(c, batch, &err) > 0) {
+		for (size_t i = 0; i < batch->count; i++) {
+			const struct capture_packet *p = &batch->packet[i];
+			struct packet_frame f = { p->at, p->frame, p->link, p->wire_len, p->data };
+			struct segment seg;
+			struct icmp_note note;
+			const char *why;
+			enum packet_kind kind = packet_decode(decoder, &f, &seg, &note, &why);
+			if (kind == PACKET_TCP)
+				act(l, context, p, &seg, NULL);
+			else if (kind == PACKET_ICMP)
+				act(l, context, p, NULL, &note);
+		}
+	}
+	capture_batch_free(batch);
+	packet_decoder_free(decoder);
+	capture_close(c);
+	return usable ? 0 : -1;
+}
+
+/* A stream's first byte follows the SYN; where that was not seen, it is the first byte seen. A SYN
+ * that comes later, but before the exchange, began the connection anew. */
+static void note_base(struct sliced *s, const struct segment *seg)
+{
+	int side;
+	bool syn = seg->flags & TCP_SYN;
+	if (!is_of(s, &seg->from, &seg->to, &side) || (!syn && seg->payload_len == 0))
+		return;
+	struct slice_side *of = &s->side[side];
+	uint32_t base = seg->seq + syn;
+	if (of->known && (!syn || base == of->base || seg->at > s->what->first))
+		return;
+	free(of->range);
+	*of = (struct slice_side){ .known = true, .base = base };
+}
+
+static void find_action(struct slicer *l, void *context, const struct capture_packet *p,
+			const struct segment *seg, const struct icmp_note *note)
+{
+	(void)p;
+	(void)note;
+	for (size_t i = 0; seg && i < l->count; i++)
+		if (l->slice[i].what->file == l->file)
+			note_base(&l->slice[i], seg);
+	if (seg)
+		stream_segment(context, seg);
+}
+
+static void write_action(struct slicer *l, void *context, const struct capture_packet *p,
+			 const struct segment *seg, const struct icmp_note *note)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		struct sliced *s = &l->slice[i];
+		int side;
+		if (s->what->file != l->file || !s->writer || !is_within(s, p))
+			continue;
+		if (seg && is_of(s, &seg->from, &seg->to, &side))
+			write_tcp(s, p, seg, side, context);
+		else if (note && is_of(s, &note->from, &note->to, &side))
+			write_icmp(s, p);
+	}
+}
+
+static int find_secrets(struct slicer *l)
+{
+	struct stream_limits limits = { 0 };
+	struct stream_callbacks callbacks = { .wish = want_sliced,
+					      .data = sliced_data,
+					      .gap = sliced_gap,
+					      .end = sliced_end,
+					      .context = l };
+	struct stream_table *t = stream_table_new(&limits, &callbacks);
+	int got = t ? pass(l, find_action, t) : -1;
+	if (t)
+		stream_finish(t);
+	stream_table_free(t);
+	return got;
+}
+
+static int write_slices(struct slicer *l)
+{
+	uint8_t *copy = malloc(CAPTURE_MAX_PACKET);
+	int got = copy ? pass(l, write_action, copy) : -1;
+	free(copy);
+	return got;
+}
+
+/* ---- files -------------------------------------------------------------------------------------
+ */
+
+/* 001-denied-tools.example.net_443.pcapng: letters, digits, dots and dashes alone. */
+static void name_slice(char *into, size_t size, const char *dir, size_t number,
+		       const struct reported *what)
+{
+	char target[sizeof what->target];
+	memcpy(target, what->target, sizeof target);
+	for (char *p = target; *p; p++)
+		if (!((*p >= '0' && *p <= '9') || ((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z') ||
+		      *p == '.' || *p == '-'))
+			*p = '_';
+	snprintf(into, size, "%s/%03zu-%s%s%s.pcapng", dir, number, verdict_id(what->verdict),
+		 *target ? "-" : "", target);
+}
+
+static bool open_slices(struct slicer *l)
+{
+	struct error err;
+	char path[4096];
+	for (size_t i = 0; i < l->count; i++) {
+		name_slice(path, sizeof path, l->options->slice, i + 1, l->slice[i].what);
+		l->slice[i].writer = capture_create(
+			path, "one exchange, cut out by viaduct; secrets are overwritten", &err);
+		if (!l->slice[i].writer) {
+			complain("%s", err.text);
+			return false;
+		}
+	}
+	return true;
+}
+
+static int close_slices(struct slicer *l)
+{
+	struct error err;
+	int status = EXIT_FINE;
+	for (size_t i = 0; i < l->count; i++) {
+		struct sliced *s = &l->slice[i];
+		if (s->writer && capture_finish(s->writer, &err) < 0) {
+			complain("%s", err.text);
+			status = EXIT_TROUBLE;
+		}
+		if (s->left_out)
+			complain("%llu fragments of exchange %zu were left out of its slice",
+				 (unsigned long long)s->left_out, i + 1);
+		free(s->side[0].range);
+		free(s->side[1].range);
+	}
+	return status;
+}
+
+static int cut(struct slicer *l)
+{
+	bool fine = open_slices(l);
+	for (int i = 0; fine && i < l->options->files; i++) {
+		l->file = (uint32_t)i;
+		if (find_secrets(l) < 0 || write_slices(l) < 0)
+			complain("%s can't be sliced: it holds no packets", l->options->shown[i]);
+	}
+	return close_slices(l) == EXIT_FINE && fine ? EXIT_FINE : EXIT_TROUBLE;
+}
+
+int redact_slices(const struct read_options *options, const struct report *r)
+{
+	const struct reported *listed;
+	size_t listed_count = report_listed(r, &listed), failed = 0;
+	struct slicer l = { .options = options };
+	if (mkdir(options->slice, 0700) != 0 && errno != EEXIST) {
+		complain("%s could not be made: %s", options->slice, strerror(errno));
+		return EXIT_TROUBLE;
+	}
+	l.slice = calloc(MAX_SLICES, sizeof *l.slice);
+	if (!l.slice)
+		return EXIT_TROUBLE;
+	for (size_t i = 0; i < listed_count; i++) {
+		failed += listed[i].failed;
+		if (listed[i].failed && l.count < MAX_SLICES)
+			l.slice[l.count++].what = &listed[i];
+	}
+	if (failed > l.count)
+		complain("%zu failures; slices of the first %zu were written. --only, --from and "
+			 "--to choose others",
+			 failed, l.count);
+	int status = cut(&l);
+	free(l.slice);
+	return status;
+}

@@ -1,0 +1,402 @@
+/* Exchanges into output: judged, counted, rendered, and remembered for the second pass. */
+#include "base/escape.h"
+#include "cli/command.h"
+#include "cli/read.h"
+#include "cli/terminal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	TEXT_LIMIT = 64 << 20, /* of anything rendered in one piece */
+	WORDS_LIMIT = 1 << 20, /* of one diagnosis */
+	MAX_CARDS = 200,
+	MAX_LISTED = 1 << 20,
+	WRITE_AT = 1 << 16,
+};
+
+struct report {
+	const struct read_options *options;
+	struct render_style style;
+	struct tally *tally;
+	struct arena *words;
+	struct buffer out;   /* on its way to standard output */
+	struct buffer cards; /* printed behind the lines */
+	uint64_t card_count, cards_left_out;
+	struct buffer piece; /* of a file */
+	FILE *html;
+	bool ladder_done, ladder_failed_one;
+	nanos first;
+	struct reported *listed;
+	size_t listed_count, listed_room;
+	uint64_t unlisted;
+	int trouble;
+	struct error err;
+};
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static void write_out(struct report *r)
+{
+	if (r->out.len)
+		fwrite(r->out.at, 1, r->out.len, stdout);
+	buffer_reset(&r->out);
+}
+
+static FILE *create_file(struct report *r, const char *path)
+{
+	FILE *f = fopen(path, "wx");
+	if (!f)
+		r->trouble = err_set(&r->err, -errno, "%s could not be created: %s%s", path,
+				     strerror(errno),
+				     errno == EEXIST ? "; move it away or name another" : "");
+	return f;
+}
+
+static void close_file(struct report *r, FILE *f, const char *path)
+{
+	bool bad = ferror(f) != 0;
+	if ((fclose(f) != 0 || bad) && !r->trouble)
+		r->trouble = err_set(&r->err, -EIO, "%s could not be written: %s", path,
+				     strerror(errno));
+}
+
+static void write_piece(struct report *r, FILE *f)
+{
+	fwrite(r->piece.at, 1, r->piece.len, f);
+	buffer_reset(&r->piece);
+}
+
+/* ---- choosing -------------------------------------------------------------------------------- */
+
+/* Is t before (-1), within (0) or after the moment's instant, by the moment's own measure? */
+static bool reaches(const struct report *r, const struct moment *m, nanos t)
+{
+	const nanos day = 86400 * NANOS_PER_SECOND;
+	switch (m->kind) {
+	case MOMENT_CLOCK:
+		return ((t % day) + day) % day >= m->value;
+	case MOMENT_AFTER_START:
+		return r->first == NO_TIME || t - r->first >= m->value;
+	default:
+		return t >= m->value;
+	}
+}
+
+static bool is_chosen(const struct report *r, const struct exchange *x, enum verdict verdict,
+		      enum severity severity)
+{
+	const struct read_options *o = r->options;
+	if (o->from.kind != MOMENT_NONE && !reaches(r, &o->from, x->last.at))
+		return false;
+	if (o->to.kind != MOMENT_NONE && reaches(r, &o->to, x->first.at))
+		return false;
+	return !o->only || o->only_verdict[verdict] ||
+	       (o->only_failures && severity == SEVERITY_FAILURE);
+}
+
+/* ---- remembering ----------------------------------------------------------------------------- */
+
+static void list_exchange(struct report *r, const struct exchange *x, const struct diagnosis *d)
+{
+	if (!r->options->packets && !r->options->slice)
+		return;
+	if (r->listed_count == r->listed_room) {
+		size_t room = r->listed_room ? r->listed_room * 2 : 64;
+		struct reported *grown =
+			room > MAX_LISTED ? NULL : realloc(r->listed, room * sizeof *grown);
+		if (!grown) {
+			r->unlisted++;
+			return;
+		}
+		r->listed = grown;
+		r->listed_room = room;
+	}
+	struct reported *l = &r->listed[r->listed_count++];
+	*l = (struct reported){
+		.client = x->client,
+		.proxy = x->proxy,
+		.file = x->file,
+		.first_frame = x->first.frame,
+		.last_frame = x->last.frame,
+		.first = x->first.at,
+		.last = x->last.at,
+		.since_request = NO_TIME,
+		.verdict = d->verdict,
+		.failed = d->severity == SEVERITY_FAILURE,
+	};
+	const struct event *request = trace_first(x, EV_REQUEST);
+	const struct event *answer = trace_last(x, EV_RESPONSE);
+	l->request_frame = request ? request->mark.frame : 0;
+	l->response_frame = answer ? answer->mark.frame : 0;
+	if (request && answer)
+		l->since_request = answer->mark.at - request->mark.at;
+	if (d->evidences)
+		l->decisive_frame = d->evidence[d->evidences - 1].mark.frame;
+	memcpy(l->id, x->id, sizeof l->id);
+	snprintf(l->target, sizeof l->target, "%.*s",
+		 (int)(x->request.target.len < 63 ? x->request.target.len : 63),
+		 x->request.target.len ? (const char *)x->request.target.at : "");
+}
+
+size_t report_listed(const struct report *r, const struct reported **ret_list)
+{
+	*ret_list = r->listed;
+	return r->listed_count;
+}
+
+/* ---- one exchange ---------------------------------------------------------------------------- */
+
+static void print_text(struct report *r, const struct exchange *x, const struct diagnosis *d)
+{
+	if (r->options->packets)
+		return;
+	render_line(&r->out, &r->style, x, d);
+	if (r->options->details)
+		render_details(&r->out, &r->style, x);
+	if (d->severity != SEVERITY_FAILURE && d->verdict != V_TLS_INTERCEPTED)
+		return;
+	if (r->card_count >= MAX_CARDS) {
+		r->cards_left_out++;
+		return;
+	}
+	r->card_count++;
+	buffer_add_byte(&r->cards, '\n');
+	render_card(&r->cards, &r->style, x, d);
+}
+
+/* The ladder of the first failure; of the first exchange when none failed. */
+static void draw_ladder(struct report *r, const struct exchange *x, const struct diagnosis *d)
+{
+	bool failed = d->severity == SEVERITY_FAILURE;
+	if (!r->options->ladder || r->ladder_failed_one || (r->ladder_done && !failed))
+		return;
+	r->ladder_done = true;
+	r->ladder_failed_one = failed;
+	buffer_reset(&r->piece);
+	render_ladder(&r->piece, x, d);
+}
+
+static void show(struct report *r, const struct exchange *x, const struct diagnosis *d)
+{
+	if (r->html) {
+		struct buffer page;
+		buffer_init(&page, TEXT_LIMIT);
+		render_html_exchange(&page, &r->style, x, d, true);
+		fwrite(page.at, 1, page.len, r->html);
+		buffer_done(&page);
+	}
+	draw_ladder(r, x, d);
+	list_exchange(r, x, d);
+	if (r->options->summary)
+		return;
+	if (r->options->json)
+		render_json(&r->out, x, d);
+	else
+		print_text(r, x, d);
+	if (r->out.len >= WRITE_AT)
+		write_out(r);
+}
+
+static bool needs_words(const struct report *r)
+{
+	const struct read_options *o = r->options;
+	return !o->summary || o->html || o->ladder || o->slice || o->packets;
+}
+
+void report_exchange(struct report *r, struct exchange *x)
+{
+	struct finding f;
+	diagnose_judge(x, &f);
+	struct diagnosis d = { .verdict = f.verdict, .severity = verdict_severity(f.verdict) };
+	if (needs_words(r)) {
+		arena_reset(r->words);
+		diagnose_explain(x, &f, r->words, &d);
+	}
+	if (is_chosen(r, x, d.verdict, d.severity)) {
+		tally_add(r->tally, x, d.verdict, d.severity);
+		if (needs_words(r))
+			show(r, x, &d);
+	}
+	trace_free(x);
+}
+
+void report_begin(struct report *r, nanos first)
+{
+	if (r->first == NO_TIME)
+		r->first = first;
+}
+
+bool report_counts_only(const struct report *r)
+{
+	const struct read_options *o = r->options;
+	return !needs_words(r) && !o->only && o->from.kind == MOMENT_NONE &&
+	       o->to.kind == MOMENT_NONE;
+}
+
+struct tally *report_tally(struct report *r)
+{
+	return r->tally;
+}
+
+bool report_found_failure(const struct report *r)
+{
+	return tally_failures(r->tally) > 0;
+}
+
+/* ---- beginning and end ----------------------------------------------------------------------- */
+
+static void print_cards(struct report *r)
+{
+	write_out(r);
+	if (r->cards.len)
+		fwrite(r->cards.at, 1, r->cards.len, stdout);
+	buffer_reset(&r->cards);
+	if (r->cards_left_out)
+		printf("\n%llu more failures without a card: --only VERDICT, --from and --to "
+		       "narrow "
+		       "them down, --json tells all.\n",
+		       (unsigned long long)r->cards_left_out);
+	r->card_count = r->cards_left_out = 0;
+}
+
+void report_heading(struct report *r, const char *file, const struct packet_example *e)
+{
+	if (r->options->json || r->options->summary || r->options->packets)
+		return;
+	print_cards(r);
+	buffer_printf(&r->out, "%s%s, lines %u to %u", tally_total(r->tally) ? "\n" : "", file,
+		      e->first_line, e->last_line);
+	if (e->heading.len) {
+		buffer_add_text(&r->out, ": ");
+		escape_text(&r->out, e->heading);
+	}
+	buffer_add_byte(&r->out, '\n');
+}
+
+static void no_traffic(const struct report *r, const struct summary_facts *facts)
+{
+	const struct read_options *o = r->options;
+	printf("no proxy traffic in %s%s: %llu packet%s, %llu connection%s, none that speaks to "
+	       "%s.\n",
+	       o->shown[0], o->files > 1 ? " and the others" : "",
+	       (unsigned long long)facts->packets, facts->packets == 1 ? "" : "s",
+	       (unsigned long long)facts->connections, facts->connections == 1 ? "" : "s",
+	       o->has_proxy ? "that proxy" : "a proxy (CONNECT, or a request with a whole URL)");
+	if (!o->has_proxy)
+		printf("If one of the addresses is a proxy, name it: --proxy ADDRESS:PORT.\n");
+}
+
+static void print_end(struct report *r, const struct summary_facts *facts)
+{
+	bool nothing = tally_total(r->tally) == 0;
+	if (r->options->json) {
+		if (r->options->summary)
+			render_summary_json(&r->out, r->tally, facts);
+		write_out(r);
+		return;
+	}
+	print_cards(r);
+	if (r->options->packets)
+		return;
+	if (nothing && !r->options->only && r->options->from.kind == MOMENT_NONE &&
+	    r->options->to.kind == MOMENT_NONE) {
+		no_traffic(r, facts);
+		return;
+	}
+	if (!r->options->summary)
+		buffer_add_byte(&r->out, '\n');
+	render_summary(&r->out, &r->style, r->tally, facts);
+	write_out(r);
+}
+
+static void write_ladder(struct report *r)
+{
+	if (!r->options->ladder)
+		return;
+	if (!r->ladder_done) {
+		complain("no exchange, so no ladder in %s", r->options->ladder);
+		return;
+	}
+	FILE *f = create_file(r, r->options->ladder);
+	if (!f)
+		return;
+	write_piece(r, f);
+	close_file(r, f, r->options->ladder);
+}
+
+int report_finish(struct report *r, const struct summary_facts *facts, struct error *err)
+{
+	print_end(r, facts);
+	write_ladder(r);
+	if (r->html) {
+		buffer_reset(&r->piece);
+		render_html_foot(&r->piece, r->tally, facts);
+		write_piece(r, r->html);
+		close_file(r, r->html, r->options->html);
+		r->html = NULL;
+	}
+	if (r->unlisted)
+		complain("%llu exchanges were too many to look at their packets again",
+			 (unsigned long long)r->unlisted);
+	if (r->trouble)
+		*err = r->err;
+	return r->trouble;
+}
+
+static bool open_html(struct report *r, struct error *err)
+{
+	if (!r->options->html)
+		return true;
+	r->html = create_file(r, r->options->html);
+	if (!r->html) {
+		*err = r->err;
+		return false;
+	}
+	render_html_head(&r->piece, r->options->files == 1 ? r->options->shown[0] : "captures");
+	write_piece(r, r->html);
+	return true;
+}
+
+struct report *report_new(const struct read_options *options, struct error *err)
+{
+	struct report *r = calloc(1, sizeof *r);
+	if (!r || !(r->tally = tally_new()) || !(r->words = arena_new(WORDS_LIMIT))) {
+		err_set(err, -ENOMEM, "out of memory");
+		report_free(r);
+		return NULL;
+	}
+	r->options = options;
+	r->first = NO_TIME;
+	r->style = (struct render_style){
+		.colour = !options->json && terminal_colour(options->colour),
+		.width = terminal_width(),
+		.utf8 = terminal_utf8(),
+		.file_name = options->files > 1 ? options->shown : NULL,
+	};
+	buffer_init(&r->out, TEXT_LIMIT);
+	buffer_init(&r->cards, TEXT_LIMIT);
+	buffer_init(&r->piece, TEXT_LIMIT);
+	if (!open_html(r, err)) {
+		report_free(r);
+		return NULL;
+	}
+	return r;
+}
+
+void report_free(struct report *r)
+{
+	if (!r)
+		return;
+	if (r->html)
+		fclose(r->html);
+	tally_free(r->tally);
+	arena_free(r->words);
+	buffer_done(&r->out);
+	buffer_done(&r->cards);
+	buffer_done(&r->piece);
+	free(r->listed);
+	free(r);
+}

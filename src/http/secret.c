@@ -1,0 +1,126 @@
+/* The finder of secrets: a small automaton over lines. */
+#include "http/secret.h"
+
+enum { IS_TEXT = 16 }; /* printable bytes in a row: more than chance has in encrypted records */
+
+enum state {
+	NAME,   /* at the start of a line: the name of a field, perhaps */
+	REST,   /* the rest of a line that is no secret; "://" may come */
+	USER,   /* behind "://": userinfo, if an '@' comes before '/' or a space */
+	BEFORE, /* the space before a secret value */
+	VALUE,  /* the secret value */
+};
+
+bool http_is_secret_field(struct slice name)
+{
+	static const struct slice secret[] = {
+		SLICE("proxy-authorization"),
+		SLICE("authorization"),
+		SLICE("cookie"),
+		SLICE("set-cookie"),
+		SLICE("cookie2"),
+		SLICE("set-cookie2"),
+		SLICE("x-api-key"),
+		SLICE("x-auth-token"),
+		SLICE("authentication-info"),
+		SLICE("proxy-authentication-info"),
+	};
+	for (size_t i = 0; i < sizeof secret / sizeof *secret; i++)
+		if (slice_equal_nocase(name, secret[i]))
+			return true;
+	return false;
+}
+
+static void new_line(struct http_secrets *s, bool was_secret)
+{
+	s->state = NAME;
+	s->len = 0;
+	s->was_secret = was_secret;
+}
+
+static void in_name(struct http_secrets *s, uint8_t c)
+{
+	struct slice name = { (const uint8_t *)s->word, s->len };
+	if (c == '\n')
+		new_line(s, false);
+	else if ((c == ' ' || c == '\t') && s->len == 0 && s->was_secret)
+		s->state = BEFORE;
+	else if (c == ':' && http_is_secret_field(name))
+		s->state = BEFORE;
+	else if (c == ':' || c == ' ' || s->len == sizeof s->word) {
+		s->state = REST;
+		s->len = c == ':';
+	} else {
+		s->word[s->len++] = (char)c;
+	}
+}
+
+/* len counts how much of "://" stands just before. */
+static void in_rest(struct http_secrets *s, uint8_t c)
+{
+	if (c == '\n') {
+		new_line(s, false);
+	} else if (c == ':') {
+		s->len = 1;
+	} else if (c == '/' && s->len == 2) {
+		s->state = USER;
+		s->mark = s->at + 1;
+		s->len = 0;
+	} else {
+		s->len = c == '/' && s->len == 1 ? 2 : 0;
+	}
+}
+
+void http_find_secrets(struct http_secrets *s, struct slice bytes,
+		       void (*found)(void *context, uint64_t from, uint64_t to), void *context)
+{
+	for (size_t i = 0; i < bytes.len; i++, s->at++) {
+		uint8_t c = bytes.at[i];
+		bool printable = (c >= 0x20 && c < 0x7f) || c == '\r' || c == '\n' || c == '\t';
+		s->text = !printable ? 0 : s->text < UINT8_MAX ? (uint8_t)(s->text + 1) : s->text;
+		switch ((enum state)s->state) {
+		case NAME:
+			in_name(s, c);
+			break;
+		case REST:
+			in_rest(s, c);
+			break;
+		case USER:
+			if (c == '@')
+				found(context, s->mark, s->at);
+			if (c == '\n')
+				new_line(s, false);
+			else if (c == '@' || c == '/' || c == ' ' || c == '\r')
+				s->state = REST;
+			break;
+		case BEFORE:
+			if (c == '\n')
+				new_line(s, true);
+			else if (c != ' ' && c != '\t' && c != '\r') {
+				s->state = VALUE;
+				s->mark = s->at;
+			}
+			break;
+		case VALUE:
+			if (c != '\n' && c != '\r')
+				break;
+			found(context, s->mark, s->at);
+			s->state = BEFORE;
+			if (c == '\n')
+				new_line(s, true);
+			break;
+		}
+	}
+	if (s->state == VALUE && s->mark < s->at) { /* what is there of it, now */
+		found(context, s->mark, s->at);
+		s->mark = s->at;
+	}
+}
+
+void http_secrets_gap(struct http_secrets *s, uint64_t len)
+{
+	s->at += len;
+	s->state = s->text >= IS_TEXT ? VALUE : REST;
+	s->mark = s->at;
+	s->len = 0;
+}

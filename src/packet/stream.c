@@ -1,0 +1,707 @@
+/* The table of connections: finding, beginning and ending them, and who is given up first.
+ *
+ * Time is what the packets say, in ticks of 2^26 ns (67 ms), and may jump either way. A
+ * connection moves to the end of its list only when it stood there for a while, so most packets
+ * touch no list; whoever looks for the idlest asks how long it has really been quiet. */
+#include "packet/stream_private.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_CONNECTIONS 1000000u
+#define DEFAULT_KEPT        ((size_t)64 << 20)
+#define DEFAULT_KEPT_EACH   ((size_t)256 << 10)
+#define DEFAULT_IDLE        (7440 * NANOS_PER_SECOND)
+#define HALF_CLOSED_IDLE    (1800 * NANOS_PER_SECOND)
+
+enum { PRINTS = 4096, FIRST_HEADS = 1024, MAX_CLOSED = 1024, MAX_WAITING = 4096 };
+enum { TICK_SHIFT = 26, TICKS_CLOSED = 15, TICKS_WAITING = 75, TICKS_MOVE = 8 };
+
+/* A copy by the capture follows at once, or, where the packet itself tells that it is no
+ * retransmission (IP id, timestamps), a while later. */
+#define COPY_SOON (5 * NANOS_PER_MS)
+#define COPY_LATE (200 * NANOS_PER_MS)
+
+static uint32_t tick_of(nanos at)
+{
+	return (uint32_t)(at >> TICK_SHIFT);
+}
+
+/* ---- hashing ---- */
+
+static inline uint64_t mix(uint64_t x)
+{
+	x *= UINT64_C(0x9e3779b97f4a7c15);
+	return x ^ x >> 32;
+}
+
+static inline uint64_t hash_end(const struct address *a, uint64_t seed)
+{
+	uint64_t high, low;
+	memcpy(&high, a->ip, sizeof high);
+	memcpy(&low, a->ip + 8, sizeof low);
+	return mix(mix(low ^ seed) +
+		   (high ^ (uint64_t)a->port << 40) * UINT64_C(0xff51afd7ed558ccd));
+}
+
+uint32_t stream_hash(const struct address *a, const struct address *b)
+{
+	return (uint32_t)mix(hash_end(a, 0) + hash_end(b, 0));
+}
+
+/* What a copy has in common with its original: all but TTL and link layer. */
+static uint64_t print_of(const struct segment *seg, uint64_t way)
+{
+	uint64_t x = mix(way ^ ((uint64_t)seg->seq << 32 | seg->ack));
+	x = mix(x + ((uint64_t)seg->ip_id << 48 | (uint64_t)seg->window << 32 | seg->payload_len));
+	x = mix(x + ((uint64_t)seg->tsval << 32 | seg->tsecr));
+	for (unsigned i = 0; i < seg->sack_count && i < PACKET_MAX_SACK; i++)
+		x = mix(x + ((uint64_t)seg->sack[i].left << 32 | seg->sack[i].right));
+	return mix(x + seg->flags) | 1; /* never 0, which is an empty place */
+}
+
+static bool is_copy(struct stream_table *t, const struct segment *seg, uint64_t way)
+{
+	if (seg->at == NO_TIME || (seg->has & (SEGMENT_NO_SEQ | SEGMENT_NO_LENGTH)))
+		return false;
+	uint64_t print = print_of(seg, way);
+	struct print *p = &t->prints[print >> 32 & (PRINTS - 1)];
+	if (p->print != print) {
+		*p = (struct print){ print, seg->at };
+		return false;
+	}
+	nanos later = span(seg->at, p->at);
+	if (seg->has & SEGMENT_TEXT) /* the same time may be no time */
+		return later != 0 && later < COPY_SOON && later > -COPY_SOON;
+	nanos limit = seg->ip_id || (seg->has & SEGMENT_TIMESTAMP) ? COPY_LATE : COPY_SOON;
+	if (later < limit && later > -limit)
+		return true;
+	p->at = seg->at;
+	return false;
+}
+
+/* ---- lists ---- */
+
+static void queue_remove(struct stream_table *t, struct conn *c)
+{
+	struct queue *q = &t->queues[c->state];
+	if (c->prev)
+		conn_at(t, c->prev)->next = c->next;
+	else
+		q->first = c->next;
+	if (c->next)
+		conn_at(t, c->next)->prev = c->prev;
+	else
+		q->last = c->prev;
+	q->count--;
+}
+
+static void queue_append(struct stream_table *t, struct conn *c, uint32_t number)
+{
+	struct queue *q = &t->queues[c->state];
+	c->prev = q->last;
+	c->next = 0;
+	if (q->last)
+		conn_at(t, q->last)->next = number;
+	else
+		q->first = number;
+	q->last = number;
+	q->count++;
+}
+
+static uint32_t number_of(const struct stream_table *t, const struct conn *c)
+{
+	const struct queue *q = &t->queues[c->state];
+	return c->next ? conn_at(t, c->next)->prev : q->last;
+}
+
+static void queue_move(struct stream_table *t, struct conn *c, enum conn_state to, uint32_t tick)
+{
+	uint32_t number = number_of(t, c);
+	queue_remove(t, c);
+	c->state = (uint8_t)to;
+	c->touched = tick;
+	queue_append(t, c, number);
+}
+
+void conn_go(struct stream_table *t, struct conn *c, enum conn_state to)
+{
+	if (c->state != to)
+		queue_move(t, c, to, t->tick);
+}
+
+/* ---- the hash table: chains of numbers ---- */
+
+static bool same_address(const struct address *a, const struct address *b)
+{
+	return a->port == b->port && memcmp(a->ip, b->ip, sizeof a->ip) == 0;
+}
+
+static struct conn *find(const struct stream_table *t, uint32_t hash, const struct address *from,
+			 const struct address *to, int *ret_side)
+{
+	for (uint32_t n = t->heads[hash & t->mask]; n;) {
+		struct conn *c = conn_at(t, n);
+		n = c->chain;
+		if (c->hash != hash)
+			continue;
+		bool client = same_address(from, &c->side[0]) && same_address(to, &c->side[1]);
+		if (client || (same_address(from, &c->side[1]) && same_address(to, &c->side[0]))) {
+			*ret_side = client ? 0 : 1;
+			return c;
+		}
+	}
+	return NULL;
+}
+
+static void grow_heads(struct stream_table *t)
+{
+	uint32_t size = (t->mask + 1) * 2;
+	uint32_t *heads = calloc(size, sizeof *heads);
+	if (!heads)
+		return; /* longer chains, then */
+	for (uint32_t i = 0; i <= t->mask; i++) {
+		for (uint32_t n = t->heads[i], next; n; n = next) {
+			struct conn *c = conn_at(t, n);
+			next = c->chain;
+			c->chain = heads[c->hash & (size - 1)];
+			heads[c->hash & (size - 1)] = n;
+		}
+	}
+	free(t->heads);
+	t->heads = heads;
+	t->mask = size - 1;
+}
+
+static void unlink_hash(struct stream_table *t, const struct conn *c, uint32_t number)
+{
+	uint32_t *link = &t->heads[c->hash & t->mask];
+	while (*link != number)
+		link = &conn_at(t, *link)->chain;
+	*link = c->chain;
+}
+
+/* ---- ends ---- */
+
+static void end_conn(struct stream_table *t, struct conn *c, enum stream_end why)
+{
+	uint32_t number = number_of(t, c);
+	if (c->state == CONN_CLOSED && why != STREAM_REUSED)
+		why = STREAM_CLOSED;
+	struct full *f = full_of(t, c);
+	if (f) {
+		facts_end(t, c, f);
+		t->on.end(t->on.context, &f->s, why);
+		note_demote(t, c);
+	} else {
+		note_view(t, c, &t->view);
+		t->on.end(t->on.context, &t->view, why);
+	}
+	t->counts.evicted += why == STREAM_EVICTED;
+	if (c->icmp)
+		slab_give(&t->icmps, c->icmp);
+	queue_remove(t, c);
+	unlink_hash(t, c, number);
+	slab_give(&t->conns, number);
+	t->counts.live--;
+}
+
+/* How long the first of a list has been quiet, in ticks; negative when it wasn't, and went to
+ * the end of the list instead. */
+static int32_t quiet_ticks(struct stream_table *t, struct conn *c)
+{
+	uint32_t last =
+		c->state == CONN_CLOSED || c->last.at == NO_TIME ? c->touched : tick_of(c->last.at);
+	if (ahead(last, c->touched) > TICKS_MOVE) {
+		queue_move(t, c, c->state, last);
+		return -1;
+	}
+	int32_t quiet = ahead(t->tick, c->touched);
+	if (quiet < 0)
+		c->touched = t->tick; /* the time jumped back */
+	return ahead(t->tick, last) < quiet ? ahead(t->tick, last) : quiet;
+}
+
+static int32_t ticks_of(nanos limit)
+{
+	nanos ticks = limit >> TICK_SHIFT;
+	return ticks > INT32_MAX ? INT32_MAX : (int32_t)ticks;
+}
+
+static bool outlived(const struct stream_table *t, enum conn_state state, int32_t quiet)
+{
+	uint32_t count = t->queues[state].count;
+	nanos half = HALF_CLOSED_IDLE < t->limits.idle ? HALF_CLOSED_IDLE : t->limits.idle;
+	switch (state) {
+	case CONN_CLOSED:
+		return quiet >= TICKS_CLOSED || count > MAX_CLOSED;
+	case CONN_HALF:
+		return (quiet >= TICKS_WAITING && count > MAX_WAITING) || quiet > ticks_of(half);
+	case CONN_NEW:
+		return (quiet >= TICKS_WAITING && count > MAX_WAITING) ||
+		       quiet > ticks_of(t->limits.idle);
+	default:
+		return quiet > ticks_of(t->limits.idle);
+	}
+}
+
+/* Gives up what has been quiet for too long. */
+static void sweep(struct stream_table *t)
+{
+	t->swept = t->tick;
+	for (unsigned state = 0; state < CONN_STATES; state++) {
+		unsigned moves = 64; /* a bound for one sweep; the next goes on */
+		while (t->queues[state].first && moves) {
+			struct conn *c = conn_at(t, t->queues[state].first);
+			int32_t quiet = quiet_ticks(t, c);
+			if (quiet < 0)
+				moves--;
+			else if (!outlived(t, state, quiet))
+				break;
+			else
+				end_conn(t, c, state == CONN_CLOSED ? STREAM_CLOSED : STREAM_IDLE);
+			if (quiet < 0 && t->queues[state].count == 1)
+				break;
+		}
+	}
+}
+
+/* Makes room: a closed one, or the idlest of the others. */
+static bool evict(struct stream_table *t)
+{
+	struct conn *idlest = NULL;
+	if (t->queues[CONN_CLOSED].first) {
+		idlest = conn_at(t, t->queues[CONN_CLOSED].first);
+	} else {
+		for (unsigned state = CONN_NEW; state < CONN_CLOSED; state++) {
+			if (!t->queues[state].first)
+				continue;
+			struct conn *c = conn_at(t, t->queues[state].first);
+			if (!idlest || ahead(c->touched, idlest->touched) < 0)
+				idlest = c;
+		}
+	}
+	if (!idlest)
+		return false;
+	end_conn(t, idlest, STREAM_EVICTED);
+	return true;
+}
+
+/* ---- beginnings ---- */
+
+/* Who is the client, where no SYN says so: the higher port. */
+static bool from_client(const struct segment *seg)
+{
+	if (seg->flags & TCP_SYN)
+		return !(seg->flags & TCP_ACK);
+	return seg->from.port >= seg->to.port;
+}
+
+static struct conn *begin(struct stream_table *t, const struct segment *seg, uint32_t hash,
+			  int *ret_side)
+{
+	if ((seg->flags & TCP_RST) && seg->payload_len == 0)
+		return NULL; /* a lone reset is no connection */
+	if (t->counts.live >= t->limits.max_connections)
+		evict(t);
+	uint32_t number = slab_take(&t->conns);
+	if (!number && evict(t))
+		number = slab_take(&t->conns);
+	if (!number)
+		return NULL;
+	if (t->counts.live > t->mask)
+		grow_heads(t);
+	struct conn *c = conn_at(t, number);
+	bool client = from_client(seg);
+	*c = (struct conn){ .hash = hash, .touched = t->tick, .established_at = NO_TIME };
+	c->side[!client] = seg->from;
+	c->side[client] = seg->to;
+	c->first = pin_of(seg);
+	c->state = seg->flags & TCP_SYN ? CONN_NEW : CONN_OPEN;
+	c->flags = seg->flags & TCP_SYN ? 0 : CONN_LATE;
+	c->chain = t->heads[hash & t->mask];
+	t->heads[hash & t->mask] = number;
+	queue_append(t, c, number);
+	t->counts.connections++;
+	if (++t->counts.live > t->counts.peak_live)
+		t->counts.peak_live = t->counts.live;
+	*ret_side = !client;
+	return c;
+}
+
+static bool syn_begins_anew(const struct conn *c, int side, const struct segment *seg)
+{
+	const struct half *h = &c->half[side];
+	if (h->flags & HALF_SYN) {
+		if (h->isn == seg->seq)
+			return false;
+		if (c->state != CONN_OPEN || c->last.at == NO_TIME)
+			return true;
+		nanos quiet = span(seg->at, c->last.at);
+		return quiet >= NANOS_PER_SECOND || quiet < -NANOS_PER_SECOND;
+	}
+	if (c->state == CONN_CLOSED)
+		return true;
+	/* Its first packets may only have been written to the file in the wrong order. */
+	return (h->flags & HALF_SEEN) && h->next - (uint32_t)h->bytes != seg->seq + 1;
+}
+
+static bool synack_begins_anew(const struct conn *c, int side, const struct segment *seg)
+{
+	const struct half *h = &c->half[side], *peer = &c->half[!side];
+	if ((h->flags & HALF_SYN) && h->isn == seg->seq)
+		return false;
+	bool ours = (peer->flags & HALF_SYN) && seg->ack == peer->isn + 1;
+	if (c->state == CONN_CLOSED)
+		return !ours;
+	bool other = (c->flags & CONN_ALT) && !!(c->flags & CONN_ALT_SIDE) != side;
+	return other && !ours && seg->ack == c->alt_isn + 1;
+}
+
+/* Does this SYN belong to another connection between the same ports? */
+static bool begins_anew(const struct conn *c, int side, const struct segment *seg)
+{
+	if (seg->flags & TCP_RST)
+		return false;
+	return seg->flags & TCP_ACK ? synack_begins_anew(c, side, seg)
+				    : syn_begins_anew(c, side, seg);
+}
+
+/* The ports had to tell who is the client, and a SYN knows better. */
+static int mend_sides(struct conn *c, int side, const struct segment *seg)
+{
+	int should = seg->flags & TCP_ACK ? 1 : 0;
+	bool known = (c->half[0].flags | c->half[1].flags) & HALF_SYN;
+	if (should == side || known || c->full || !(c->flags & CONN_LATE) ||
+	    (c->flags & CONN_DECIDED))
+		return side;
+	struct address a = c->side[0];
+	c->side[0] = c->side[1];
+	c->side[1] = a;
+	struct half h = c->half[0];
+	c->half[0] = c->half[1];
+	c->half[1] = h;
+	return should;
+}
+
+/* ---- one segment ---- */
+
+static struct range range_of(const struct conn *c, int side, const struct segment *seg)
+{
+	uint32_t len = seg->payload_len;
+	if (seg->has & SEGMENT_NO_LENGTH ||
+	    ((seg->has & SEGMENT_TEXT) && seg->payload.len > len && seg->payload.len < SEQ_REACH))
+		len = (uint32_t)seg->payload.len;
+	if (len >= SEQ_REACH)
+		len = 0;
+	uint32_t start = seg->seq + !!(seg->flags & TCP_SYN);
+	if (seg->has & SEGMENT_NO_SEQ)
+		start = c->half[side].next;
+	return (struct range){ start, start + len, slice_first(seg->payload, len) };
+}
+
+/* First bytes: is it to be watched? The `full` if so, or if they came out of order so that one
+ * can't ask yet. */
+static struct full *consider(struct stream_table *t, struct conn *c, int side,
+			     const struct range *r)
+{
+	enum { MAX_UNDECIDED = 1024 };
+	struct half *h = &c->half[side];
+	int32_t jump = ahead(r->start, h->next);
+	if (jump > 0 && jump < SEQ_REACH && t->undecided < MAX_UNDECIDED) {
+		struct full *f = note_promote(t, c);
+		t->undecided += f != NULL;
+		return f;
+	}
+	if (jump != 0)
+		return NULL;
+	uint8_t before = h->early_len;
+	if (note_ask(t, c, side, r->bytes) != STREAM_WATCH)
+		return NULL;
+	struct full *f = note_promote(t, c);
+	if (!f)
+		return NULL;
+	f->s.watched = true;
+	note_tell_early(t, c, !side, c->half[!side].early_len);
+	note_tell_early(t, c, side, before);
+	return f;
+}
+
+static void tell_segment(struct stream_table *t, struct full *f, int side,
+			 const struct segment *seg)
+{
+	if (f->s.watched && t->on.segment)
+		t->on.segment(t->on.context, &f->s, side, seg);
+}
+
+/* What the acknowledgement says of the other side's bytes. */
+static void follow_ack(struct stream_table *t, struct conn *c, struct full *f, int side,
+		       uint32_t before, const struct segment *seg)
+{
+	struct half *peer = &c->half[!side];
+	if (!(peer->flags & HALF_ACKED) || peer->acked == before)
+		return;
+	facts_acked(f, !side, peer->acked, seg->at);
+	if ((peer->flags & HALF_SEEN) && !(c->flags & CONN_TEXT))
+		order_show(t, c, f, !side, peer->acked, seg);
+}
+
+static void settle(struct stream_table *t, struct conn *c, struct full *f, nanos now)
+{
+	for (int side = 0; side < 2; side++)
+		if (f->track[side].first)
+			order_settle(t, c, f, side, now, false);
+	if ((c->flags & CONN_DECIDED) && !f->s.watched)
+		note_demote(t, c);
+}
+
+static bool is_probe(struct conn *c, struct full *f, int side, const struct segment *seg,
+		     const struct range *r)
+{
+	const struct half *h = &c->half[side];
+	uint32_t len = r->end - r->start;
+	if (len > 1 || (seg->flags & (TCP_SYN | TCP_FIN | TCP_RST)) || !(seg->flags & TCP_ACK) ||
+	    (c->flags & CONN_TEXT) || f->track[side].first)
+		return false;
+	struct stream_side *sent = &f->s.sent[side];
+	bool zero = sent->zero_window_since != NO_TIME;
+	bool old = r->start == h->next - 1;
+	bool acked = !(h->flags & HALF_ACKED) || ahead(h->acked, h->next) >= 0;
+	if (zero && (old || r->start == h->acked - 1)) {
+		sent->zero_window_probes++;
+		return true;
+	}
+	if (zero && len == 1 && r->start == h->next) {
+		sent->zero_window_probes++;
+		f->track[side].probe_byte = true;
+		return false; /* its byte is as good as any */
+	}
+	if (old && acked)
+		sent->keepalives++;
+	return old && acked;
+}
+
+static void follow_slow(struct stream_table *t, struct conn *c, struct full *f, int side,
+			const struct segment *seg, const struct range *r, uint32_t acked_before,
+			unsigned news)
+{
+	facts_control(c, f, side, seg, acked_before);
+	follow_ack(t, c, f, side, acked_before, seg);
+	bool probe = is_probe(c, f, side, seg, r);
+	bool data = r->end != r->start && !probe;
+	if (news || data)
+		tell_segment(t, f, side, seg);
+	if (data)
+		order_segment(t, c, f, side, seg, r);
+	else if (!probe && !(seg->flags & (TCP_RST | TCP_SYN)) && !(c->flags & CONN_TEXT))
+		order_show(t, c, f, side, r->start, seg);
+	settle(t, c, f, seg->at);
+}
+
+/* Nothing to see here: the next bytes, or a plain acknowledgement. */
+static bool is_plain(const struct full *f, const struct half *h, int side,
+		     const struct segment *seg, const struct range *r)
+{
+	const struct track *tr = &f->track[side];
+	return f->s.watched && (seg->flags & ~TCP_PSH) == TCP_ACK && r->start == h->next &&
+	       seg->sack_count == 0 && !(seg->has & SEGMENT_TEXT) && !tr->first &&
+	       !f->track[!side].first && seg->window != 0 &&
+	       f->s.sent[!side].zero_window_since == NO_TIME &&
+	       f->s.sent[side].zero_window_since == NO_TIME && !(h->flags & HALF_FIN);
+}
+
+static void follow(struct stream_table *t, struct conn *c, struct full *f, int side,
+		   const struct segment *seg, const struct range *r)
+{
+	struct half *h = &c->half[side], *peer = &c->half[!side];
+	bool plain = is_plain(f, h, side, seg, r);
+	uint32_t acked_before = peer->acked;
+	uint8_t known = h->flags;
+	unsigned news = note_segment(t, c, side, seg, r);
+	if (known != h->flags || (seg->flags & (TCP_SYN | TCP_FIN | TCP_RST)))
+		note_view(t, c, &f->s);
+	else
+		note_publish(c, &f->s);
+	f->s.sent[side].last_any = mark_of(seg);
+	if (!plain || ahead(peer->acked, peer->next) > 0) {
+		follow_slow(t, c, f, side, seg, r, acked_before, news);
+		return;
+	}
+	f->track[side].window = seg->window;
+	facts_window(c, f, side, seg);
+	if (peer->acked != acked_before)
+		facts_acked(f, !side, peer->acked, seg->at);
+	if (r->end != r->start) {
+		tell_segment(t, f, side, seg);
+		order_segment(t, c, f, side, seg, r);
+	}
+}
+
+static void take(struct stream_table *t, struct conn *c, int side, const struct segment *seg)
+{
+	struct range r = range_of(c, side, seg);
+	struct full *f = full_of(t, c);
+	if (f) {
+		follow(t, c, f, side, seg, &r);
+		return;
+	}
+	bool data = r.end != r.start;
+	unsigned news = note_segment(t, c, side, seg, &r);
+	if (data && !(c->flags & CONN_DECIDED))
+		f = consider(t, c, side, &r);
+	if (!f) {
+		note_advance(&c->half[side], &r);
+		return;
+	}
+	note_publish(c, &f->s);
+	f->s.sent[side].last_any = mark_of(seg);
+	follow_slow(t, c, f, side, seg, &r, c->half[!side].acked, news);
+}
+
+static void note_copy(struct stream_table *t, struct conn *c, int side)
+{
+	t->counts.copies++;
+	struct full *f = c ? full_of(t, c) : NULL;
+	if (f)
+		f->s.sent[side].copies++;
+	else if (c && c->half[side].copies < UINT16_MAX)
+		c->half[side].copies++;
+}
+
+void stream_segment(struct stream_table *t, const struct segment *seg)
+{
+	uint64_t from = hash_end(&seg->from, t->seed), to = hash_end(&seg->to, t->seed);
+	uint32_t hash = (uint32_t)mix(from + to);
+	int side = 0;
+	struct conn *c = find(t, hash, &seg->from, &seg->to, &side);
+	if (is_copy(t, seg, from * 3 + to)) {
+		note_copy(t, c, side);
+		return;
+	}
+	if (seg->at != NO_TIME)
+		t->tick = tick_of(seg->at);
+	if (c && (seg->flags & TCP_SYN) && begins_anew(c, side, seg)) {
+		end_conn(t, c, STREAM_REUSED);
+		c = NULL;
+	}
+	if (!c)
+		c = begin(t, seg, hash, &side);
+	else if (seg->flags & TCP_SYN)
+		side = mend_sides(c, side, seg);
+	if (c) {
+		if (ahead(t->tick, c->touched) > TICKS_MOVE && c->state != CONN_CLOSED)
+			queue_move(t, c, c->state, t->tick);
+		take(t, c, side, seg);
+	}
+	if (t->tick != t->swept || t->queues[CONN_CLOSED].count > MAX_CLOSED)
+		sweep(t);
+}
+
+/* ---- ICMP ---- */
+
+static struct icmp_seen *icmp_of(struct stream_table *t, struct conn *c)
+{
+	if (!c->icmp) {
+		c->icmp = slab_take(&t->icmps);
+		if (c->icmp)
+			*(struct icmp_seen *)slab_at(&t->icmps, c->icmp) = (struct icmp_seen){ 0 };
+	}
+	return c->icmp ? slab_at(&t->icmps, c->icmp) : NULL;
+}
+
+static bool is_icmp_copy(const struct icmp_seen *seen, const struct icmp_note *note)
+{
+	nanos later = span(note->at, seen->last.at);
+	return seen->count && later < COPY_SOON && later > -COPY_SOON &&
+	       seen->last.kind == note->kind && seen->last.seq == note->seq &&
+	       seen->last.ip_len == note->ip_len &&
+	       address_same_host(&seen->last.router, &note->router);
+}
+
+void stream_icmp(struct stream_table *t, const struct icmp_note *note)
+{
+	uint64_t from = hash_end(&note->from, t->seed), to = hash_end(&note->to, t->seed);
+	int side;
+	struct conn *c = find(t, (uint32_t)mix(from + to), &note->from, &note->to, &side);
+	struct icmp_seen *seen = c ? icmp_of(t, c) : NULL;
+	if (!seen || is_icmp_copy(seen, note))
+		return;
+	if (seen->count == 0 || (note->kind == ICMP_TOO_BIG && seen->first.kind != ICMP_TOO_BIG))
+		seen->first = *note;
+	seen->last = *note;
+	seen->count++;
+	struct full *f = full_of(t, c);
+	if (f)
+		facts_icmp(t, c, &f->s);
+}
+
+/* ---- the table ---- */
+
+struct stream_table *stream_table_new(const struct stream_limits *limits,
+				      const struct stream_callbacks *callbacks)
+{
+	struct stream_table *t = calloc(1, sizeof *t);
+	if (!t)
+		return NULL;
+	assert(callbacks->wish && callbacks->data && callbacks->gap && callbacks->end);
+	t->on = *callbacks;
+	t->limits = limits ? *limits : (struct stream_limits){ 0 };
+	if (!t->limits.max_connections)
+		t->limits.max_connections = DEFAULT_CONNECTIONS;
+	if (!t->limits.max_kept)
+		t->limits.max_kept = DEFAULT_KEPT;
+	if (!t->limits.max_kept_each)
+		t->limits.max_kept_each = DEFAULT_KEPT_EACH;
+	if (t->limits.idle <= 0)
+		t->limits.idle = DEFAULT_IDLE;
+	slab_init(&t->conns, sizeof(struct conn));
+	slab_init(&t->fulls, sizeof(struct full));
+	slab_init(&t->icmps, sizeof(struct icmp_seen));
+	t->mask = FIRST_HEADS - 1;
+	t->heads = calloc(FIRST_HEADS, sizeof *t->heads);
+	t->prints = calloc(PRINTS, sizeof *t->prints);
+	t->seed = mix((uintptr_t)t); /* nobody outside can choose chains */
+	t->view.rtt = NO_TIME;
+	for (int side = 0; side < 2; side++)
+		t->view.sent[side].zero_window_since = NO_TIME;
+	if (t->heads && t->prints)
+		return t;
+	stream_table_free(t);
+	return NULL;
+}
+
+void stream_table_free(struct stream_table *t)
+{
+	if (!t)
+		return;
+	for (unsigned state = 0; state < CONN_STATES; state++)
+		for (uint32_t n = t->queues[state].first; n; n = conn_at(t, n)->next)
+			if (conn_at(t, n)->full)
+				order_drop(t, full_of(t, conn_at(t, n)));
+	slab_done(&t->conns);
+	slab_done(&t->fulls);
+	slab_done(&t->icmps);
+	free(t->heads);
+	free(t->prints);
+	free(t);
+}
+
+void stream_finish(struct stream_table *t)
+{
+	static const enum conn_state order[] = { CONN_CLOSED, CONN_HALF, CONN_OPEN, CONN_NEW };
+	for (unsigned i = 0; i < CONN_STATES; i++)
+		while (t->queues[order[i]].first)
+			end_conn(t, conn_at(t, t->queues[order[i]].first), STREAM_OVER);
+}
+
+void stream_ignore(struct stream_table *t, struct stream *s)
+{
+	(void)t;
+	((struct full *)s)->ignored = true; /* what is kept goes as it comes to its turn */
+}
+
+struct stream_counts stream_counts(const struct stream_table *t)
+{
+	return t->counts;
+}

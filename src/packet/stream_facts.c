@@ -1,0 +1,430 @@
+/* How each side fared: what was acknowledged and what got stuck, sizes, times, windows, and what
+ * is left over at the end.
+ *
+ * Of the data on the way only the oldest segments are held one by one, the rest as a run: what a
+ * black hole swallows is always the oldest. */
+#include "packet/stream_private.h"
+
+enum { CAP_V4 = 1460, CAP_V6 = 1440, GUESS_FROM = 1200 };
+
+static unsigned smaller_of(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+/* ---- sizes ---- */
+
+/* The path's full segment, as far as the SYNs say. */
+void facts_sizes(const struct conn *c, struct full *f)
+{
+	unsigned a = c->half[0].mss, b = c->half[1].mss;
+	unsigned mss = a && b ? smaller_of(a, b) : a | b;
+	unsigned options = c->flags & CONN_TIMES ? 12 : 0;
+	if (mss <= options)
+		return;
+	f->size = mss - options;
+	f->size_known = true;
+	f->large_from = f->size * 9 / 10;
+}
+
+/* No SYN: the largest that was seen, once it is so large that it could be a full one. */
+static void guess_size(struct full *f, uint32_t len)
+{
+	unsigned cap = address_is_v4(&f->s.side[0]) ? CAP_V4 : CAP_V6;
+	if (f->size_known || len > cap || len < GUESS_FROM || len <= f->size)
+		return;
+	if (len * 9 / 10 > f->size) /* what seemed large was not */
+		f->s.sent[0].large = f->s.sent[1].large = 0;
+	f->size = len;
+	f->large_from = len * 9 / 10;
+}
+
+/* A segment's size on the path: offload hands several over in one. */
+static uint32_t size_on_path(const struct full *f, uint32_t len)
+{
+	uint32_t cap = f->size ? f->size : address_is_v4(&f->s.side[0]) ? CAP_V4 : CAP_V6;
+	if (!f->size_known && len <= CAP_V4)
+		return len;
+	return len < cap ? len : cap;
+}
+
+static void count_large(struct full *f, int side, uint32_t len, struct stream_mark mark)
+{
+	struct stream_side *sent = &f->s.sent[side];
+	uint32_t parts = 1;
+	if (len > f->size)
+		parts = len / f->size + (len % f->size >= f->large_from);
+	if (sent->large == 0)
+		sent->first_large = mark;
+	sent->last_large = mark;
+	sent->large += parts;
+}
+
+static void count_size(struct full *f, int side, uint32_t len, struct stream_mark mark)
+{
+	struct stream_side *sent = &f->s.sent[side];
+	if (len > f->size && !f->size_known)
+		guess_size(f, len);
+	if (len >= f->large_from)
+		count_large(f, side, len, mark);
+	uint32_t size = size_on_path(f, len);
+	if (size > sent->largest)
+		sent->largest = size;
+}
+
+/* ---- data on the way ---- */
+
+static struct flight *flight_at(struct track *tr, unsigned i)
+{
+	return &tr->flight[(tr->flight_first + i) % FLIGHTS];
+}
+
+static void flight_add(struct track *tr, const struct range *r, uint32_t size, struct pin pin)
+{
+	if (tr->flight_count == FLIGHTS) {
+		struct flight *run = flight_at(tr, FLIGHTS - 1);
+		if (ahead(r->end, run->end) > 0)
+			run->end = r->end;
+		run->size = size > run->size ? size : run->size;
+		run->segments += run->segments < UINT16_MAX;
+		return;
+	}
+	*flight_at(tr, tr->flight_count++) =
+		(struct flight){ r->start, r->end, size, size, 1, 1, false, pin, pin };
+}
+
+static void passed(struct full *f, int side, const struct flight *fl)
+{
+	struct track *tr = &f->track[side];
+	uint32_t size = fl->times > 1 ? fl->smallest : fl->size;
+	if (size > f->s.sent[side].largest_passed)
+		f->s.sent[side].largest_passed = size;
+	uint16_t *bin = &tr->passed[smaller_of(size / SIZE_BIN, SIZE_BINS - 1)];
+	unsigned sum = *bin + fl->segments;
+	*bin = (uint16_t)smaller_of(sum, UINT16_MAX);
+}
+
+static void publish_rtt(struct full *f)
+{
+	nanos up = f->track[0].round, down = f->track[1].round;
+	if (up != NO_TIME && down != NO_TIME)
+		f->s.rtt = up + down;
+}
+
+static void sample_round(struct full *f, int side, nanos took)
+{
+	struct track *tr = &f->track[side];
+	if (took < 0 || took > 60 * NANOS_PER_SECOND || (tr->round != NO_TIME && took >= tr->round))
+		return;
+	tr->round = took;
+	publish_rtt(f);
+}
+
+static void adapted(struct full *f, int side, uint32_t ack)
+{
+	if (f->adapt_side == side && ahead(ack, f->adapt_end) >= 0) {
+		f->s.adapted_after_icmp = true;
+		f->adapting = false;
+	}
+}
+
+/* The other side has all of this side's bytes up to `ack`. */
+void facts_acked(struct full *f, int side, uint32_t ack, nanos at)
+{
+	struct track *tr = &f->track[side];
+	while (tr->flight_count) {
+		struct flight *fl = flight_at(tr, 0);
+		if (ahead(fl->end, ack) > 0) {
+			if (ahead(ack, fl->start) > 0) {
+				fl->start = ack;
+				if (fl->segments == 1)
+					fl->size = smaller_of(fl->size, fl->end - ack);
+			}
+			break;
+		}
+		if (!fl->sacked)
+			passed(f, side, fl);
+		if (fl->times == 1 && fl->segments == 1 && !fl->sacked)
+			sample_round(f, side, span(at, fl->first.at));
+		tr->flight_first = (uint8_t)((tr->flight_first + 1) % FLIGHTS);
+		tr->flight_count--;
+	}
+	if (f->adapting)
+		adapted(f, side, ack);
+}
+
+static void selectively_acked(struct full *f, int side, uint32_t left, uint32_t right)
+{
+	struct track *tr = &f->track[side];
+	for (unsigned i = 0; i < tr->flight_count; i++) {
+		struct flight *fl = flight_at(tr, i);
+		if (fl->sacked || ahead(fl->start, left) < 0 || ahead(fl->end, right) > 0)
+			continue;
+		fl->sacked = true;
+		passed(f, side, fl);
+	}
+}
+
+/* ---- sent, and sent again ---- */
+
+/* The router named an MTU: does the sender heed it? */
+static void follow_icmp(struct full *f, int side, const struct segment *seg, const struct range *r)
+{
+	const struct icmp_note *note = &f->s.icmp;
+	uint32_t len = r->end - r->start;
+	if (note->kind != ICMP_TOO_BIG || !address_equal(&note->from, &f->s.side[side]))
+		return;
+	bool whole = !f->size_known || len <= f->size; /* not made of several by offload */
+	if (note->mtu && whole && seg->ip_len > note->mtu) {
+		f->s.large_after_icmp++;
+	} else if (ahead(r->start, note->seq) <= 0 && ahead(r->end, note->seq) > 0) {
+		f->adapting = true;
+		f->adapt_end = r->end;
+		f->adapt_side = (uint8_t)side;
+	}
+}
+
+/* Bytes that were not seen before. */
+void facts_sent(struct conn *c, struct full *f, int side, const struct segment *seg,
+		const struct range *r)
+{
+	struct stream_side *sent = &f->s.sent[side];
+	struct track *tr = &f->track[side];
+	const struct half *h = &c->half[side];
+	uint32_t len = r->end - r->start;
+	struct stream_mark mark = mark_of(seg);
+	sent->last_data = mark;
+	sent->unseen += len - r->bytes.len;
+	count_size(f, side, len, mark);
+	if (c->half[!side].flags & HALF_FIN)
+		sent->after_peer_fin += len;
+	if (!(h->flags & HALF_ACKED) || ahead(r->end, h->acked) > 0)
+		flight_add(tr, r, size_on_path(f, len), pin_of(seg));
+	if (tr->data_top == 0 || ahead(r->end, tr->data_top) > 0)
+		tr->data_top = r->end;
+	if (f->s.icmp_count)
+		follow_icmp(f, side, seg, r);
+	sent->urgent |= (seg->flags & TCP_URG) != 0;
+}
+
+static void flight_again(struct conn *c, struct full *f, int side, const struct segment *seg,
+			 const struct range *r)
+{
+	struct track *tr = &f->track[side];
+	uint32_t size = size_on_path(f, r->end - r->start);
+	for (unsigned i = 0; i < tr->flight_count; i++) {
+		struct flight *fl = flight_at(tr, i);
+		if (ahead(fl->start, r->end) >= 0 || ahead(r->start, fl->start) > 0)
+			continue;
+		if (ahead(fl->end, r->end) <= 0 || ahead(r->end, fl->start) > 0) {
+			nanos waited = span(seg->at, fl->last.at);
+			if (i == 0 && waited > 0 && fl->start == c->half[side].acked)
+				f->s.sent[side].retrans_time += waited;
+			fl->times += fl->times < UINT16_MAX;
+			fl->last = pin_of(seg);
+			fl->smallest = smaller_of(fl->smallest, size);
+		}
+	}
+}
+
+/* Bytes that were here before. */
+void facts_again(struct conn *c, struct full *f, int side, const struct segment *seg,
+		 const struct range *r)
+{
+	struct stream_side *sent = &f->s.sent[side];
+	const struct half *h = &c->half[side];
+	sent->retrans++;
+	sent->last_data = mark_of(seg);
+	flight_again(c, f, side, seg, r);
+	if ((h->flags & HALF_ACKED) && ahead(r->end, h->acked) <= 0) {
+		sent->spurious++;
+		f->track[side].spurious_end = r->end;
+	}
+	if (f->s.icmp_count)
+		follow_icmp(f, side, seg, r);
+}
+
+/* ---- what the header says ---- */
+
+static void follow_zero(struct conn *c, struct full *f, int side, const struct segment *seg)
+{
+	struct stream_side *held = &f->s.sent[!side];
+	if (seg->window == 0 && !(c->half[side].flags & HALF_FIN)) {
+		if (held->zero_window_since != NO_TIME)
+			return;
+		held->zero_window_since = seg->at;
+		if (!f->track[!side].zero_seen)
+			held->zero_window = mark_of(seg);
+		f->track[!side].zero_seen = true;
+	} else if (held->zero_window_since != NO_TIME) {
+		nanos held_for = span(seg->at, held->zero_window_since);
+		held->zero_window_time += held_for > 0 ? held_for : 0;
+		held->zero_window_since = NO_TIME;
+	}
+}
+
+/* The right edge of what this side is ready to receive. */
+void facts_window(const struct conn *c, struct full *f, int side, const struct segment *seg)
+{
+	struct track *peer = &f->track[!side];
+	uint8_t flags = c->half[0].flags & c->half[1].flags;
+	if (!(flags & HALF_SYN))
+		return;
+	uint32_t edge = seg->ack +
+			((uint32_t)seg->window << (flags & HALF_WSCALE ? c->half[side].wscale : 0));
+	if (!peer->edge_known || ahead(edge, peer->edge) > 0)
+		peer->edge = edge;
+	peer->edge_known = true;
+}
+
+/* A block below the acknowledgement, or inside the next one, tells of bytes that came twice
+ * (RFC 2883). */
+static bool is_dsack(const struct segment *seg)
+{
+	if (ahead(seg->sack[0].right, seg->ack) <= 0)
+		return true;
+	return seg->sack_count > 1 && ahead(seg->sack[0].left, seg->sack[1].left) >= 0 &&
+	       ahead(seg->sack[0].right, seg->sack[1].right) <= 0;
+}
+
+static void follow_sack(struct full *f, int side, const struct segment *seg)
+{
+	struct stream_side *sent = &f->s.sent[!side];
+	struct track *tr = &f->track[!side];
+	unsigned first = 0;
+	if (is_dsack(seg)) {
+		first = 1;
+		if (seg->sack[0].right != tr->spurious_end && sent->spurious < sent->retrans)
+			sent->spurious++;
+		tr->spurious_end = seg->sack[0].right;
+	}
+	for (unsigned i = first; i < seg->sack_count && i < PACKET_MAX_SACK; i++)
+		selectively_acked(f, !side, seg->sack[i].left, seg->sack[i].right);
+}
+
+void facts_control(struct conn *c, struct full *f, int side, const struct segment *seg,
+		   uint32_t acked_before)
+{
+	struct track *tr = &f->track[side];
+	if (seg->flags & TCP_SYN)
+		facts_sizes(c, f);
+	if (seg->has & SEGMENT_TEXT)
+		return; /* a window of 0 may be one that was not printed */
+	if (!(seg->flags & (TCP_SYN | TCP_RST)) && (seg->flags & TCP_ACK)) {
+		bool same = seg->ack == acked_before && seg->payload_len == 0 &&
+			    (seg->window == tr->window || seg->sack_count);
+		if (same && f->track[!side].first && !(seg->flags & TCP_FIN))
+			f->s.sent[!side].hole_dup_acks++;
+		follow_zero(c, f, side, seg);
+		facts_window(c, f, side, seg);
+		tr->window = seg->window;
+	}
+	if (seg->sack_count && (seg->flags & TCP_ACK))
+		follow_sack(f, side, seg);
+}
+
+void facts_icmp(const struct stream_table *t, const struct conn *c, struct stream *s)
+{
+	if (!c->icmp) {
+		s->icmp_count = 0;
+		return;
+	}
+	const struct icmp_seen *seen = slab_at(&t->icmps, c->icmp);
+	s->icmp_count = seen->count;
+	s->icmp = seen->first;
+}
+
+/* ---- beginning and end ---- */
+
+void facts_begin(const struct conn *c, struct full *f)
+{
+	const struct half *client = &c->half[0], *proxy = &c->half[1];
+	f->large_from = UINT32_MAX;
+	f->s.rtt = NO_TIME;
+	for (int side = 0; side < 2; side++) {
+		struct stream_side *sent = &f->s.sent[side];
+		sent->zero_window_since = NO_TIME;
+		sent->retrans = c->half[side].retrans;
+		sent->copies = c->half[side].copies;
+		f->track[side].round = NO_TIME;
+		f->track[side].gap_since = NO_TIME;
+	}
+	facts_sizes(c, f);
+	if (!(client->flags & proxy->flags & HALF_SYN))
+		return;
+	if (client->syns == 1)
+		sample_round(f, 0, span(proxy->syn.at, client->syn.at));
+	if (proxy->syns == 1 && c->established_at != NO_TIME)
+		sample_round(f, 1, span(c->established_at, proxy->syn.at));
+}
+
+/* Bytes between `next` and the last thing known of this side that never came. */
+static void end_hole(const struct conn *c, struct full *f, int side)
+{
+	struct stream_side *sent = &f->s.sent[side];
+	const struct half *h = &c->half[side];
+	const struct track *tr = &f->track[side];
+	uint64_t hole = 0, beyond = 0;
+	uint32_t at = h->next;
+	for (const struct kept *k = tr->first; k; k = k->next) {
+		hole += k->start - at;
+		beyond += k->end - k->start;
+		at = k->end;
+	}
+	bool outside = tr->edge_known && tr->first && ahead(tr->first->start, tr->edge) > 1 << 16;
+	bool unseen_fin = hole == 1 && beyond == 0 && !(h->flags & HALF_FIN);
+	bool claim = tr->first && f->s.both_ways && (h->flags & HALF_ACKED) && !tr->blind &&
+		     !outside && !unseen_fin && !(c->flags & CONN_TEXT);
+	if (!claim) {
+		sent->hole_dup_acks = 0;
+		return;
+	}
+	sent->hole = hole;
+	sent->hole_shown = pin_mark(tr->first->shown);
+	sent->hole_beyond = beyond > UINT32_MAX ? UINT32_MAX : (uint32_t)beyond;
+}
+
+/* What was sent and never acknowledged. */
+static void end_stuck(const struct conn *c, struct full *f, int side)
+{
+	struct stream_side *sent = &f->s.sent[side];
+	const struct half *h = &c->half[side];
+	struct track *tr = &f->track[side];
+	struct flight *fl = tr->flight_count ? flight_at(tr, 0) : NULL;
+	bool text = (c->flags & CONN_TEXT) && (!fl || fl->times < 2);
+	if (!f->s.both_ways || !(h->flags & HALF_ACKED) || tr->data_top == 0 || text)
+		return;
+	int32_t left = ahead(tr->data_top, h->acked);
+	if (left <= 0)
+		return;
+	sent->unacked = (uint64_t)left > sent->hole ? (uint64_t)left - sent->hole : 0;
+	if (!fl || ahead(fl->start, h->acked) > 0 || fl->sacked)
+		return;
+	sent->stuck_size = fl->size;
+	sent->stuck_times = fl->times;
+	sent->stuck_first = pin_mark(fl->first);
+	sent->stuck_last = pin_mark(fl->last);
+	sent->stuck_smallest = fl->smallest;
+	for (unsigned bin = 0; bin < SIZE_BINS && (bin + 1) * SIZE_BIN <= fl->size; bin++)
+		sent->small_passed += tr->passed[bin];
+}
+
+/* The last words: every fact is final after this. */
+void facts_end(struct stream_table *t, struct conn *c, struct full *f)
+{
+	note_view(t, c, &f->s);
+	for (int side = 0; side < 2; side++)
+		order_settle(t, c, f, side, c->last.at, true);
+	for (int side = 0; side < 2; side++) {
+		struct stream_side *sent = &f->s.sent[side];
+		end_hole(c, f, side);
+		end_stuck(c, f, side);
+		for (const struct kept *k = f->track[side].first; k; k = k->next)
+			c->half[side].bytes += k->end - k->start;
+		if (sent->zero_window_since != NO_TIME) {
+			nanos held = span(c->last.at, sent->zero_window_since);
+			sent->zero_window_time += held > 0 ? held : 0;
+		}
+	}
+	note_publish(c, &f->s);
+}

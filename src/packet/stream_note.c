@@ -1,0 +1,331 @@
+/* What is known of every connection: handshake, state, counters, and the first bytes by which
+ * its owner decides whether to watch it. */
+#include "packet/stream_private.h"
+
+#include <string.h>
+
+static void count_up(uint16_t *counter)
+{
+	if (*counter < UINT16_MAX)
+		++*counter;
+}
+
+static void count_retrans(const struct stream_table *t, struct conn *c, int side)
+{
+	struct full *f = full_of(t, c);
+	if (f)
+		f->s.sent[side].retrans++;
+	else
+		count_up(&c->half[side].retrans);
+}
+
+static unsigned note_syn(struct stream_table *t, struct conn *c, int side,
+			 const struct segment *seg)
+{
+	struct half *h = &c->half[side];
+	count_up(&h->syns);
+	if (h->flags & HALF_SYN) {
+		if (seg->seq == h->isn) {
+			count_retrans(t, c, side);
+			if (c->state == CONN_CLOSED && !(c->flags & CONN_ESTABLISHED))
+				conn_go(t, c, CONN_NEW);
+		} else {
+			c->alt_isn = seg->seq;
+			c->flags = (uint8_t)((c->flags & ~CONN_ALT_SIDE) | CONN_ALT |
+					     (side ? CONN_ALT_SIDE : 0));
+		}
+		return 0;
+	}
+	h->flags |= HALF_SYN;
+	h->flags |= seg->has & SEGMENT_WSCALE ? HALF_WSCALE : 0;
+	h->flags |= seg->has & SEGMENT_SACK_OK ? HALF_SACK : 0;
+	h->isn = seg->seq;
+	h->syn = pin_of(seg);
+	h->mss = seg->has & SEGMENT_MSS ? seg->mss : 0;
+	h->wscale = seg->wscale > 14 ? 14 : seg->wscale;
+	if (!(h->flags & HALF_DATA))
+		h->next = seg->seq + 1;
+	c->flags &= (uint8_t)~CONN_LATE;
+	return NEWS_SYN;
+}
+
+static unsigned note_fin(struct stream_table *t, struct conn *c, int side,
+			 const struct segment *seg, const struct range *r)
+{
+	struct half *h = &c->half[side];
+	count_up(&h->fins);
+	bool closed = (c->half[!side].flags & HALF_FIN) != 0;
+	if (!(c->flags & CONN_RST))
+		conn_go(t, c, closed ? CONN_CLOSED : CONN_HALF);
+	if (h->flags & HALF_FIN) {
+		if (r->end == h->fin_seq && r->start == r->end)
+			count_retrans(t, c, side);
+		return 0;
+	}
+	h->flags |= HALF_FIN;
+	h->fin_seq = r->end;
+	h->fin = pin_of(seg);
+	return NEWS_FIN;
+}
+
+/* Could this RST have ended the connection? One from outside its window is counted, no more. */
+static bool rst_counts(const struct conn *c, int side, const struct segment *seg)
+{
+	enum { REACH = 1 << 20 };
+	const struct half *h = &c->half[side];
+	if (c->state == CONN_NEW || (seg->has & SEGMENT_TEXT) || !(h->flags & HALF_SEEN))
+		return true;
+	int32_t off = ahead(seg->seq, h->next);
+	return off >= -REACH && off <= REACH;
+}
+
+static unsigned note_rst(struct stream_table *t, struct conn *c, int side,
+			 const struct segment *seg)
+{
+	struct half *h = &c->half[side];
+	count_up(&h->rsts);
+	if (c->state != CONN_CLOSED && rst_counts(c, side, seg)) {
+		c->flags |= CONN_RST;
+		c->rst_side = (uint8_t)side;
+		conn_go(t, c, CONN_CLOSED);
+	}
+	if (h->flags & HALF_RST)
+		return 0;
+	h->flags |= HALF_RST;
+	h->rst = pin_of(seg);
+	h->rst_ttl = seg->ttl;
+	return NEWS_RST;
+}
+
+/* The client's word decides which of two SYN-ACKs holds. */
+static void take_other_isn(struct conn *c, int side, uint32_t ack)
+{
+	struct half *h = &c->half[side];
+	bool about = (c->flags & CONN_ALT) && !!(c->flags & CONN_ALT_SIDE) == side;
+	if (!about || ack != c->alt_isn + 1 || ack == h->isn + 1 || (h->flags & HALF_DATA))
+		return;
+	h->isn = c->alt_isn;
+	h->next = ack;
+	c->flags &= (uint8_t)~CONN_ALT;
+}
+
+static void note_ack(struct stream_table *t, struct conn *c, int side, const struct segment *seg)
+{
+	struct half *h = &c->half[side], *peer = &c->half[!side];
+	if ((seg->flags & TCP_RST) || (seg->has & SEGMENT_NO_SEQ))
+		return;
+	if (c->flags & CONN_ALT)
+		take_other_isn(c, !side, seg->ack);
+	if (!(c->flags & CONN_ESTABLISHED) && !(seg->flags & TCP_SYN) &&
+	    (h->flags & peer->flags & HALF_SYN) && c->state <= CONN_OPEN &&
+	    (seg->ack == peer->isn + 1 || (seg->has & SEGMENT_TEXT))) {
+		c->flags |= CONN_ESTABLISHED;
+		c->established_at = seg->at;
+		conn_go(t, c, CONN_OPEN);
+	}
+	int32_t beyond = ahead(seg->ack, peer->next);
+	if ((peer->flags & HALF_SEEN) && (beyond > SEQ_REACH || beyond < -SEQ_REACH))
+		return;
+	if ((seg->has & SEGMENT_TEXT) && beyond > 0)
+		return; /* numbers of text may not go together */
+	if (!(peer->flags & HALF_ACKED) || ahead(seg->ack, peer->acked) > 0)
+		peer->acked = seg->ack;
+	peer->flags |= HALF_ACKED;
+}
+
+/* The first data of a side tells better than what was taken for its beginning. */
+static void note_first_data(struct conn *c, int side, const struct segment *seg,
+			    const struct range *r)
+{
+	struct half *h = &c->half[side];
+	int32_t off = ahead(r->start, h->next);
+	bool rebase =
+		(seg->has & SEGMENT_TEXT) || (!(h->flags & HALF_SYN) && (off == 1 || off < 0));
+	if (rebase)
+		h->next = r->start;
+	if ((seg->has & SEGMENT_TEXT) && ahead(h->acked, r->start) != 0)
+		h->acked = r->start;
+	h->flags |= HALF_DATA;
+	h->data = pin_of(seg);
+}
+
+static void note_data(struct stream_table *t, struct conn *c, int side, const struct segment *seg,
+		      const struct range *r)
+{
+	if (!(c->half[side].flags & HALF_DATA))
+		note_first_data(c, side, seg, r);
+	if (c->state == CONN_NEW && !(seg->flags & TCP_SYN)) {
+		c->flags |= CONN_ESTABLISHED;
+		conn_go(t, c, CONN_OPEN);
+	}
+	bool goes_on = (c->flags & CONN_RST) && c->state == CONN_CLOSED && c->rst_side == side &&
+		       !(seg->flags & TCP_RST) && r->start == c->half[side].next;
+	if (goes_on) { /* somebody else must have sent that RST */
+		c->flags &= (uint8_t)~CONN_RST;
+		uint8_t fins = (c->half[0].flags | c->half[1].flags) & HALF_FIN;
+		conn_go(t, c, fins ? CONN_HALF : CONN_OPEN);
+	}
+}
+
+static void note_first(struct conn *c, int side, const struct segment *seg, const struct range *r)
+{
+	struct half *h = &c->half[side];
+	h->flags |= HALF_SEEN;
+	h->next = r->start;
+	h->ttl = seg->ttl;
+	int32_t off = ahead(h->acked, h->next);
+	if ((h->flags & HALF_ACKED) && (off > SEQ_REACH || off < -SEQ_REACH))
+		h->flags &= (uint8_t)~HALF_ACKED;
+}
+
+unsigned note_segment(struct stream_table *t, struct conn *c, int side, const struct segment *seg,
+		      const struct range *r)
+{
+	struct half *h = &c->half[side];
+	unsigned news = 0;
+	h->packets++;
+	c->last = pin_of(seg);
+	if (!(h->flags & HALF_SEEN) && !((seg->flags & TCP_RST) && r->start == r->end))
+		note_first(c, side, seg, r);
+	if (seg->has & (SEGMENT_TEXT | SEGMENT_TIMESTAMP))
+		c->flags |=
+			(seg->has & SEGMENT_TEXT ? CONN_TEXT : 0) |
+			(seg->has & SEGMENT_TIMESTAMP && !(seg->flags & TCP_SYN) ? CONN_TIMES : 0);
+	if (seg->flags & TCP_SYN && !(seg->flags & TCP_RST))
+		news |= note_syn(t, c, side, seg);
+	if (seg->flags & TCP_ACK)
+		note_ack(t, c, side, seg);
+	if (r->start != r->end)
+		note_data(t, c, side, seg, r);
+	if (seg->flags & TCP_FIN)
+		news |= note_fin(t, c, side, seg, r);
+	if (seg->flags & TCP_RST)
+		news |= note_rst(t, c, side, seg);
+	return news;
+}
+
+void note_advance(struct half *h, const struct range *r)
+{
+	int32_t more = ahead(r->end, h->next), len = ahead(r->end, r->start);
+	if (more <= 0 || more > SEQ_REACH)
+		return;
+	h->bytes += (uint64_t)(more < len ? more : len);
+	h->next = r->end;
+}
+
+/* ---- the public record ---- */
+
+void note_publish(const struct conn *c, struct stream *s)
+{
+	for (int side = 0; side < 2; side++) {
+		s->sent[side].packets = c->half[side].packets;
+		s->sent[side].bytes = c->half[side].bytes;
+	}
+	s->last = pin_mark(c->last);
+}
+
+static struct stream_mark mark_if(const struct half *h, unsigned flag, struct pin p)
+{
+	return h->flags & flag ? pin_mark(p) : (struct stream_mark){ 0 };
+}
+
+static void publish_side(const struct conn *c, struct stream *s, int side)
+{
+	const struct half *h = &c->half[side];
+	struct stream_side *sent = &s->sent[side];
+	sent->syn = mark_if(h, HALF_SYN, h->syn);
+	sent->fin = mark_if(h, HALF_FIN, h->fin);
+	sent->rst = mark_if(h, HALF_RST, h->rst);
+	sent->first_data = mark_if(h, HALF_DATA, h->data);
+	sent->syns = h->syns;
+	sent->rsts = h->rsts;
+	sent->fins = h->fins;
+	sent->mss = h->mss;
+	sent->window_scale_known = (c->half[0].flags & c->half[1].flags & HALF_SYN) != 0;
+	sent->sack_ok = (h->flags & HALF_SACK) != 0;
+	s->ttl[side] = h->ttl;
+	s->rst_ttl[side] = h->rst_ttl;
+	s->early_len[side] = h->early_len;
+	memcpy(s->early[side], h->early, sizeof h->early);
+}
+
+void note_view(const struct stream_table *t, const struct conn *c, struct stream *ret_view)
+{
+	struct stream *s = ret_view;
+	s->side[0] = c->side[0];
+	s->side[1] = c->side[1];
+	s->first = pin_mark(c->first);
+	s->began_late = (c->flags & CONN_LATE) != 0;
+	s->both_ways = c->half[0].packets && c->half[1].packets;
+	s->established = (c->flags & CONN_ESTABLISHED) ||
+			 ((c->half[0].flags | c->half[1].flags) & HALF_DATA);
+	s->established_at = c->established_at;
+	s->synack_at = c->half[1].flags & HALF_SYN ? c->half[1].syn.at : NO_TIME;
+	note_publish(c, s);
+	publish_side(c, s, 0);
+	publish_side(c, s, 1);
+	facts_icmp(t, c, s);
+}
+
+/* ---- asking, and growing ---- */
+
+struct full *note_promote(struct stream_table *t, struct conn *c)
+{
+	uint32_t number = slab_take(&t->fulls);
+	if (!number) {
+		c->flags |= CONN_DECIDED;
+		return NULL;
+	}
+	struct full *f = slab_at(&t->fulls, number);
+	memset(f, 0, sizeof *f);
+	c->full = number;
+	note_view(t, c, &f->s);
+	facts_begin(c, f);
+	return f;
+}
+
+void note_demote(struct stream_table *t, struct conn *c)
+{
+	struct full *f = full_of(t, c);
+	order_drop(t, f);
+	if (!f->s.watched)
+		t->undecided--;
+	slab_give(&t->fulls, c->full);
+	c->full = 0;
+}
+
+enum stream_wish note_ask(struct stream_table *t, struct conn *c, int side, struct slice bytes)
+{
+	enum { MAX_ASKED = 32 };
+	struct half *h = &c->half[side];
+	size_t room = sizeof h->early - h->early_len;
+	bool fits = bytes.len <= room;
+	if (bytes.len == 0)
+		return STREAM_ASK_AGAIN;
+	memcpy(h->early + h->early_len, bytes.at, fits ? bytes.len : room);
+	h->early_len += (uint8_t)(fits ? bytes.len : room);
+	note_view(t, c, &t->view);
+	enum stream_wish wish =
+		t->on.wish(t->on.context, &t->view, side, (struct slice){ h->early, h->early_len });
+	if (wish == STREAM_ASK_AGAIN && !fits) {
+		/* The rest of these bytes is not kept. In mid-connection the next ones may tell. */
+		if (!(c->flags & CONN_LATE) || ++c->asked >= MAX_ASKED)
+			wish = STREAM_NOTE;
+		else
+			h->early_len = 0;
+	}
+	if (wish != STREAM_ASK_AGAIN)
+		c->flags |= CONN_DECIDED;
+	return wish;
+}
+
+void note_tell_early(struct stream_table *t, struct conn *c, int side, uint8_t len)
+{
+	struct full *f = full_of(t, c);
+	const struct half *h = &c->half[side];
+	struct stream_mark mark = f->s.sent[side].first_data;
+	if (h->bytes > len && !(c->flags & CONN_LATE) && !f->ignored)
+		t->on.gap(t->on.context, &f->s, side, h->bytes - len, STREAM_GAP_SNAP, &mark);
+	if (len && !f->ignored)
+		t->on.data(t->on.context, &f->s, side, (struct slice){ h->early, len }, &mark);
+}

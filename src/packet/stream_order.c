@@ -1,0 +1,424 @@
+/* Bytes in order: holes, segments kept behind them, gaps.
+ *
+ * The kept list of a side is sorted and free of overlaps; all of it stands behind `next`. A hole
+ * is what lies between `next`, or the end of one, and the start of the following. A packet may
+ * show a hole without bearing data, by its own sequence number or by what it acknowledges: then
+ * an empty entry stands where the number points. What is acknowledged and does not come is the
+ * capture's loss, but acknowledgements may stand before the data in a file, so that is only
+ * said after a while. */
+#include "packet/stream_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define GAP_WAIT       (500 * NANOS_PER_MS)
+#define GAP_WAIT_BLIND (2 * NANOS_PER_SECOND) /* nobody's acknowledgements are in the capture */
+#define REORDER_SPAN   (3 * NANOS_PER_MS)
+
+enum { GAP_PACKETS = 64, MAX_STRAYS = 8 };
+
+struct delivery {
+	struct slice bytes;
+	uint32_t len; /* on the wire: what is beyond `bytes` is a gap */
+	enum stream_gap why;
+	struct pin pin;
+};
+
+/* ---- to the owner ---- */
+
+static void tell_gap(struct stream_table *t, struct full *f, int side, uint64_t len,
+		     enum stream_gap why, struct pin pin)
+{
+	struct stream_mark mark = pin_mark(pin);
+	if (f->s.watched && !f->ignored)
+		t->on.gap(t->on.context, &f->s, side, len, why, &mark);
+}
+
+/* Its first bytes came out of order; here they are. */
+static void ask(struct stream_table *t, struct conn *c, struct full *f, int side,
+		struct slice bytes)
+{
+	uint8_t before = c->half[side].early_len;
+	if (note_ask(t, c, side, bytes) != STREAM_WATCH)
+		return;
+	f->s.watched = true;
+	t->undecided--;
+	note_view(t, c, &f->s);
+	note_tell_early(t, c, !side, c->half[!side].early_len);
+	note_tell_early(t, c, side, before);
+}
+
+static void deliver(struct stream_table *t, struct conn *c, struct full *f, int side,
+		    const struct delivery *d)
+{
+	struct half *h = &c->half[side];
+	if (!(c->flags & CONN_DECIDED))
+		ask(t, c, f, side, d->bytes);
+	h->next += d->len;
+	h->bytes += d->len;
+	f->s.sent[side].bytes = h->bytes;
+	if (!f->s.watched)
+		return;
+	if (d->bytes.len && !f->ignored) {
+		struct stream_mark mark = pin_mark(d->pin);
+		t->on.data(t->on.context, &f->s, side, d->bytes, &mark);
+	}
+	if (d->len > d->bytes.len)
+		tell_gap(t, f, side, d->len - d->bytes.len, d->why, d->pin);
+}
+
+/* ---- the kept list ---- */
+
+static void forget(struct stream_table *t, struct track *tr, struct kept *k)
+{
+	tr->kept -= k->cost;
+	t->counts.kept -= k->cost;
+	free(k);
+}
+
+static void drop_first(struct stream_table *t, struct track *tr)
+{
+	struct kept *k = tr->first;
+	tr->first = k->next;
+	if (!tr->first)
+		tr->last = NULL;
+	forget(t, tr, k);
+}
+
+void order_drop(struct stream_table *t, struct full *f)
+{
+	for (int side = 0; side < 2; side++) {
+		while (f->track[side].first)
+			drop_first(t, &f->track[side]);
+		free(f->track[side].printed);
+		f->track[side].printed = NULL;
+	}
+}
+
+/* A new entry between `before` (NULL: at the head) and what follows it. */
+static struct kept *insert(struct stream_table *t, struct track *tr, struct kept *before,
+			   const struct segment *seg, const struct range *r, bool want_bytes)
+{
+	size_t len = want_bytes ? r->bytes.len : 0;
+	size_t cost = sizeof(struct kept) + len;
+	bool room = t->counts.kept + cost <= t->limits.max_kept &&
+		    tr->kept + cost <= t->limits.max_kept_each;
+	if (!room)
+		len = 0;
+	/* Entries without bytes may go a quarter beyond, so that the ranges stay known. */
+	bool list_full = tr->kept > t->limits.max_kept_each + t->limits.max_kept_each / 4 ||
+			 t->counts.kept > t->limits.max_kept + t->limits.max_kept / 4;
+	struct kept *k = list_full ? NULL : malloc(sizeof *k + len);
+	if (!k) {
+		tr->blind = true;
+		return NULL;
+	}
+	struct kept *after = before ? before->next : tr->first;
+	*k = (struct kept){ .next = after,
+			    .start = r->start,
+			    .end = r->end,
+			    .len = (uint32_t)len,
+			    .cost = (uint32_t)(sizeof *k + len),
+			    .pin = pin_of(seg) };
+	k->why = want_bytes && len < r->bytes.len ? STREAM_GAP_MEMORY : STREAM_GAP_SNAP;
+	k->shown = after ? after->shown : k->pin;
+	k->shown_tsval = after ? after->shown_tsval : seg->tsval;
+	k->shown_has_tsval = after ? after->shown_has_tsval : (seg->has & SEGMENT_TIMESTAMP) != 0;
+	if (len)
+		memcpy(k->bytes, r->bytes.at, len);
+	*(before ? &before->next : &tr->first) = k;
+	if (!after)
+		tr->last = k;
+	tr->kept += k->cost;
+	t->counts.kept += k->cost;
+	if (t->counts.kept > t->counts.peak_kept)
+		t->counts.peak_kept = t->counts.kept;
+	return k;
+}
+
+/* Entries that have come to their turn. */
+static void drain(struct stream_table *t, struct conn *c, struct full *f, int side)
+{
+	struct track *tr = &f->track[side];
+	while (tr->first && ahead(tr->first->start, c->half[side].next) <= 0) {
+		struct kept *k = tr->first;
+		if (k->end != k->start) {
+			struct delivery d = { .bytes = { k->bytes, k->len },
+					      .len = k->end - k->start,
+					      .why = k->why,
+					      .pin = k->pin };
+			deliver(t, c, f, side, &d);
+		}
+		drop_first(t, tr);
+	}
+	tr->gap_since = NO_TIME;
+	tr->gap_packets = 0;
+	if (!tr->first)
+		f->s.sent[side].hole_dup_acks = 0;
+}
+
+/* ---- holes ---- */
+
+/* The side must have sent all up to `seq`: one of its packets, or an acknowledgement, says so. */
+void order_show(struct stream_table *t, struct conn *c, struct full *f, int side, uint32_t seq,
+		const struct segment *seg)
+{
+	struct half *h = &c->half[side];
+	struct track *tr = &f->track[side];
+	if ((h->flags & HALF_FIN) && ahead(seq, h->fin_seq) > 0)
+		seq = h->fin_seq;
+	int32_t beyond = ahead(seq, h->next);
+	if (!(h->flags & HALF_SEEN) || beyond <= 0 || beyond > SEQ_REACH)
+		return;
+	if (tr->last && ahead(seq, tr->last->end) <= 0)
+		return;
+	struct range r = { .start = seq, .end = seq };
+	insert(t, tr, tr->last, seg, &r, false);
+}
+
+/* Acknowledged, never seen: go on behind it. */
+static void declare_missing(struct stream_table *t, struct conn *c, struct full *f, int side,
+			    uint32_t to)
+{
+	struct half *h = &c->half[side];
+	struct track *tr = &f->track[side];
+	struct kept *k = tr->first;
+	uint32_t len = to - h->next;
+	bool unseen_fin =
+		len == 1 && k->start == to && k->end == to && !k->next && !(h->flags & HALF_FIN);
+	if (!unseen_fin) {
+		struct stream_side *sent = &f->s.sent[side];
+		if (sent->missing == 0)
+			sent->missing_shown = pin_mark(k->shown);
+		sent->missing += len;
+		h->bytes += len;
+		tell_gap(t, f, side, len, STREAM_GAP_CAPTURE, k->shown);
+	}
+	h->next = to;
+	drain(t, c, f, side);
+}
+
+/* Long enough that the bytes won't come any more? */
+static bool ripe(const struct stream_table *t, const struct conn *c, struct track *tr, nanos now,
+		 bool acked)
+{
+	nanos wait = acked ? GAP_WAIT : GAP_WAIT_BLIND;
+	(void)c;
+	if (tr->gap_since == NO_TIME)
+		tr->gap_since = now;
+	tr->gap_packets++;
+	nanos waited = span(now, tr->gap_since);
+	return waited > wait || waited < -wait || (acked && tr->gap_packets > GAP_PACKETS) ||
+	       tr->kept + tr->kept / 8 > t->limits.max_kept_each;
+}
+
+void order_settle(struct stream_table *t, struct conn *c, struct full *f, int side, nanos now,
+		  bool over)
+{
+	struct half *h = &c->half[side];
+	struct track *tr = &f->track[side];
+	while (tr->first) {
+		uint32_t to = tr->first->start;
+		bool acked = (h->flags & HALF_ACKED) && ahead(h->acked, h->next) > 0;
+		bool one_way = !c->half[!side].packets;
+		if (!acked && !one_way)
+			return;
+		if (acked && ahead(h->acked, to) < 0)
+			to = h->acked;
+		if (!over && !ripe(t, c, tr, now, acked))
+			return;
+		declare_missing(t, c, f, side, to);
+	}
+}
+
+/* A segment filled a hole: was it lost on its way here, or only late? Timestamps know, where they
+ * differ: what is sent anew bears a fresh one. */
+static void count_fill(struct full *f, int side, const struct segment *seg, struct pin shown,
+		       const struct kept *beyond, bool first_hole)
+{
+	struct stream_side *sent = &f->s.sent[side];
+	nanos late = span(seg->at, shown.at);
+	nanos limit = f->s.rtt == NO_TIME ? REORDER_SPAN : f->s.rtt;
+	bool repair = late > limit;
+	if (beyond->shown_has_tsval && (seg->has & SEGMENT_TIMESTAMP) &&
+	    seg->tsval != beyond->shown_tsval)
+		repair = ahead(seg->tsval, beyond->shown_tsval) > 0;
+	if (!repair) {
+		sent->reordered++;
+		return;
+	}
+	sent->repairs++;
+	if (first_hole && late > 0)
+		sent->retrans_time += late;
+}
+
+/* ---- placing a segment ---- */
+
+static void compare(struct full *f, int side, const struct kept *k, uint32_t from, uint32_t to,
+		    const struct range *r)
+{
+	for (uint32_t at = from; at != to; at++) {
+		uint32_t mine = at - k->start, new = at - r->start;
+		if (mine >= k->len || new >= r->bytes.len)
+			return;
+		f->s.sent[side].overlaps += k->bytes[mine] != r->bytes.at[new];
+	}
+}
+
+static struct range part(const struct range *r, uint32_t from, uint32_t to)
+{
+	struct slice rest = slice_from(r->bytes, from - r->start);
+	return (struct range){ from, to, slice_first(rest, to - from) };
+}
+
+struct placing {
+	bool again; /* some of it was here before */
+	bool fresh; /* some of it was not */
+	bool filled, first_hole;
+	struct pin shown;
+};
+
+static void deliver_part(struct stream_table *t, struct conn *c, struct full *f, int side,
+			 const struct segment *seg, const struct range *r)
+{
+	struct delivery d = { .bytes = r->bytes,
+			      .len = r->end - r->start,
+			      .why = STREAM_GAP_SNAP,
+			      .pin = pin_of(seg) };
+	deliver(t, c, f, side, &d);
+}
+
+/* The pieces of r that are new, each delivered or kept; the first bytes win. */
+static void place(struct stream_table *t, struct conn *c, struct full *f, int side,
+		  const struct segment *seg, const struct range *r, struct placing *p)
+{
+	struct half *h = &c->half[side];
+	struct track *tr = &f->track[side];
+	uint32_t at = r->start;
+	struct kept *before = NULL;
+	if (ahead(at, h->next) < 0) {
+		p->again = true;
+		at = h->next;
+	}
+	if (tr->last && ahead(at, tr->last->end) >= 0)
+		before = tr->last; /* the usual place: behind all others */
+	while (ahead(r->end, at) > 0) {
+		struct kept *k = before ? before->next : tr->first;
+		if (k && ahead(k->end, at) <= 0) {
+			before = k;
+			continue;
+		}
+		uint32_t to = k && ahead(k->start, r->end) < 0 ? k->start : r->end;
+		if (ahead(to, at) > 0) {
+			struct range piece = part(r, at, to);
+			p->fresh = true;
+			if (k && !p->filled) {
+				p->filled = true;
+				p->first_hole = !before;
+				p->shown = k->shown;
+				count_fill(f, side, seg, k->shown, k, !before);
+			}
+			if (at == h->next)
+				deliver_part(t, c, f, side, seg, &piece);
+			else if ((before = insert(t, tr, before, seg, &piece, !f->ignored)) == NULL)
+				return;
+		} else if (k) {
+			to = ahead(k->end, r->end) < 0 ? k->end : r->end;
+			p->again = true;
+			compare(f, side, k, at, to, r);
+			before = k;
+		}
+		at = to;
+	}
+}
+
+/* Numbers that have nothing to do with what came before, again and again: the capture lost more
+ * than can be counted. Start anew there. */
+static bool is_stray(struct stream_table *t, struct conn *c, struct full *f, int side,
+		     const struct segment *seg, const struct range *r)
+{
+	struct half *h = &c->half[side];
+	struct track *tr = &f->track[side];
+	int32_t off = ahead(r->start, h->next);
+	if (off <= SEQ_REACH && off >= -SEQ_REACH) {
+		tr->strays = 0;
+		return false;
+	}
+	if (++tr->strays < MAX_STRAYS)
+		return true;
+	while (tr->first)
+		drop_first(t, tr);
+	tr->blind = true;
+	tr->strays = 0;
+	tr->flight_count = 0;
+	f->s.sent[side].missing += r->start - h->next;
+	tell_gap(t, f, side, r->start - h->next, STREAM_GAP_CAPTURE, pin_of(seg));
+	h->next = h->acked = r->start;
+	h->flags &= (uint8_t)~HALF_ACKED;
+	return false;
+}
+
+/* ---- text ---- */
+
+static bool was_printed(struct track *tr, uint32_t seq, uint32_t len)
+{
+	struct printed *p = tr->printed;
+	if (!p)
+		p = tr->printed = calloc(1, sizeof *p);
+	if (!p)
+		return false;
+	unsigned held = p->count < PRINTED ? p->count : PRINTED;
+	for (unsigned i = 0; i < held; i++)
+		if (p->seq[i] == seq && p->len[i] == len)
+			return true;
+	p->seq[p->count % PRINTED] = seq;
+	p->len[p->count % PRINTED] = len;
+	p->count++;
+	return false;
+}
+
+/* Text shows some packets and not others, and numbers that restart. So what it prints comes in
+ * the order in which it is printed, and only the very same range is a retransmission. */
+static void order_text(struct stream_table *t, struct conn *c, struct full *f, int side,
+		       const struct segment *seg, const struct range *r)
+{
+	struct track *tr = &f->track[side];
+	if (!(seg->has & SEGMENT_NO_SEQ) && was_printed(tr, r->start, r->end - r->start)) {
+		facts_again(c, f, side, seg, r);
+		return;
+	}
+	c->half[side].next = r->start;
+	facts_sent(c, f, side, seg, r);
+	deliver_part(t, c, f, side, seg, r);
+}
+
+/* ---- one segment with data ---- */
+
+void order_segment(struct stream_table *t, struct conn *c, struct full *f, int side,
+		   const struct segment *seg, const struct range *r)
+{
+	struct half *h = &c->half[side];
+	struct track *tr = &f->track[side];
+	if (c->flags & CONN_TEXT) {
+		order_text(t, c, f, side, seg, r);
+		return;
+	}
+	if (r->start == h->next && !tr->first) {
+		facts_sent(c, f, side, seg, r);
+		deliver_part(t, c, f, side, seg, r);
+		return;
+	}
+	if (is_stray(t, c, f, side, seg, r))
+		return;
+	bool probed = tr->probe_byte && r->start == h->next - 1 && r->end != h->next;
+	tr->probe_byte = tr->probe_byte && !probed;
+	struct placing p = { 0 };
+	uint32_t old_next = h->next;
+	place(t, c, f, side, seg, r, &p);
+	if (p.fresh)
+		facts_sent(c, f, side, seg, r);
+	if (p.again && !p.filled && !probed)
+		facts_again(c, f, side, seg, r);
+	if (h->next != old_next)
+		drain(t, c, f, side);
+}

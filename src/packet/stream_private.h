@@ -1,0 +1,261 @@
+/* What the files of the stream table share. Nobody else includes it.
+ *
+ *   stream.c        the table: finding, beginning and ending connections, who is given up first
+ *   stream_note.c   what is known of every connection: handshake, states, counters, first bytes
+ *   stream_order.c  bytes in order: holes, kept segments, gaps, text
+ *   stream_facts.c  how each side fared: acknowledgements, sizes, windows, what is left at the end
+ *
+ * Every connection is a `conn`. One that is watched (or whose first bytes came out of order, so
+ * that nobody can be asked yet) has a `full` as well. Sequence numbers are compared by `ahead`,
+ * so wrapping needs no care elsewhere; "end of the data" never includes a FIN. */
+#ifndef PACKET_STREAM_PRIVATE_H
+#define PACKET_STREAM_PRIVATE_H
+
+#include "packet/slab.h"
+#include "packet/stream.h"
+
+/* A mark in 16 bytes: text has its line in the upper half. */
+struct pin {
+	nanos at;
+	uint64_t place;
+};
+#define PIN_TEXT (UINT64_C(1) << 63)
+
+static inline struct pin pin_of(const struct segment *seg)
+{
+	uint64_t place = seg->frame & ~PIN_TEXT;
+	if (seg->line)
+		place = PIN_TEXT | (uint64_t)(seg->line & 0x7fffffff) << 32 | (uint32_t)seg->frame;
+	return (struct pin){ seg->at, place };
+}
+
+static inline struct stream_mark pin_mark(struct pin p)
+{
+	if (p.place & PIN_TEXT)
+		return (struct stream_mark){ p.at, (uint32_t)p.place,
+					     (uint32_t)((p.place & ~PIN_TEXT) >> 32) };
+	return (struct stream_mark){ p.at, p.place, 0 };
+}
+
+static inline struct stream_mark mark_of(const struct segment *seg)
+{
+	return (struct stream_mark){ seg->at, seg->frame, seg->line };
+}
+
+/* How far a stands ahead of b: negative when it is behind. */
+static inline int32_t ahead(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b);
+}
+
+/* From b to a; times from a file may be anything, so it wraps rather than overflows. */
+static inline nanos span(nanos a, nanos b)
+{
+	return (nanos)((uint64_t)a - (uint64_t)b);
+}
+
+/* Farther apart than this, two numbers of one side have nothing to do with each other. */
+enum { SEQ_REACH = 1 << 30 };
+
+/*   NEW ──(handshake, data)──▶ OPEN ──(a FIN)──▶ HALF ──(the other FIN)──▶ CLOSED
+ *    └────────────(RST)──────────┴───────(RST)────┴──────────────────────────▶┘
+ * CLOSED goes back only when whoever "sent" the RST goes on sending. One list each, the idlest
+ * first. */
+enum conn_state { CONN_NEW, CONN_OPEN, CONN_HALF, CONN_CLOSED, CONN_STATES };
+
+enum {                /* half.flags */
+       HALF_SEEN = 1, /* a packet of this side: `next` holds */
+       HALF_SYN = 2,
+       HALF_FIN = 4,
+       HALF_RST = 8,
+       HALF_DATA = 16,
+       HALF_ACKED = 32, /* the other side acknowledged something: `acked` holds */
+       HALF_WSCALE = 64,
+       HALF_SACK = 128,
+};
+
+/* What is known of one side of any connection. */
+struct half {
+	uint32_t next;  /* end of the bytes in order; of a noted one: the highest end */
+	uint32_t acked; /* highest acknowledgement of this side's data */
+	uint32_t isn, fin_seq;
+	uint64_t bytes;
+	uint32_t packets;
+	uint8_t flags, ttl, rst_ttl, wscale;
+	uint16_t syns, rsts, fins, mss;
+	uint16_t retrans, copies; /* before it had a `full` */
+	uint8_t early_len, early[24];
+	struct pin syn, fin, rst, data;
+};
+
+enum { /* conn.flags */
+       CONN_LATE = 1,
+       CONN_ESTABLISHED = 2,
+       CONN_DECIDED = 4,   /* the owner need not be asked again */
+       CONN_ALT = 8,       /* alt_isn holds: another SYN or SYN-ACK with another ISN */
+       CONN_ALT_SIDE = 16, /* whose */
+       CONN_TEXT = 32,
+       CONN_TIMES = 64, /* segments carry timestamps */
+       CONN_RST = 128,  /* closed by a RST */
+};
+
+struct conn {
+	struct address side[2];
+	uint32_t hash, chain;
+	uint32_t prev, next, touched; /* its list; touched: in ticks */
+	uint32_t full, icmp, alt_isn; /* numbers in slabs; 0 none */
+	uint8_t state, flags, asked, rst_side;
+	struct half half[2];
+	struct pin first, last;
+	nanos established_at;
+};
+
+/* A segment that came before its turn; with start == end only a number that was shown. */
+struct kept {
+	struct kept *next;
+	uint32_t start, end;
+	uint32_t len; /* bytes held; less than end - start when cut or dropped */
+	uint32_t cost;
+	enum stream_gap why; /* why they are less */
+	struct pin pin;
+	struct pin shown; /* the packet that first showed the hole before it */
+	uint32_t shown_tsval;
+	bool shown_has_tsval;
+	uint8_t bytes[];
+};
+
+/* Data on the way: one segment, or, when the slots run out, a run of them. */
+struct flight {
+	uint32_t start, end;
+	uint32_t size, smallest;
+	uint16_t times, segments;
+	bool sacked;
+	struct pin first, last;
+};
+
+enum { FLIGHTS = 4, SIZE_BINS = 12, SIZE_BIN = 128, PRINTED = 16 };
+
+struct printed { /* ranges that text printed, to know them again */
+	uint32_t seq[PRINTED], len[PRINTED];
+	unsigned count;
+};
+
+/* What is followed of one side of a watched connection, beside the public facts. */
+struct track {
+	struct kept *first, *last;
+	size_t kept;
+	uint32_t data_top; /* highest end of data that was seen */
+	uint32_t edge;     /* the window's right edge, the highest that was granted */
+	bool edge_known;
+	bool blind; /* something was dropped: claim no holes */
+	bool zero_seen;
+	bool probe_byte; /* a window probe carried the byte before `next` */
+	uint8_t strays;
+	uint8_t flight_first, flight_count;
+	uint16_t window;            /* last one announced by this side */
+	uint16_t passed[SIZE_BINS]; /* segments that the other side received, by size */
+	uint32_t gap_packets;
+	nanos gap_since;       /* since when the first hole is acknowledged; NO_TIME */
+	uint32_t spurious_end; /* the last one counted as such */
+	nanos round;           /* from a segment here to its acknowledgement, smallest; NO_TIME */
+	struct flight flight[FLIGHTS];
+	struct printed *printed;
+};
+
+struct full {
+	struct stream s; /* first: the owner's pointer is ours */
+	uint32_t conn;
+	bool ignored; /* the owner wants no bytes */
+	uint32_t size,
+		large_from; /* a full segment on this path, 0 unknown; what counts as large */
+	bool size_known;    /* the SYNs told the size; else it is a guess */
+	bool adapting;      /* what an ICMP "too big" was about was sent anew, up to: */
+	uint8_t adapt_side;
+	uint32_t adapt_end;
+	struct track track[2];
+};
+
+struct icmp_seen {
+	struct icmp_note first, last;
+	uint32_t count;
+};
+
+struct queue {
+	uint32_t first, last, count;
+};
+
+struct print { /* of a packet seen lately */
+	uint64_t print;
+	nanos at;
+};
+
+struct stream_table {
+	struct stream_callbacks on;
+	struct stream_limits limits;
+	struct slab conns, fulls, icmps;
+	uint32_t *heads;
+	uint32_t mask;
+	struct queue queues[CONN_STATES];
+	uint32_t undecided; /* fulls nobody was asked about yet */
+	uint64_t seed;
+	uint32_t tick, swept; /* the capture's time in ticks of 2^26 ns, and when last swept */
+	struct print *prints;
+	struct stream_counts counts;
+	struct stream view; /* of a noted connection, while a callback runs */
+};
+
+static inline struct conn *conn_at(const struct stream_table *t, uint32_t number)
+{
+	return slab_at(&t->conns, number);
+}
+
+static inline struct full *full_of(const struct stream_table *t, const struct conn *c)
+{
+	return c->full ? slab_at(&t->fulls, c->full) : NULL;
+}
+
+/* Where a segment's bytes stand, and how many. */
+struct range {
+	uint32_t start, end;
+	struct slice bytes; /* what was captured of them */
+};
+
+/* stream.c */
+void conn_go(struct stream_table *t, struct conn *c, enum conn_state to);
+
+/* stream_note.c */
+enum { NEWS_SYN = 1, NEWS_FIN = 2, NEWS_RST = 4 };
+unsigned note_segment(struct stream_table *t, struct conn *c, int side, const struct segment *seg,
+		      const struct range *r);
+void note_advance(struct half *h, const struct range *r);
+void note_view(const struct stream_table *t, const struct conn *c, struct stream *ret_view);
+void note_publish(const struct conn *c, struct stream *s);
+struct full *note_promote(struct stream_table *t, struct conn *c);
+void note_demote(struct stream_table *t, struct conn *c);
+enum stream_wish note_ask(struct stream_table *t, struct conn *c, int side, struct slice bytes);
+void note_tell_early(struct stream_table *t, struct conn *c, int side, uint8_t len);
+
+/* stream_order.c */
+void order_segment(struct stream_table *t, struct conn *c, struct full *f, int side,
+		   const struct segment *seg, const struct range *r);
+void order_show(struct stream_table *t, struct conn *c, struct full *f, int side, uint32_t seq,
+		const struct segment *seg);
+void order_settle(struct stream_table *t, struct conn *c, struct full *f, int side, nanos now,
+		  bool over);
+void order_drop(struct stream_table *t, struct full *f);
+
+/* stream_facts.c */
+void facts_begin(const struct conn *c, struct full *f);
+void facts_window(const struct conn *c, struct full *f, int side, const struct segment *seg);
+void facts_sizes(const struct conn *c, struct full *f);
+void facts_sent(struct conn *c, struct full *f, int side, const struct segment *seg,
+		const struct range *r);
+void facts_again(struct conn *c, struct full *f, int side, const struct segment *seg,
+		 const struct range *r);
+void facts_acked(struct full *f, int side, uint32_t ack, nanos at);
+void facts_control(struct conn *c, struct full *f, int side, const struct segment *seg,
+		   uint32_t acked_before);
+void facts_icmp(const struct stream_table *t, const struct conn *c, struct stream *s);
+void facts_end(struct stream_table *t, struct conn *c, struct full *f);
+
+#endif

@@ -1,0 +1,34 @@
+/* The connections of one example, as far as placing segments needs them: private to text.c. */
+#ifndef PACKET_TEXT_FLOW_H
+#define PACKET_TEXT_FLOW_H
+
+#include "packet/text_lines.h"
+
+struct flow_side {
+	uint32_t base;         /* what relative numbers count from */
+	bool judged, relative; /* the base is large enough to tell, and told */
+	bool next_known;
+	uint32_t next;   /* behind the last byte this side sent */
+	uint16_t window; /* the last one printed */
+	uint8_t wscale;
+	bool wscale_known;
+	uint32_t overhead; /* bytes of headers in a frame without SYN; 0 unknown */
+	size_t part;       /* first segment of a message that a later row describes, + 1 */
+	uint32_t part_len; /* bytes from it on */
+	size_t head;       /* segment of a head with an unseen body, + 1 */
+	uint32_t unseen_body;
+	size_t last_data; /* segment, + 1 */
+};
+
+struct flow {
+	struct address end[2]; /* 0 the client */
+	struct flow_side side[2];
+	bool begun; /* a packet was placed */
+	bool syn_seen, closed, asked, asked_head, asked_connect, unnumbered, timestamps;
+	nanos syn_at;
+};
+
+/* Writes what `p` says into `s`, whose addresses stand already, and moves the flow on. */
+void flow_place(struct flow *f, int side, const struct text_packet *p, struct segment *s);
+
+#endif

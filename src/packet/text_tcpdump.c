@@ -1,0 +1,465 @@
+/* tcpdump's lines: "10:20:58.987654 IP a.1 > b.80: Flags [S], seq 0, win 64240, options [mss
+ * 1460], length 0: HTTP: GET / HTTP/1.1", with all that may stand in front. */
+#include "packet/text_lines.h"
+
+#include <string.h>
+
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static bool is_digit(uint8_t c)
+{
+	return c >= '0' && c <= '9';
+}
+
+struct slice text_word(struct slice *rest)
+{
+	size_t at = 0, end;
+	while (at < rest->len && is_blank(rest->at[at]))
+		at++;
+	for (end = at; end < rest->len && !is_blank(rest->at[end]); end++)
+		;
+	struct slice word = slice_first(slice_from(*rest, at), end - at);
+	*rest = slice_from(*rest, end);
+	return word;
+}
+
+bool text_number(struct slice *rest, uint32_t *ret_number)
+{
+	uint32_t n = 0;
+	size_t i = 0;
+	for (; i < rest->len && is_digit(rest->at[i]); i++)
+		n = n * 10 + (rest->at[i] - '0');
+	if (i == 0)
+		return false;
+	*rest = slice_from(*rest, i);
+	*ret_number = n;
+	return true;
+}
+
+bool text_after(struct slice s, struct slice key, struct slice *ret_rest)
+{
+	size_t at = slice_find(s, key);
+	if (at == s.len)
+		return false;
+	*ret_rest = slice_from(s, at + key.len);
+	return true;
+}
+
+bool text_is_arrow(struct slice word)
+{
+	return slice_equal(word, SLICE("→")) || slice_equal(word, SLICE(">")) ||
+	       slice_equal(word, SLICE("->"));
+}
+
+bool text_port(struct slice word, uint16_t *ret_port)
+{
+	static const struct {
+		const char *name;
+		uint16_t port;
+	} known[] = {
+		{ "http", 80 },        { "www", 80 },
+		{ "https", 443 },      { "http-alt", 8080 },
+		{ "webcache", 8080 },  { "http-proxy", 8080 },
+		{ "squid", 3128 },     { "ssh", 22 },
+		{ "smtp", 25 },        { "domain", 53 },
+		{ "socks", 1080 },     { "privoxy", 8118 },
+		{ "tproxy", 8081 },    { "sunproxyadmin", 8081 },
+		{ "ndl-aas", 3128 },   { "ddi-tcp-1", 8888 },
+		{ "https-alt", 8443 }, { "pcsync-https", 8443 },
+	};
+	uint64_t port;
+	if (slice_parse_u64(word, 10, &port)) {
+		*ret_port = (uint16_t)port;
+		return port > 0 && port < 65536;
+	}
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+		if (slice_equal(word, slice_of(known[i].name))) {
+			*ret_port = known[i].port;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ".123456" as nanoseconds; digits beyond nine are dropped. */
+static nanos read_fraction(struct slice *rest)
+{
+	nanos value = 0, unit = NANOS_PER_SECOND;
+	if (rest->len < 2 || (rest->at[0] != '.' && rest->at[0] != ',') || !is_digit(rest->at[1]))
+		return 0;
+	*rest = slice_from(*rest, 1);
+	for (; rest->len > 0 && is_digit(rest->at[0]); *rest = slice_from(*rest, 1)) {
+		unit /= 10;
+		value += (rest->at[0] - '0') * unit;
+	}
+	return value;
+}
+
+static bool take(struct slice *rest, uint8_t byte)
+{
+	if (rest->len == 0 || rest->at[0] != byte)
+		return false;
+	*rest = slice_from(*rest, 1);
+	return true;
+}
+
+/* "11:30:08.972535", all of the word. */
+static bool read_clock(struct slice word, nanos *ret_span)
+{
+	uint32_t h, m, s;
+	if (!text_number(&word, &h) || !take(&word, ':') || !text_number(&word, &m) ||
+	    !take(&word, ':') || !text_number(&word, &s) || h > 9999 || m > 59 || s > 60)
+		return false;
+	nanos fraction = read_fraction(&word);
+	take(&word, 'Z');
+	*ret_span = ((nanos)h * 3600 + m * 60 + s) * NANOS_PER_SECOND + fraction;
+	return word.len == 0;
+}
+
+static bool read_date(struct slice word, nanos *ret_at)
+{
+	uint32_t y, m, d;
+	if (!text_number(&word, &y) || !take(&word, '-') || !text_number(&word, &m) ||
+	    !take(&word, '-') || !text_number(&word, &d) || word.len || y < 1970 || y > 2200 ||
+	    m < 1 || m > 12 || d < 1 || d > 31)
+		return false;
+	struct when w = { .year = (int)y, .month = (int)m, .day = (int)d };
+	*ret_at = when_join(&w);
+	return true;
+}
+
+/* "1700000000.123456" or "0.020687". */
+static bool read_seconds(struct slice word, nanos *ret_at)
+{
+	struct slice whole = slice_cut(&word, '.');
+	uint64_t seconds;
+	if (word.len == 0 || whole.len > 10 || !slice_parse_u64(whole, 10, &seconds) ||
+	    seconds > 8000000000u)
+		return false;
+	struct slice fraction = { word.at - 1, word.len + 1 };
+	*ret_at = (nanos)seconds * NANOS_PER_SECOND + read_fraction(&fraction);
+	return fraction.len == 0;
+}
+
+bool text_time(struct slice *rest, nanos *ret_at, bool *ret_clock_only)
+{
+	struct slice ahead = *rest;
+	struct slice word = text_word(&ahead);
+	nanos day = 0, span;
+	bool dated = false;
+	size_t t = slice_find_byte(word, 'T');
+	if (t < word.len && read_date(slice_first(word, t), &day)) {
+		dated = true;
+		word = slice_from(word, t + 1);
+	} else if (read_date(word, &day)) {
+		dated = true;
+		word = text_word(&ahead);
+	}
+	if (!read_clock(word, &span) && (dated || !read_seconds(word, &span)))
+		return false;
+	*ret_clock_only = !dated && slice_find_byte(word, ':') < word.len;
+	*ret_at = day + span;
+	*rest = ahead;
+	return true;
+}
+
+/* "client.54321", "2001:db8::1.443", "proxy.http". */
+static bool split_host(struct slice word, struct slice *ret_host, uint16_t *ret_port)
+{
+	size_t dot = word.len;
+	while (dot > 0 && word.at[dot - 1] != '.')
+		dot--;
+	if (dot < 2 || !text_port(slice_from(word, dot), ret_port))
+		return false;
+	*ret_host = slice_first(word, dot - 1);
+	return true;
+}
+
+static uint8_t read_flags(struct slice letters)
+{
+	static const struct {
+		char letter;
+		uint8_t flag;
+	} known[] = {
+		{ 'S', TCP_SYN }, { 'F', TCP_FIN }, { 'R', TCP_RST }, { 'P', TCP_PSH },
+		{ '.', TCP_ACK }, { 'U', TCP_URG }, { 'E', TCP_ECE }, { 'W', TCP_CWR },
+	};
+	uint8_t flags = 0;
+	for (size_t i = 0; i < letters.len && !slice_equal(letters, SLICE("none")); i++)
+		for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
+			if (letters.at[i] == (uint8_t)known[k].letter)
+				flags |= known[k].flag;
+	return flags;
+}
+
+static void read_sack(struct slice s, struct text_packet *p)
+{
+	uint32_t left, right;
+	while (p->sack_count < PACKET_MAX_SACK && take(&s, '{') && text_number(&s, &left) &&
+	       take(&s, ':') && text_number(&s, &right) && take(&s, '}')) {
+		p->sack[p->sack_count].left = left;
+		p->sack[p->sack_count].right = right;
+		p->sack_count++;
+	}
+}
+
+/* "mss 1460,sackOK,TS val 1 ecr 2,nop,wscale 10,sack 1 {2:3}" */
+static void read_options(struct slice s, struct text_packet *p)
+{
+	while (s.len > 0) {
+		struct slice option = slice_trim(slice_cut(&s, ',')), rest = option;
+		struct slice name = text_word(&rest);
+		uint32_t n = 0;
+		rest = slice_trim(rest);
+		if (slice_equal(name, SLICE("sackOK"))) {
+			p->has |= SEGMENT_SACK_OK;
+		} else if (slice_equal(name, SLICE("mss")) && text_number(&rest, &n)) {
+			p->mss = (uint16_t)n;
+			p->has |= SEGMENT_MSS;
+		} else if (slice_equal(name, SLICE("wscale")) && text_number(&rest, &n)) {
+			p->wscale = n > 14 ? 14 : (uint8_t)n;
+			p->has |= SEGMENT_WSCALE;
+		} else if (slice_equal(name, SLICE("TS"))) {
+			struct slice val, ecr;
+			if (text_after(rest, SLICE("val "), &val) && text_number(&val, &p->tsval) &&
+			    text_after(rest, SLICE("ecr "), &ecr) && text_number(&ecr, &p->tsecr))
+				p->has |= SEGMENT_TIMESTAMP;
+		} else if (slice_equal(name, SLICE("sack"))) {
+			read_sack(slice_from(rest, slice_find_byte(rest, '{')), p);
+		}
+	}
+}
+
+/* One of the fields that commas part; `length` ends them, for what follows it is the note. */
+static bool read_field(struct slice *rest, struct text_packet *p)
+{
+	struct slice value = *rest, list;
+	struct slice name = text_word(&value);
+	uint32_t end;
+	value = slice_trim(value);
+	if (slice_equal(name, SLICE("options")) && take(&value, '[')) {
+		list = slice_cut(&value, ']');
+		read_options(list, p);
+		*rest = value;
+		take(rest, ',');
+		return true;
+	}
+	if (slice_equal(name, SLICE("length"))) {
+		p->length_known = text_number(&value, &p->length);
+		p->note = slice_trim(value);
+		return false;
+	}
+	slice_cut(rest, ',');
+	if (slice_equal(name, SLICE("seq"))) {
+		p->seq_known = text_number(&value, &p->seq);
+		if (p->seq_known && take(&value, ':') && text_number(&value, &end)) {
+			p->length = end - p->seq; /* where the line was cut before its length */
+			p->length_known = true;
+		}
+	} else if (slice_equal(name, SLICE("ack"))) {
+		p->ack_known = text_number(&value, &p->ack);
+	} else if (slice_equal(name, SLICE("win"))) {
+		p->window_known = text_number(&value, &p->window);
+	}
+	return true;
+}
+
+/* Behind "Flags [". */
+static bool read_tcp(struct slice rest, struct text_packet *p)
+{
+	struct slice from = p->from, to = p->to;
+	if (!split_host(from, &p->from, &p->from_port) || !split_host(to, &p->to, &p->to_port))
+		return false;
+	p->kind = TEXT_TCP;
+	p->flags = read_flags(slice_cut(&rest, ']'));
+	for (bool more = true; more;) {
+		while (take(&rest, ' ') || take(&rest, ','))
+			;
+		more = rest.len > 0 && read_field(&rest, p);
+	}
+	while (p->note.len && (p->note.at[0] == ':' || p->note.at[0] == ' '))
+		p->note = slice_from(p->note, 1);
+	if (slice_starts(p->note, SLICE("HTTP: ")))
+		p->note = slice_from(p->note, 6);
+	return true;
+}
+
+static bool has(struct slice s, const char *what)
+{
+	return slice_find(s, slice_of(what)) < s.len;
+}
+
+/* "host 10.10.10.1 unreachable - admin prohibited filter", "10.10.10.1 tcp port 80 unreachable",
+ * "10.10.10.1 unreachable - need to frag (mtu 1200)", "time exceeded in-transit". */
+static bool read_icmp4(struct slice rest, struct text_packet *p)
+{
+	struct slice mtu, port, words = rest;
+	p->about = text_word(&words);
+	if (slice_equal(p->about, SLICE("host")) || slice_equal(p->about, SLICE("net")))
+		p->about = text_word(&words);
+	p->icmp = ICMP_UNREACHABLE;
+	if (has(rest, "time exceeded")) {
+		p->icmp = ICMP_TIME_EXCEEDED;
+		p->about.len = 0;
+	} else if (has(rest, "need to frag")) {
+		p->icmp = ICMP_TOO_BIG;
+		p->icmp_code = 4;
+		if (text_after(rest, SLICE("mtu "), &mtu))
+			text_number(&mtu, &p->mtu);
+	} else if (!has(rest, "unreachable")) {
+		return false;
+	} else if (has(rest, "admin prohibited filter")) {
+		p->icmp_code = 13;
+	} else if (has(rest, "admin prohibited")) {
+		p->icmp_code = slice_starts(rest, SLICE("net ")) ? 9 : 10;
+	} else if (text_after(rest, SLICE(" port "), &port)) {
+		struct slice word = text_word(&port);
+		p->icmp_code = 3;
+		text_port(word, &p->about_port);
+	} else {
+		p->icmp_code = has(rest, "protocol")                ? 2
+			       : slice_starts(rest, SLICE("host ")) ? 1
+								    : 0;
+	}
+	return true;
+}
+
+/* "destination unreachable, unreachable route 2001:db8::1", "packet too big, mtu 1280". */
+static bool read_icmp6(struct slice rest, struct text_packet *p)
+{
+	struct slice mtu;
+	p->icmp = ICMP_UNREACHABLE;
+	if (has(rest, "packet too big")) {
+		p->icmp = ICMP_TOO_BIG;
+		if (text_after(rest, SLICE("mtu "), &mtu))
+			text_number(&mtu, &p->mtu);
+	} else if (has(rest, "time exceeded")) {
+		p->icmp = ICMP_TIME_EXCEEDED;
+	} else if (has(rest, "unreachable")) {
+		p->icmp_code = has(rest, "prohibited") ? 1
+			       : has(rest, "port")     ? 4
+			       : has(rest, "address")  ? 3
+						       : 0;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static bool read_rest(struct slice rest, struct text_packet *p)
+{
+	struct slice icmp;
+	if (slice_starts(rest, SLICE("Flags [")))
+		return read_tcp(slice_from(rest, 7), p);
+	p->kind = TEXT_ICMP;
+	if (slice_starts(rest, SLICE("ICMP ")) && read_icmp4(slice_from(rest, 5), p))
+		return true;
+	size_t head = slice_find(slice_first(rest, 40), SLICE("ICMP6, "));
+	icmp = slice_from(rest, head);
+	if (slice_starts(icmp, SLICE("ICMP6, ")) && read_icmp6(slice_from(icmp, 7), p))
+		return true;
+	p->kind = TEXT_OTHER;
+	return p->at != NO_TIME;
+}
+
+/* What stands before the addresses: a number (--number), the time, and with -v in IPv6 or on the
+ * first of two lines, facts of the IP header. */
+static void read_front(struct slice front, struct text_packet *p)
+{
+	struct slice rest, ahead;
+	uint64_t frame;
+	p->at = NO_TIME;
+	while (front.len && (front.at[0] == '>' || front.at[0] == '|')) /* quoted in a ticket */
+		front = slice_from(front, 1);
+	p->indented = front.len > 0 && front.at[0] == ' ';
+	ahead = front;
+	if (slice_parse_u64(text_word(&ahead), 10, &frame) &&
+	    text_time(&ahead, &p->at, &p->clock_only))
+		p->frame = frame;
+	else
+		text_time(&front, &p->at, &p->clock_only);
+	uint32_t n;
+	if ((text_after(front, SLICE("ttl "), &rest) || text_after(front, SLICE("hlim "), &rest)) &&
+	    text_number(&rest, &n))
+		p->ttl = (uint8_t)n;
+	if (text_after(front, SLICE(", id "), &rest) && text_number(&rest, &n))
+		p->ip_id = (uint16_t)n;
+	p->dont_fragment = has(front, "flags [DF]") || has(front, "IP6 ");
+}
+
+/* The word before `at`. */
+static struct slice word_before(struct slice line, size_t at)
+{
+	size_t start = at;
+	while (start > 0 && !is_blank(line.at[start - 1]))
+		start--;
+	return slice_first(slice_from(line, start), at - start);
+}
+
+bool text_read_tcpdump(struct slice line, struct text_packet *ret_packet)
+{
+	struct text_packet p = { .kind = TEXT_OTHER };
+	size_t at = 0;
+	for (int tries = 0; tries < 3; tries++) { /* with -e the first arrow is Ethernet's */
+		at += slice_find(slice_from(line, at), SLICE(" > "));
+		if (at >= line.len)
+			return false;
+		struct slice rest = slice_from(line, at + 3);
+		p.from = word_before(line, at);
+		p.to = text_word(&rest);
+		if (p.from.len > 0 && p.to.len > 1 && p.to.at[p.to.len - 1] == ':') {
+			p.to.len--;
+			read_front(slice_first(line, (size_t)(p.from.at - line.at)), &p);
+			if (read_rest(slice_trim(rest), &p)) {
+				*ret_packet = p;
+				return true;
+			}
+		}
+		at += 3;
+	}
+	return false;
+}
+
+bool text_read_tcpdump_first(struct slice line, struct text_packet *ret_packet)
+{
+	struct text_packet p = { .kind = TEXT_OTHER };
+	struct slice end = slice_trim(line);
+	if (!has(line, "IP (tos ") || !slice_ends(end, SLICE(")")) || has(line, " > "))
+		return false;
+	read_front(line, &p);
+	*ret_packet = p;
+	return true;
+}
+
+static int hex_value(uint8_t c)
+{
+	return is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* "	0x0010:  0a0a 0a01 c3a2  E..<": up to eight groups, then two blanks and the characters. */
+bool text_read_hex(struct slice line, uint32_t *ret_offset, uint8_t ret_bytes[16], size_t *ret_len)
+{
+	struct slice rest = slice_trim(line);
+	size_t colon = slice_find_byte(slice_first(rest, 12), ':');
+	uint64_t offset;
+	if (!slice_starts(rest, SLICE("0x")) || colon >= rest.len || colon < 3 ||
+	    !slice_parse_u64(slice_first(slice_from(rest, 2), colon - 2), 16, &offset) ||
+	    offset > 65536 + 64)
+		return false;
+	rest = slice_from(rest, colon + 1);
+	rest = slice_from(rest, 2);
+	size_t n = 0;
+	while (n < 16 && rest.len >= 2 && hex_value(rest.at[0]) >= 0 &&
+	       hex_value(rest.at[1]) >= 0) {
+		ret_bytes[n++] = (uint8_t)(hex_value(rest.at[0]) << 4 | hex_value(rest.at[1]));
+		rest = slice_from(rest, 2);
+		if (rest.len > 1 && rest.at[0] == ' ' && rest.at[1] != ' ')
+			rest = slice_from(rest, 1);
+	}
+	*ret_offset = (uint32_t)offset;
+	*ret_len = n;
+	return n > 0;
+}
