@@ -391,6 +391,17 @@ static void give_suspect(struct feed *f, const struct stream *s, enum trace_end 
 	f->owner.exchange(f->owner.context, x);
 }
 
+/* Record header, handshake header, version: then the random. */
+static void note_hello(struct trace_connection *c, const struct stream *s)
+{
+	enum { BEFORE_RANDOM = 11 };
+	const uint8_t *e = s->early[0];
+	if (s->early_len[0] < BEFORE_RANDOM + sizeof c->random || e[0] != 22 || e[5] != 1)
+		return;
+	c->hello = true;
+	memcpy(c->random, e + BEFORE_RANDOM, sizeof c->random);
+}
+
 static void note_connection(struct feed *f, const struct stream *s)
 {
 	f->counts.ignored++;
@@ -409,6 +420,7 @@ static void note_connection(struct feed *f, const struct stream *s)
 		.bytes = { s->sent[0].bytes, s->sent[1].bytes },
 		.unreachable = s->icmp_count > 0 && s->icmp.kind == ICMP_UNREACHABLE,
 	};
+	note_hello(&c, s);
 	f->owner.connection(f->owner.context, &c);
 }
 

@@ -85,7 +85,7 @@ static void on_exchange(void *context, struct exchange *x)
 {
 	struct worker *w = context;
 	struct reading *r = w->reading;
-	if (report_counts_only(r->report) && !trace_book_concerns(x)) {
+	if (report_counts_only(r->report) && r->options->files == 1 && !trace_book_concerns(x)) {
 		struct finding f;
 		tell_proxy(w, &x->proxy);
 		diagnose_judge(x, &f);
@@ -347,7 +347,8 @@ static struct trace_book *book_new(struct reading *r)
 		.window = WINDOW,
 		.has_proxy = r->options->has_proxy,
 		.proxy = r->options->proxy,
-		.unordered = report_counts_only(r->report),
+		.unordered = report_counts_only(r->report) && r->options->files == 1,
+		.several = r->options->files > 1,
 	};
 	return trace_book_new(&options, on_given, r);
 }

@@ -37,6 +37,7 @@ struct tls_half {
 	uint32_t left;        /* bytes of the record still to come */
 	uint32_t record_len;  /* of that record */
 	uint64_t app_records; /* of type 23 */
+	struct mark held;  /* one of an alert's size: it counts once another follows */
 	uint8_t last_type;    /* of the last whole record */
 	uint32_t last_len;
 	struct buffer messages; /* handshake bytes of the message being read */

@@ -15,6 +15,7 @@ struct conversation *observe_new(const struct observe_options *options,
 	for (int side = CLIENT; side <= PROXY; side++) {
 		buffer_init(&c->talk[side].head, HEAD_LIMIT);
 		buffer_init(&c->talk[side].tls.messages, MESSAGE_LIMIT);
+		c->talk[side].tls.held = NO_MARK;
 	}
 	return c;
 }

@@ -154,6 +154,37 @@ static bool begin_request(struct conversation *c, const struct http_request *r, 
 	return true;
 }
 
+/* Method and target of a start line that is cut, or odd, made into a head of its own. `cut`: the
+ * line's end may be missing, so the target must be followed by a space. */
+static bool make_head(struct slice seen, bool cut, struct buffer *ret_head)
+{
+	struct slice rest = seen;
+	struct slice line = slice_line(&rest);
+	struct slice method = slice_cut(&line, ' ');
+	size_t end = slice_find_byte(line, ' ');
+	if (method.len == 0 || end == 0 || (end == line.len && cut && rest.len == 0))
+		return false;
+	buffer_add(ret_head, method);
+	buffer_add_byte(ret_head, ' ');
+	buffer_add(ret_head, slice_first(line, end));
+	buffer_add_text(ret_head, " HTTP/1.1\r\n\r\n");
+	return !ret_head->failed;
+}
+
+static bool begin_from_start_line(struct conversation *c, struct slice seen, bool cut,
+				  const struct mark *start, const struct mark *mark)
+{
+	struct buffer head;
+	struct http_request r;
+	struct http_bad bad;
+	buffer_init(&head, HTTP_MAX_HEAD);
+	bool begun = make_head(seen, cut, &head) &&
+		     http_read_request(buffer_slice(&head), &r, &bad) == HTTP_DONE &&
+		     begin_request(c, &r, buffer_slice(&head), start, mark);
+	buffer_done(&head);
+	return begun;
+}
+
 /* An answer that came before its request was seen (packets in the wrong order, a server that
  * speaks first) waits in the head buffer. */
 static void read_waiting_answer(struct conversation *c)
@@ -214,6 +245,29 @@ static void enter_tunnel(struct conversation *c)
 	buffer_done(&early);
 }
 
+/* Where the head ends, with its empty line; 0: it doesn't, yet. */
+static size_t end_of_head(struct slice head)
+{
+	size_t crlf = slice_find(head, SLICE("\r\n\r\n")), lf = slice_find(head, SLICE("\n\n"));
+	return crlf < lf ? crlf + 4 : lf < head.len ? lf + 2 : 0;
+}
+
+/* A head that is no HTTP by the letter, but that proxies answer all the same ("CONNECT host:25 /
+ * HTTP/1.0"): its method and target are taken, its fields are not. */
+static size_t read_odd_request(struct conversation *c, const struct mark *mark, struct slice whole,
+			       struct slice bytes)
+{
+	struct talk *up = &c->talk[CLIENT];
+	size_t end = end_of_head(whole), before = whole.len - bytes.len;
+	bool odd = end > before && observe_wants(whole, c->known) == OBSERVE_YES;
+	struct mark start = up->head_start;
+	if (!odd || !begin_from_start_line(c, whole, false, &start, mark))
+		return c->known ? lose_step(up, bytes) : 0;
+	buffer_reset(&up->head);
+	read_waiting_answer(c);
+	return end - before;
+}
+
 static size_t read_request_head(struct conversation *c, const struct mark *mark, struct slice bytes)
 {
 	struct talk *up = &c->talk[CLIENT];
@@ -233,7 +287,7 @@ static size_t read_request_head(struct conversation *c, const struct mark *mark,
 	if (got == HTTP_MORE && keep_for_later(up, whole, before > 0))
 		return bytes.len;
 	if (got != HTTP_DONE)
-		return c->known ? lose_step(up, bytes) : 0;
+		return read_odd_request(c, mark, whole, bytes);
 	struct mark start = up->head_start;
 	bool begun = begin_request(c, &r, slice_first(whole, r.head_len), &start, mark);
 	buffer_reset(&up->head);
@@ -512,41 +566,12 @@ size_t speech_read_answer(struct conversation *c, const struct mark *mark, struc
 
 /* ---- heads that are not all there ---------------------------------------------------------- */
 
-/* The start line of a cut head, made into a head of its own: what a snap length leaves. */
-static bool whole_start_line(struct slice cut, unsigned words, struct buffer *ret_head)
-{
-	struct slice rest = cut;
-	struct slice line = slice_line(&rest);
-	unsigned spaces = 0;
-	size_t second = 0;
-	for (size_t i = 0; i < line.len && spaces < words; i++)
-		if (line.at[i] == ' ' && ++spaces == words)
-			second = i;
-	if (spaces < words)
-		return false;
-	bool line_is_whole = line.len < cut.len;
-	buffer_add(ret_head, line_is_whole ? line : slice_first(line, second));
-	return true;
-}
-
 /* "CONNECT host:443 HT" + gap: method and target are known, and that is enough. */
 static void salvage_request(struct conversation *c, const struct mark *mark)
 {
 	struct talk *up = &c->talk[CLIENT];
-	struct buffer head;
-	buffer_init(&head, HTTP_MAX_HEAD);
-	struct http_request r;
-	struct http_bad bad;
-	if (whole_start_line(buffer_slice(&up->head), 2, &head)) {
-		if (slice_find(buffer_slice(&head), SLICE(" HTTP/1.")) == head.len)
-			buffer_add_text(&head, " HTTP/1.1");
-		buffer_add_text(&head, "\r\n\r\n");
-		if (!head.failed && http_read_request(buffer_slice(&head), &r, &bad) == HTTP_DONE) {
-			struct mark start = up->head_start;
-			begin_request(c, &r, buffer_slice(&head), &start, mark);
-		}
-	}
-	buffer_done(&head);
+	struct mark start = up->head_start;
+	begin_from_start_line(c, buffer_slice(&up->head), true, &start, mark);
 	buffer_reset(&up->head);
 	if (c->known && c->newest && c->newest->x->request.is_connect)
 		up->speech = SPEECH_HEAD;

@@ -136,6 +136,32 @@ static void settle(struct tls_half *h)
 	buffer_done(&h->messages);
 }
 
+static void count_app_record(struct trace_tls *t, enum trace_side side, uint32_t len,
+			     const struct mark *mark)
+{
+	t->same_records[side] = len == t->last_record[side] ? t->same_records[side] + 1 : 1;
+	t->last_record[side] = len;
+	if (len > t->largest_record[side])
+		t->largest_record[side] = len;
+	t->last_app[side] = *mark;
+}
+
+/* The last record of an alert's size is the closing alert, most likely: no data. */
+static void note_app_record(struct exchange *x, struct tls_half *h, enum trace_side side,
+			    const struct mark *mark)
+{
+	h->app_records++;
+	x->tls.records[side]++;
+	x->tls.app_bytes[side] += h->record_len;
+	if (mark_is(&h->held))
+		count_app_record(&x->tls, side, ALERT_RECORD, &h->held);
+	h->held = NO_MARK;
+	if (h->record_len == ALERT_RECORD)
+		h->held = *mark;
+	else
+		count_app_record(&x->tls, side, h->record_len, mark);
+}
+
 /* Marks that a record's beginning sets: the end of the handshake, the first application data. */
 static void note_record(struct conversation *c, struct exchange *x, enum trace_side side,
 			const struct mark *mark)
@@ -147,11 +173,8 @@ static void note_record(struct conversation *c, struct exchange *x, enum trace_s
 		x->tls_done = *mark;
 		trace_add(x, EV_TLS_DONE, CLIENT, mark, 0);
 	}
-	if (app) {
-		h->app_records++;
-		x->tls.records[side]++;
-		x->tls.app_bytes[side] += h->record_len;
-	}
+	if (app)
+		note_app_record(x, h, side, mark);
 	/* the client's Finished is its first application record in TLS 1.3, a handshake record
 	 * before */
 	uint64_t first = x->tls.version >= 0x0304 ? 2 : 1;
@@ -340,6 +363,13 @@ void tunnel_gap(struct conversation *c, enum trace_side side, uint64_t len)
 	}
 }
 
+/* Boundaries that were lost make everything about single records unknown. */
+static void forget_records(struct trace_tls *t, enum trace_side side)
+{
+	t->last_record[side] = t->largest_record[side] = t->same_records[side] = 0;
+	t->last_app[side] = NO_MARK;
+}
+
 static bool is_alert_record(const struct tls_half *h)
 {
 	return h->last_type == TLS_ALERT ||
@@ -374,6 +404,8 @@ void tunnel_end(struct conversation *c, struct exchange *x)
 	for (int side = CLIENT; side <= PROXY; side++) {
 		const struct tls_half *h = &c->talk[side].tls;
 		x->tls.record_left[side] = x->tls.out_of_step[side] ? 0 : h->left;
+		if (x->tls.out_of_step[side])
+			forget_records(&x->tls, side);
 		if (h->left == 0 && h->header_len > 0 && !x->tls.out_of_step[side])
 			x->tls.record_left[side] = 1; /* cut inside a header: at least that */
 		if (h->left == 0 && is_alert_record(h) && x->tls.done)

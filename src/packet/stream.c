@@ -16,7 +16,7 @@
 #define HALF_CLOSED_IDLE    (1800 * NANOS_PER_SECOND)
 
 enum { PRINTS = 4096, FIRST_HEADS = 1024, MAX_CLOSED = 1024, MAX_WAITING = 4096 };
-enum { TICK_SHIFT = 26, TICKS_CLOSED = 15, TICKS_WAITING = 75, TICKS_MOVE = 8 };
+enum { TICK_SHIFT = 26, TICKS_CLOSED = 30, TICKS_WAITING = 75, TICKS_MOVE = 8 };
 
 /* A copy by the capture follows at once, or, where the packet itself tells that it is no
  * retransmission (IP id, timestamps), a while later. */
@@ -72,10 +72,9 @@ static bool is_copy(struct stream_table *t, const struct segment *seg, uint64_t 
 		return false;
 	}
 	nanos later = span(seg->at, p->at);
-	if (seg->has & SEGMENT_TEXT) /* the same time may be no time */
-		return later != 0 && later < COPY_SOON && later > -COPY_SOON;
 	nanos limit = seg->ip_id || (seg->has & SEGMENT_TIMESTAMP) ? COPY_LATE : COPY_SOON;
-	if (later < limit && later > -limit)
+	bool no_time = (seg->has & SEGMENT_TEXT) && later == 0;
+	if (!no_time && later < limit && later > -limit)
 		return true;
 	p->at = seg->at;
 	return false;
@@ -417,7 +416,7 @@ static struct full *consider(struct stream_table *t, struct conn *c, int side,
 	if (jump != 0)
 		return NULL;
 	uint8_t before = h->early_len;
-	if (note_ask(t, c, side, r->bytes) != STREAM_WATCH)
+	if (note_ask(t, c, side, r->bytes, r->end - r->start) != STREAM_WATCH)
 		return NULL;
 	struct full *f = note_promote(t, c);
 	if (!f)

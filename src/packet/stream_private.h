@@ -55,7 +55,7 @@ static inline nanos span(nanos a, nanos b)
 }
 
 /* Farther apart than this, two numbers of one side have nothing to do with each other. */
-enum { SEQ_REACH = 1 << 30 };
+enum { SEQ_REACH = 1 << 28 };
 
 /*   NEW ──(handshake, data)──▶ OPEN ──(a FIN)──▶ HALF ──(the other FIN)──▶ CLOSED
  *    └────────────(RST)──────────┴───────(RST)────┴──────────────────────────▶┘
@@ -120,7 +120,9 @@ struct kept {
 	struct pin pin;
 	struct pin shown; /* the packet that first showed the hole before it */
 	uint32_t shown_tsval;
+	uint16_t shown_ip_id;
 	bool shown_has_tsval;
+	bool shown_own; /* a packet of the same side, not an acknowledgement */
 	uint8_t bytes[];
 };
 
@@ -151,6 +153,7 @@ struct track {
 	bool zero_seen;
 	bool probe_byte; /* a window probe carried the byte before `next` */
 	uint8_t strays;
+	uint32_t stray_end;
 	uint8_t flight_first, flight_count;
 	uint16_t window;            /* last one announced by this side */
 	uint16_t passed[SIZE_BINS]; /* segments that the other side received, by size */
@@ -232,7 +235,8 @@ void note_view(const struct stream_table *t, const struct conn *c, struct stream
 void note_publish(const struct conn *c, struct stream *s);
 struct full *note_promote(struct stream_table *t, struct conn *c);
 void note_demote(struct stream_table *t, struct conn *c);
-enum stream_wish note_ask(struct stream_table *t, struct conn *c, int side, struct slice bytes);
+enum stream_wish note_ask(struct stream_table *t, struct conn *c, int side, struct slice bytes,
+			  uint32_t len);
 void note_tell_early(struct stream_table *t, struct conn *c, int side, uint8_t len);
 
 /* stream_order.c */

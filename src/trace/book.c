@@ -238,6 +238,12 @@ static enum trace_outcome outcome_of(const struct trace_connection *c)
 	return c->closed_by_client ? ONWARD_SILENT : ONWARD_CLOSED;
 }
 
+static bool same_hello(const struct trace_connection *c, const struct exchange *x)
+{
+	return c->hello && x->tls.random_known &&
+	       memcmp(c->random, x->tls.random, sizeof c->random) == 0;
+}
+
 /* It begins after the request did and before the answer, and goes to the port asked for. */
 static bool may_serve(const struct trace_connection *c, const struct exchange *x, uint16_t port)
 {
@@ -251,7 +257,7 @@ static bool may_serve(const struct trace_connection *c, const struct exchange *x
 
 static void relate_onward(const struct trace_book *b, struct exchange *x)
 {
-	if (!b->onward)
+	if (!b->onward && !b->options.several)
 		return;
 	uint16_t port;
 	trace_target_host(x, &port);
@@ -259,6 +265,10 @@ static void relate_onward(const struct trace_book *b, struct exchange *x)
 	size_t kept = b->connections < MAX_CONNECTIONS ? b->connections : MAX_CONNECTIONS;
 	for (size_t i = 0; i < kept; i++) {
 		const struct trace_connection *c = &b->connection[i];
+		if (same_hello(c, x)) {
+			best = c;
+			break;
+		}
 		if (c->first.file == x->file && may_serve(c, x, port) &&
 		    (!best || c->first.at < best->first.at))
 			best = c;
@@ -280,6 +290,88 @@ void trace_book_connection(struct trace_book *b, const struct trace_connection *
 {
 	b->connection[b->connections++ % MAX_CONNECTIONS] = *c;
 	b->onward |= knows_host(b, &c->from);
+}
+
+/* x leaves the book: nothing may point at it any more. */
+static void forget_all(struct trace_book *b, const struct exchange *x)
+{
+	if (x->response.status == 407)
+		forget(b->challenge, x);
+	if (x->request.auth != SCHEME_NONE)
+		forget(b->retry, x);
+	for (size_t i = 0; is_cut(x) && i < MAX_CUTS; i++)
+		if (b->cut[i].x == x)
+			b->cut[i].x = NULL;
+}
+
+/* ---- the same exchange in two captures ------------------------------------------------------- */
+
+static const nanos CLOCKS_DIFFER = 600 * NANOS_PER_SECOND;
+
+static bool is_same_exchange(const struct exchange *a, const struct exchange *b)
+{
+	if (a->file == b->file || a->view.seen || b->view.seen ||
+	    !slice_equal(a->request.method, b->request.method) ||
+	    !slice_equal(a->request.target, b->request.target))
+		return false;
+	if (a->tls.random_known && b->tls.random_known)
+		return memcmp(a->tls.random, b->tls.random, sizeof a->tls.random) == 0;
+	nanos apart = a->first.at - b->first.at;
+	return address_equal(&a->client, &b->client) && address_equal(&a->proxy, &b->proxy) &&
+	       a->order == b->order && apart < CLOCKS_DIFFER && apart > -CLOCKS_DIFFER;
+}
+
+/* Every router takes one off: at the client its own packets have the most to live. Where that does
+ * not tell, the handshake takes longer there. */
+static bool is_nearer_client(const struct exchange *a, const struct exchange *b)
+{
+	if (a->path[CLIENT].ttl != b->path[CLIENT].ttl)
+		return a->path[CLIENT].ttl > b->path[CLIENT].ttl;
+	nanos mine = a->syn_ack.at - a->syn.at, other = b->syn_ack.at - b->syn.at;
+	return !mark_is(&b->syn_ack) || (mark_is(&a->syn_ack) && mine >= other);
+}
+
+static struct trace_view view_of(const struct exchange *x)
+{
+	struct trace_view v = { .seen = true,
+				.file = x->file,
+				.answered = x->response.status != 0 };
+	for (int side = CLIENT; side <= PROXY; side++) {
+		v.bytes[side] = x->path[side].bytes;
+		v.packets[side] = x->path[side].packets;
+		v.largest[side] = x->path[side].largest;
+		v.fin[side] = mark_is(&x->path[side].fin);
+		v.reset[side] = mark_is(&x->path[side].rst);
+	}
+	return v;
+}
+
+/* The view nearer to the client stays, and takes the other's facts; what the other capture shows
+ * beyond the proxy stays with it too. True when x was absorbed, or took the other's place. */
+static bool absorb(struct trace_book *b, struct exchange *x)
+{
+	for (size_t i = 0; i < b->held; i++) {
+		struct exchange *held = b->heap[i];
+		if (!is_same_exchange(held, x))
+			continue;
+		if (is_nearer_client(held, x)) {
+			held->view = view_of(x);
+			relate_onward(b, x);
+			if (!held->onward.seen)
+				held->onward = x->onward;
+			trace_free(x);
+			return true;
+		}
+		x->view = view_of(held);
+		relate_onward(b, held);
+		x->onward = held->onward;
+		x->first.at = held->first.at; /* keeps its place in the order */
+		forget_all(b, held);
+		b->heap[i] = x;
+		trace_free(held);
+		return true;
+	}
+	return false;
 }
 
 /* ---- giving out ------------------------------------------------------------------------------ */
@@ -326,14 +418,9 @@ static void give_out(struct trace_book *b, struct exchange *x)
 		trace_free(x);
 		return;
 	}
-	relate_onward(b, x);
-	if (x->response.status == 407)
-		forget(b->challenge, x);
-	if (x->request.auth != SCHEME_NONE)
-		forget(b->retry, x);
-	for (size_t i = 0; is_cut(x) && i < MAX_CUTS; i++)
-		if (b->cut[i].x == x)
-			b->cut[i].x = NULL;
+	if (!x->onward.seen)
+		relate_onward(b, x);
+	forget_all(b, x);
 	b->give(b->context, x);
 }
 
@@ -365,6 +452,8 @@ void trace_book_add(struct trace_book *b, struct exchange *x)
 		give_out(b, x);
 		return;
 	}
+	if (b->options.several && !x->suspect && absorb(b, x))
+		return;
 	relate_challenges(b, x);
 	relate_cuts(b, x);
 	if (x->suspect)

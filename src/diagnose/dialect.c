@@ -1,0 +1,183 @@
+/* Which product answered, and who that is: proxy, parent, inspection or origin. */
+#include "diagnose/rules.h"
+#include "diagnose/words_table.h"
+
+static struct slice field_of(const struct trace_response *r, enum where where)
+{
+	switch (where) {
+	case IN_SERVER:
+		return r->server;
+	case IN_VIA:
+		return r->via;
+	case IN_AGENT:
+		return r->proxy_agent;
+	case IN_SQUID_ERROR:
+		return r->squid_error;
+	case IN_REASON:
+		return r->reason;
+	case IN_TITLE:
+		return r->title;
+	case IN_REALM:
+		return r->proxy_authenticate;
+	case IN_STATUS_FIELD:
+		return r->proxy_status;
+	case IN_NOWHERE:
+		break;
+	}
+	return (struct slice){ 0 };
+}
+
+/* Web servers that are no forward proxies, by the start of their Server field. */
+static const char *const WEB_SERVERS[] = {
+	"lighttpd",
+	"Caddy",
+	"Jetty",
+	"Apache-Coyote",
+	"Apache Tomcat",
+	"LiteSpeed",
+	"cloudflare",
+	"AkamaiGHost",
+	"awselb",
+	"gws",
+	"Werkzeug",
+	"SimpleHTTP",
+	"BaseHTTP",
+	"gunicorn",
+	"uvicorn",
+	"hypercorn",
+	"Cowboy",
+	"Kestrel",
+	"thttpd",
+	"mini_httpd",
+	"micro_httpd",
+	"GoAhead",
+	"RomPager",
+	"Boa",
+	"Cherokee",
+	"WEBrick",
+	"Puma",
+	"TornadoServer",
+	"GFE",
+	"ESF",
+	"AmazonS3",
+	"CloudFront",
+	"GitHub.com",
+	"Hiawatha",
+	"Zope",
+	"WildFly",
+	"Undertow",
+	"Tomcat",
+	"Python/",
+	"Mongoose",
+	"uhttpd",
+	"httpd",
+	"Allegro-Software",
+	"Virata-EmWeb",
+	"webfs",
+	"nostromo",
+	"Monkey",
+};
+
+static bool is_web_server(struct slice server)
+{
+	for (size_t i = 0; server.len && i < sizeof WEB_SERVERS / sizeof *WEB_SERVERS; i++) {
+		if (slice_starts_nocase(server, slice_of(WEB_SERVERS[i])))
+			return true;
+	}
+	return false;
+}
+
+/* Could this field have come from the origin, through a proxy that passed the answer on? */
+static bool may_be_the_origins(const struct exchange *x, const struct dialect_words *d,
+			       enum where where)
+{
+	if (x->request.is_connect || x->response.status == 407)
+		return false;
+	if (where == IN_TITLE || where == IN_REASON)
+		return !d->proxy && where == IN_REASON ? false : x->response.status < 400;
+	return where == IN_SERVER && !d->proxy;
+}
+
+static enum dialect recognise(const struct exchange *x, enum where *ret_where)
+{
+	const struct trace_response *r = &x->response;
+	/* the answer's own fields first, Via last: it may name a proxy further on */
+	static const enum where order[] = { IN_SQUID_ERROR, IN_AGENT,  IN_SERVER, IN_STATUS_FIELD,
+					    IN_TITLE,       IN_REASON, IN_REALM,  IN_VIA };
+	for (size_t o = 0; o < sizeof order / sizeof *order; o++) {
+		struct slice field = field_of(r, order[o]);
+		if (field.len == 0)
+			continue;
+		for (int d = DIALECT_UNKNOWN + 1; d < DIALECT_COUNT_; d++) {
+			const struct dialect_words *w = &DIALECT_WORDS[d];
+			for (size_t s = 0; s < 8 && w->signs[s].word; s++) {
+				if (w->signs[s].where != order[o] ||
+				    !says(field, w->signs[s].word) ||
+				    may_be_the_origins(x, w, order[o]))
+					continue;
+				*ret_where = order[o];
+				return (enum dialect)d;
+			}
+		}
+	}
+	/* glider has no field at all, only this odd reason */
+	if (r->status == 502 && slice_equal(r->reason, SLICE("ERROR")) && r->server.len == 0)
+		return DIALECT_GLIDER;
+	/* 3proxy's pages tell by their form: HTTP/1.0, no Server, this charset in lower case */
+	if (r->status >= 400 && r->minor == 0 && r->server.len == 0 && r->via.len == 0 &&
+	    slice_equal(r->content_type, SLICE("text/html; charset=us-ascii")))
+		return DIALECT_3PROXY;
+	if (r->status >= 590 && r->status <= 599 && x->request.is_connect)
+		return DIALECT_PROXY_CHAIN;
+	if (x->request.is_connect && is_web_server(r->server))
+		return DIALECT_WEB_SERVER;
+	return DIALECT_UNKNOWN;
+}
+
+static bool several_hops(struct slice via)
+{
+	return slice_find_byte(via, ',') < via.len;
+}
+
+/* Before a tunnel is open nobody but a proxy can answer. A plain answer is the origin's where a
+ * proxy passed it on, which Via shows, or where nothing names a proxy; "unknown" where it could be
+ * either. */
+static enum answerer who(const struct exchange *x, enum dialect d, enum where where)
+{
+	const struct trace_response *r = &x->response;
+	bool error = r->status >= 400;
+	if (x->request.is_connect || r->status == 407)
+		return error && several_hops(r->via) ? ANSWERER_PARENT : ANSWERER_PROXY;
+	bool by_proxy = r->squid_error.len ||
+			(r->proxy_status.len && says(r->proxy_status, "error=")) ||
+			(d != DIALECT_UNKNOWN && where != IN_VIA && DIALECT_WORDS[d].proxy) ||
+			(d == DIALECT_APACHE && where != IN_SERVER && where != IN_VIA);
+	if (by_proxy && error)
+		return several_hops(r->via) ? ANSWERER_PARENT : ANSWERER_PROXY;
+	if (r->via.len)
+		return ANSWERER_ORIGIN;
+	return error ? ANSWERER_UNKNOWN : ANSWERER_ORIGIN;
+}
+
+void finding_dialect(const struct exchange *x, struct finding *f)
+{
+	enum where where = IN_NOWHERE;
+	if (f->dialect == DIALECT_UNKNOWN)
+		f->dialect = recognise(x, &where);
+	if (f->answered_by == ANSWERER_UNKNOWN)
+		f->answered_by = who(x, f->dialect, where);
+}
+
+const char *dialect_meaning(enum dialect d, unsigned status, const struct trace_response *r)
+{
+	const struct dialect_code *codes = DIALECT_WORDS[d].codes;
+	for (size_t i = 0; i < 16 && codes[i].status; i++) {
+		if (codes[i].status != status)
+			continue;
+		const char *e = codes[i].error;
+		if (!e || !r || says(r->squid_error, e) || says(r->proxy_status, e) ||
+		    says(r->reason, e) || says(r->title, e))
+			return codes[i].meaning;
+	}
+	return NULL;
+}

@@ -1,0 +1,121 @@
+/* What the files of rules share: the shape of a rule, and questions that several of them ask of
+ * an exchange. Private to this room. */
+#ifndef DIAGNOSE_RULES_H
+#define DIAGNOSE_RULES_H
+
+#include "diagnose/diagnose.h"
+
+/* A rule holds or not. Where it holds it has cited what convinced it, and may have replaced the
+ * verdict, stage and confidence that the table gives it. */
+struct rule {
+	enum verdict verdict;
+	enum confidence confidence;
+	bool (*holds)(const struct exchange *x, struct finding *f);
+};
+
+struct rules {
+	const struct rule *rule;
+	size_t count;
+};
+
+extern const struct rules RULES_FIRST, RULES_CONNECT, RULES_PATH, RULES_REQUEST, RULES_TLS,
+	RULES_TRANSFER, RULES_GOOD;
+
+void finding_cite(struct finding *f, const struct mark *mark, enum sight saw, uint64_t figure);
+void finding_cause(struct finding *f, enum cause cause);
+void finding_doubt(struct finding *f); /* one step less confident */
+
+/* Who answered this status, and by which product. */
+void finding_dialect(const struct exchange *x, struct finding *f);
+
+/* Cites the SYN, the request and the answer, as far as they were seen. */
+void finding_cite_request(const struct exchange *x, struct finding *f);
+/* Cites who ended the connection, or the end of the observation; figure: the quiet before. */
+void finding_cite_end(const struct exchange *x, struct finding *f);
+/* What the proxy's own connection to the origin shows, where it was seen. */
+void finding_cite_onward(const struct exchange *x, struct finding *f);
+
+/* ---- questions ---------------------------------------------------------------------------- */
+
+/* Waits that are told from ordinary thinking. Five seconds is what SPEC gives silence. */
+#define LONG_SILENCE (5 * NANOS_PER_SECOND)
+#define SHORT_WAIT   (1 * NANOS_PER_SECOND)
+
+static inline nanos span(nanos from, nanos to) /* 0 where either is unknown */
+{
+	return from == NO_TIME || to == NO_TIME || to < from ? 0 : to - from;
+}
+
+static inline nanos later(nanos a, nanos b) /* NO_TIME is the smallest there is */
+{
+	return a > b ? a : b;
+}
+
+/* The moment at which the story ends: the first FIN or RST, or the end of the observation. */
+static inline nanos end_of(const struct exchange *x)
+{
+	if (x->closed && mark_is(&x->close))
+		return x->close.at;
+	return x->observed_until != NO_TIME ? x->observed_until : x->last.at;
+}
+
+static inline bool has_request(const struct exchange *x)
+{
+	return x->request.method.len > 0;
+}
+
+static inline bool answered(const struct exchange *x)
+{
+	return x->response.status != 0 || x->answer != PROTO_NONE;
+}
+
+static inline nanos asked_at(const struct exchange *x)
+{
+	return mark_is(&x->request_end) ? x->request_end.at : x->request_start.at;
+}
+
+static inline bool closed_by(const struct exchange *x, enum trace_side side)
+{
+	return x->closed && x->closed_by == side;
+}
+
+/* Bytes of that side that the observer did not get to see, though they were sent. */
+static inline bool has_gaps(const struct exchange *x, enum trace_side side)
+{
+	return x->path[side].missing > 0 || x->path[side].unseen > 0;
+}
+
+static inline bool says(struct slice where, const char *what)
+{
+	return where.len && slice_find_nocase(where, slice_of(what)) < where.len;
+}
+
+/* ten round trips, or nothing where the round trip is unknown */
+static inline nanos ten_rtt(const struct exchange *x)
+{
+	return x->rtt == NO_TIME ? 0 : 10 * x->rtt;
+}
+
+static inline bool in_tls(const struct exchange *x)
+{
+	return x->tunnel.open && x->tls.hello;
+}
+
+/* The handshake is behind us: either side has sent application data. */
+static inline bool tls_settled(const struct exchange *x)
+{
+	return x->tls.done || mark_is(&x->first_byte);
+}
+
+/* When that side last sent what the other was waiting for (no closing alert). */
+nanos last_word(const struct exchange *x, enum trace_side side);
+/* How long neither had said anything when the story ended. */
+nanos quiet_at_end(const struct exchange *x);
+/* Is that quiet a stall, rather than a pause? */
+bool is_stall(const struct exchange *x, nanos quiet);
+/* The certificate was signed by what calls itself an inspection (rules_tls.c). */
+bool tls_was_inspected(const struct exchange *x);
+/* The largest payload that fits a segment of that side, by the MSS of both; 0 unknown. */
+uint32_t full_size(const struct exchange *x, enum trace_side side);
+
+#endif

@@ -1,0 +1,314 @@
+/* The transfer: bodies of plain answers, and what goes through a tunnel. */
+#include "diagnose/rules.h"
+
+static bool plain_unfinished(const struct exchange *x)
+{
+	return !x->tunnel.open && x->response.status != 0 && x->response.status < 400 &&
+	       !x->response.complete && !x->next_began;
+}
+
+/* The head of an answer began and never ended. */
+static bool half_a_head(const struct exchange *x)
+{
+	return !x->tunnel.open && x->response.status == 0 && x->answer == PROTO_HTTP;
+}
+
+/* Events that come by themselves, at any interval, and end by anybody's close. */
+static bool endless(const struct exchange *x)
+{
+	return slice_starts_nocase(x->response.content_type, SLICE("text/event-stream"));
+}
+
+static bool in_step(const struct exchange *x, enum trace_side side)
+{
+	return !x->tls.out_of_step[side] && x->path[side].missing == 0 && x->path[side].hole == 0;
+}
+
+/* The last record from the proxy's side broke off. */
+static bool record_cut(const struct exchange *x)
+{
+	return x->tunnel.open && x->tls.record_left[PROXY] > 0 && in_step(x, PROXY);
+}
+
+/* Records of one size, down to the last: a flow, cut where it happened to be. An answer ends with
+ * a remainder, but for one in some thousands that fills its last record. */
+static bool even_flow(const struct exchange *x)
+{
+	const struct trace_tls *t = &x->tls;
+	return x->tunnel.open && in_step(x, PROXY) && t->same_records[PROXY] >= 3 &&
+	       t->last_record[PROXY] != 0 && t->last_record[PROXY] == t->largest_record[PROXY];
+}
+
+/* A request in the tunnel that was not answered. Small records are no requests: HTTP/2 sends
+ * window updates, pings and acknowledgements of settings, all below 80 bytes. */
+static bool unanswered_inside(const struct exchange *x)
+{
+	return tls_settled(x) && in_step(x, CLIENT) && x->tls.last_record[CLIENT] > 80 &&
+	       mark_is(&x->tls.last_app[CLIENT]) &&
+	       x->tls.last_app[CLIENT].at > x->tls.last_app[PROXY].at;
+}
+
+static void cite_transfer(const struct exchange *x, struct finding *f)
+{
+	finding_cite_request(x, f);
+	if (x->tunnel.open)
+		finding_cite(f, &x->hello, SAW_HELLO, x->tls.hello_bytes);
+	if (x->tunnel.open && mark_is(&x->tunnel.last[PROXY])) {
+		finding_cite(f, &x->tunnel.last[PROXY], SAW_LAST_DOWN, x->tunnel.bytes[PROXY]);
+		if (record_cut(x))
+			finding_cite(f, &x->tunnel.last[PROXY], SAW_RECORD_CUT,
+				     x->tls.record_left[PROXY]);
+		return;
+	}
+	finding_cite(f, &x->path[PROXY].last_data, SAW_LAST_DOWN, x->bytes[PROXY]);
+	if (x->response.body_length != UINT64_MAX &&
+	    x->response.body_length > x->response.body_bytes)
+		finding_cite(f, &x->path[PROXY].last_data, SAW_BODY_SHORT,
+			     x->response.body_length - x->response.body_bytes);
+}
+
+/* receiver-stalled: one side announced no room, and kept the other waiting for a second and a
+ * fifth of the time. Wrong when the window opened and closed often in a fast transfer to a slow
+ * reader: then the sum is what it cost all the same. */
+static bool receiver_stalled(const struct exchange *x, struct finding *f)
+{
+	nanos begin = mark_is(&x->first) ? x->first.at : x->request_start.at;
+	for (int side = PROXY; side >= CLIENT; side--) {
+		const struct trace_path *p = &x->path[side];
+		nanos waited = p->zero_window_time;
+		if (p->zero_window_at_end && mark_is(&p->zero_window))
+			waited = later(waited, span(p->zero_window.at, end_of(x)));
+		if (waited < SHORT_WAIT || waited < span(begin, later(end_of(x), x->last.at)) / 5)
+			continue;
+		f->side = side == PROXY ? CLIENT : PROXY; /* who did not read */
+		finding_cite_request(x, f);
+		finding_cite(f, &p->zero_window, SAW_ZERO_WINDOW, (uint64_t)waited);
+		const struct event *open = trace_last(x, EV_WINDOW_OPEN);
+		(void)open;
+		finding_cite_end(x, f);
+		finding_cause(f, f->side == CLIENT ? CAUSE_READER_SLOW : CAUSE_PROXY_READER_SLOW);
+		return true;
+	}
+	return false;
+}
+
+static void stall_causes(const struct exchange *x, struct finding *f)
+{
+	finding_cause(f, CAUSE_SCANNING);
+	finding_cause(f, CAUSE_ORIGIN_STOPPED);
+	if (closed_by(x, PROXY))
+		finding_cause(f, CAUSE_IDLE_TIMEOUT);
+	if (x->path[PROXY].hole > 0 || x->path[CLIENT].unacked > 0)
+		finding_cause(f, CAUSE_PATH_CHANGED);
+	finding_cause(f, CAUSE_SIZE_LIMIT);
+}
+
+static bool stalled_now(const struct exchange *x, struct finding *f)
+{
+	f->side = unanswered_inside(x) || !x->tunnel.open ? PROXY : CLIENT;
+	f->side = PROXY;
+	cite_transfer(x, f);
+	if (unanswered_inside(x))
+		finding_cite(f, &x->tls.last_app[CLIENT], SAW_LAST_UP, x->tls.last_record[CLIENT]);
+	finding_cite_onward(x, f);
+	finding_cite_end(x, f);
+	stall_causes(x, f);
+	return true;
+}
+
+/* In a text: the last thing said went unanswered, and the text ends. Nothing else can be known of
+ * what came after, so the confidence is low. */
+static bool stalled_in_text(const struct exchange *x)
+{
+	return x->from_text && x->tunnel.open && !x->closed && x->tls.server_hello &&
+	       x->tunnel.last[CLIENT].at > x->tunnel.last[PROXY].at &&
+	       mark_is(&x->tunnel.last[PROXY]);
+}
+
+/* transfer-stalled: in the middle of something (a body, a record, a request in the tunnel) there
+ * was silence for five seconds and ten round trips, until somebody closed or the observation
+ * ended. Wrong for answers that take their time on purpose (long polls); and a tunnel that lay
+ * idle with everything delivered looks like one whose flow stopped between two records: that is
+ * only judged where the proxy ended it without a closing alert after a bulk of data, and then with
+ * low confidence. */
+static bool stalled(const struct exchange *x, struct finding *f)
+{
+	if (stalled_in_text(x)) {
+		f->confidence = CONFIDENCE_LOW;
+		return stalled_now(x, f);
+	}
+	nanos quiet = quiet_at_end(x);
+	if (!is_stall(x, quiet) || !x->both_ways || endless(x))
+		return false;
+	if (plain_unfinished(x) || half_a_head(x)) {
+		if (x->path[PROXY].missing > 0)
+			return false;
+		return stalled_now(x, f);
+	}
+	if (!in_tls(x) || !tls_settled(x))
+		return false;
+	if (record_cut(x))
+		return stalled_now(x, f);
+	if (unanswered_inside(x) && !x->tls.close_notify[PROXY]) {
+		f->confidence = CONFIDENCE_MEDIUM;
+		return stalled_now(x, f);
+	}
+	bool bulk = x->tls.app_bytes[PROXY] >= 16384 && in_step(x, PROXY);
+	bool cut_off =
+		closed_by(x, PROXY) && !x->tls.close_notify[PROXY] && !x->tls.close_notify[CLIENT];
+	if (closed_by(x, PROXY) && !x->tls.close_notify[PROXY])
+		cut_off = true;
+	if (!(bulk && cut_off) && !even_flow(x))
+		return false;
+	f->confidence = CONFIDENCE_LOW;
+	stalled_now(x, f);
+	finding_cause(f, CAUSE_TUNNEL_WAS_IDLE);
+	return true;
+}
+
+/* How sure it is that something was left undone when the proxy's side ended it. */
+enum undone { DONE_OR_UNKNOWN, PERHAPS_UNDONE, SURELY_UNDONE };
+
+static enum undone left_undone(const struct exchange *x)
+{
+	if (plain_unfinished(x) || half_a_head(x))
+		return x->path[PROXY].missing > 0 ? DONE_OR_UNKNOWN : SURELY_UNDONE;
+	if (!x->tunnel.open || x->tls.close_notify[PROXY])
+		return DONE_OR_UNKNOWN;
+	if (record_cut(x))
+		return SURELY_UNDONE;
+	if (!in_tls(x)) {
+		/* something was said into the tunnel and never answered */
+		bool mute = x->tunnel.bytes[CLIENT] > 0 && x->tunnel.bytes[PROXY] == 0;
+		return mute && x->both_ways ? PERHAPS_UNDONE : DONE_OR_UNKNOWN;
+	}
+	if (!tls_settled(x) || !x->both_ways)
+		return DONE_OR_UNKNOWN;
+	if (x->links.same_size_cuts || x->links.same_age_cuts || even_flow(x) ||
+	    unanswered_inside(x))
+		return PERHAPS_UNDONE;
+	/* A bulk of data, a pause too long for the end of an answer (whoever says "close" closes at
+	   once) and too short for an idle time-out (whole seconds), no closing alert, the client
+	   still there. */
+	nanos pause = quiet_at_end(x);
+	nanos floor = later(x->rtt == NO_TIME ? 0 : 3 * x->rtt, 100 * NANOS_PER_MS);
+	if (x->tls.app_bytes[PROXY] >= 16384 && in_step(x, PROXY) && pause > floor &&
+	    pause < 900 * NANOS_PER_MS)
+		return PERHAPS_UNDONE;
+	return DONE_OR_UNKNOWN;
+}
+
+/* transfer-reset: the proxy's side ended it by RST with something undone; or by closing the
+ * socket whole, which shows as a RST to what the client then sends, where nothing speaks for a
+ * limit. Wrong when all was said and the RST is only a rude close: so a complete answer, a closing
+ * alert, or idleness speak against it. */
+static bool reset(const struct exchange *x, struct finding *f)
+{
+	if (!closed_by(x, PROXY) || x->next_began)
+		return false;
+	enum undone undone = left_undone(x);
+	bool tunnel_cut = x->by_reset && in_tls(x) && tls_settled(x) && x->both_ways &&
+			  !x->tls.close_notify[PROXY] && in_step(x, PROXY) &&
+			  quiet_at_end(x) < LONG_SILENCE;
+	bool limit = x->links.same_size_cuts > 0 || x->links.same_age_cuts > 0;
+	bool rude = !x->by_reset && undone == PERHAPS_UNDONE && !limit && !even_flow(x) &&
+		    !unanswered_inside(x) && mark_is(&x->path[PROXY].rst) && in_tls(x);
+	if (!(x->by_reset && (undone != DONE_OR_UNKNOWN || tunnel_cut)) && !rude)
+		return false;
+	cite_transfer(x, f);
+	finding_cite_end(x, f);
+	if (rude) {
+		f->confidence = CONFIDENCE_LOW;
+		finding_cite(f, &x->path[PROXY].rst, SAW_LATE_RST, x->path[PROXY].rsts);
+	} else if (undone != SURELY_UNDONE) {
+		f->confidence = CONFIDENCE_MEDIUM;
+	}
+	finding_cite_onward(x, f);
+	finding_cause(f, CAUSE_ORIGIN_RESET);
+	finding_cause(f, CAUSE_FIREWALL_RESET);
+	finding_cause(f, CAUSE_INSPECTION_BREAKS);
+	finding_cause(f, CAUSE_SIZE_LIMIT);
+	return true;
+}
+
+/* transfer-truncated: the proxy's side closed by FIN before the body, the last chunk or the record
+ * was whole; a cut at the same size or age elsewhere says which limit. Wrong when the answer was
+ * whole and only the closing alert is missing, as many servers leave it out: so more than its
+ * absence is asked for. */
+static bool truncated(const struct exchange *x, struct finding *f)
+{
+	if (!closed_by(x, PROXY) || x->by_reset || x->next_began)
+		return false;
+	enum undone undone = left_undone(x);
+	if (undone == DONE_OR_UNKNOWN || endless(x))
+		return false;
+	if (undone == PERHAPS_UNDONE)
+		f->confidence = x->links.same_size_cuts || x->links.same_age_cuts
+					? CONFIDENCE_MEDIUM
+					: CONFIDENCE_LOW;
+	cite_transfer(x, f);
+	finding_cite_onward(x, f);
+	finding_cite_end(x, f);
+	if (x->links.same_size_cuts)
+		finding_cause(f, CAUSE_SIZE_LIMIT);
+	if (x->links.same_age_cuts)
+		finding_cause(f, CAUSE_TIME_LIMIT);
+	finding_cause(f, CAUSE_ORIGIN_CUT);
+	finding_cause(f, CAUSE_SIZE_LIMIT);
+	finding_cause(f, CAUSE_TIME_LIMIT);
+	finding_cause(f, CAUSE_PROXY_CUT);
+	return true;
+}
+
+/* The client closed while an even flow was running: neither at once after the last record, as one
+ * who has all does, nor after more than three times the flow's own interval. */
+static bool left_a_flow(const struct exchange *x)
+{
+	if (!even_flow(x) || x->tls.records[PROXY] < 2 || !mark_is(&x->first_byte))
+		return false;
+	nanos last = x->path[PROXY].last_data.at;
+	nanos flow = span(x->first_byte.at, last);
+	nanos interval = flow / (nanos)(x->tls.records[PROXY] - 1);
+	nanos pause = span(last, x->close.at);
+	return pause >= 2 * NANOS_PER_MS && pause <= 3 * interval;
+}
+
+/* client-aborted: the client ended it first, in the middle of a body, a record or a flow.
+ * Wrong when the client had what it wanted: a reset after a whole answer, or on top of its own FIN,
+ * is ordinary. Data that comes after the client's FIN shows that the other side was not done,
+ * unless it is the end of TLS itself (up to a few short records). */
+static bool aborted(const struct exchange *x, struct finding *f)
+{
+	if (!closed_by(x, CLIENT) || x->next_began || endless(x))
+		return false;
+	bool plain = plain_unfinished(x) || half_a_head(x);
+	bool flowing =
+		x->path[PROXY].after_peer_fin > 1024 && (x->tunnel.open || !x->response.complete);
+	if (plain && (x->path[PROXY].missing > 0 || !x->both_ways))
+		return false;
+	bool cut = record_cut(x) && x->both_ways;
+	bool left = in_tls(x) && x->both_ways && left_a_flow(x);
+	if (!plain && !flowing && !cut && !left)
+		return false;
+	if (left && !cut && !flowing)
+		f->confidence = CONFIDENCE_MEDIUM;
+	f->side = CLIENT;
+	cite_transfer(x, f);
+	finding_cite_end(x, f);
+	if (flowing)
+		finding_cite(f, &x->path[PROXY].last_data, SAW_AFTER_FIN,
+			     x->path[PROXY].after_peer_fin);
+	finding_cause(f, CAUSE_CLIENT_TIMEOUT);
+	finding_cause(f, CAUSE_CLIENT_STOPPED);
+	finding_cause(f, CAUSE_CLIENT_DISK);
+	return true;
+}
+
+static const struct rule RULES[] = {
+	{ V_RECEIVER_STALLED, CONFIDENCE_HIGH, receiver_stalled },
+	{ V_TRANSFER_STALLED, CONFIDENCE_HIGH, stalled },
+	{ V_TRANSFER_RESET, CONFIDENCE_HIGH, reset },
+	{ V_TRANSFER_TRUNCATED, CONFIDENCE_HIGH, truncated },
+	{ V_CLIENT_ABORTED, CONFIDENCE_HIGH, aborted },
+};
+const struct rules RULES_TRANSFER = { RULES, sizeof RULES / sizeof *RULES };
