@@ -267,13 +267,25 @@ def _(w):
     c.do(lambda: None)
 
 
-@scenario('large-reset-post', Expect('large-segment-reset'))
+@scenario('large-reset-post', Expect('large-segment-reset|proxy-reset'))
 def _(w):
     c = w.talk(proxy='10.60.0.9:8080', rtt=0.15, client_host={'stamps': False})
     c.path.reset_when(UP, lambda seg: seg.size() > 1300)
     c.up(request('POST', 'http://up.example.org/a', content_length=9000))
     c.up(text(9000), after=0.5)
     c.wait(2)
+    c.do(lambda: None)
+
+
+@scenario('large-reset-tls12', Expect('large-segment-reset'))
+def _(w):
+    c = w.talk(proxy='10.60.0.9:8118', rtt=0.045, client_host={'mtu': 1400, 'stamps': False})
+    c.path.reset_when(UP, lambda seg: seg.size() > 1200)
+    c.tunnel(f'{NAME}:443')
+    c.tls12(NAME)
+    c.up(app(900))
+    c.up(app(7000))
+    c.wait(3)
     c.do(lambda: None)
 
 

@@ -200,7 +200,7 @@ def _(w):
 
 # ---- loss and time ------------------------------------------------------------------------------------------------
 
-@scenario('lossy-download', Expect('lossy', retrans_down=lambda n: n > 0))
+@scenario('lossy-download', Expect('lossy', says=('lost and repaired',)))
 def _(w):
     c = secured(w, rtt=0.05)
     c.path.lose_some(0.06, DOWN)

@@ -18,6 +18,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -104,7 +105,8 @@ class Reader:
 
 def words_of(record: dict) -> str:
     evidence = [e['what'] for e in record.get('evidence', [])]
-    return '\n'.join([record['summary'], *evidence, *record.get('cause', []), *record.get('remedy', [])])
+    text = '\n'.join([record['summary'], *evidence, *record.get('cause', []), *record.get('remedy', [])])
+    return re.sub(r'(?<=\d),(?=\d{3})', '', text.lower())     # numbers as numbers
 
 
 def differs(expect: Expect, record: dict) -> str:
@@ -112,7 +114,7 @@ def differs(expect: Expect, record: dict) -> str:
         found = record.get(member)
         if not (wanted(found) if callable(wanted) else wanted == found):
             return f'{member} is {found!r}' + ('' if callable(wanted) else f', expected {wanted!r}')
-    text = words_of(record).lower()
+    text = words_of(record)
     missing = [w for w in expect.says if w.lower() not in text]
     return f'does not say {missing}' if missing else ''
 
