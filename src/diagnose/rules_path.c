@@ -90,6 +90,8 @@ static bool none_large_passed(const struct exchange *x, enum trace_side side, st
 {
 	const struct trace_path *p = &x->path[side];
 	uint32_t full = full_size(x, side);
+	if (full == 0)
+		full = p->largest; /* the handshake was not seen */
 	if (!x->both_ways || full < 500 || p->large < 3 || p->retrans < 3 ||
 	    p->unacked < 2 * (uint64_t)full)
 		return false;

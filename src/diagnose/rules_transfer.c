@@ -1,10 +1,15 @@
 /* The transfer: bodies of plain answers, and what goes through a tunnel. */
 #include "diagnose/rules.h"
 
+/* A body that lacks its end, as far as it can be known: what the capture lost or cut off may have
+ * held the end, or the field that tells the length. */
 static bool plain_unfinished(const struct exchange *x)
 {
-	return !x->tunnel.open && x->response.status != 0 && x->response.status < 400 &&
-	       !x->response.complete && !x->next_began;
+	const struct trace_response *r = &x->response;
+	if (x->tunnel.open || r->status == 0 || r->status >= 400 || r->complete || x->next_began)
+		return false;
+	bool measured = x->path[PROXY].unseen == 0 || r->body_length != UINT64_MAX;
+	return x->path[PROXY].missing == 0 && measured;
 }
 
 /* The head of an answer began and never ended. */
