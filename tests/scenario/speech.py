@@ -129,6 +129,22 @@ def client_hello(sni: str | None, best: int = TLS13, quantum: bool = False, seed
     return record(22, handshake(1, body + vector(2, ext)), 0x0301)
 
 
+RETRY = bytes.fromhex('cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c')
+
+
+def retry_request() -> bytes:
+    """HelloRetryRequest: a ServerHello with that random, which asks for another key share."""
+    ext = extension(43, shorts(TLS13)) + extension(51, shorts(P256))
+    body = struct.pack('!H', TLS12) + RETRY + vector(1, noise(32, 9)) + struct.pack('!HB', 0x1302, 0) + vector(2, ext)
+    return record(22, handshake(2, body)) + CHANGE
+
+
+def in_records(stream: bytes, size: int) -> bytes:
+    """One TLS handshake record as several, of that size each."""
+    body = stream[5:]
+    return b''.join(record(22, body[i:i + size], int.from_bytes(stream[1:3], 'big')) for i in range(0, len(body), size))
+
+
 def server_hello(version: int = TLS13, quantum: bool = False, alpn: str = '', seed: int = 2) -> bytes:
     """The handshake message."""
     suite = 0x1302 if version == TLS13 else 0xc02f
