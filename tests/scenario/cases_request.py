@@ -329,18 +329,15 @@ def _(w):
     c.reset(CLIENT)
 
 
-NTLM = {'proxy_connection': 'keep-alive'}
-
-
 @scenario('ntlm-in-three-steps', Expect('challenged', link=2), Expect('challenged'), Expect('ok', status=200),
           near='auth-rejected')
 def _(w):
     c = w.talk(proxy='10.3.0.1:8080')
     c.up(connect('repo.example.org:443'))
-    c.down(challenge('NTLM', **NTLM))
-    c.up(connect('repo.example.org:443', proxy_authorization='NTLM TlRMTVNTUAABAAAABoIIAAAAAAAAAAAAAAAAAAAAAAA='))
-    c.down(challenge('NTLM TlRMTVNTUAACAAAADAAMADgAAAAGgokA', **NTLM))
-    c.tunnel('repo.example.org:443', proxy_authorization='NTLM TlRMTVNTUAADAAAAGAAYAGIAAAAYABgAegAAAA==')
+    c.down(challenge('NTLM'))
+    c.up(connect('repo.example.org:443', proxy_authorization=speech.ntlm(1)))
+    c.down(challenge(speech.ntlm(2)))
+    c.tunnel('repo.example.org:443', proxy_authorization=speech.ntlm(3))
     c.tls13('repo.example.org')
     c.fetch(3000)
     c.end_tls()

@@ -1,5 +1,6 @@
 """What is said: HTTP heads and bodies, TLS records, and a few other tongues, as real bytes."""
 
+import base64
 import pathlib
 import random
 import struct
@@ -67,6 +68,16 @@ def ssh_key_exchange() -> bytes:
     body = b'\x14' + noise(16) + b''.join(vector(4, names) for names in lists) + bytes(5)
     padding = 8 - (len(body) + 5) % 8 + 8
     return vector(4, bytes([padding]) + body + bytes(padding))
+
+
+def ntlm(step: int) -> str:
+    """The three messages of NTLM, as the fields of HTTP carry them."""
+    start, version = b'NTLMSSP\0' + struct.pack('<I', step), bytes.fromhex('0a00614a0000000f')
+    nothing = struct.pack('<HHI', 0, 0, 88)
+    body = {1: struct.pack('<I', 0xa2088207) + 2 * nothing + version,
+            2: nothing + struct.pack('<I', 0xa2898205) + noise(8) + bytes(8) + nothing + version,
+            3: 6 * nothing + struct.pack('<I', 0xa2888205) + version + noise(16)}[step]
+    return 'NTLM ' + base64.b64encode(start + body).decode()
 
 
 # ---- TLS ----------------------------------------------------------------------------------------
