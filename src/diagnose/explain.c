@@ -746,6 +746,12 @@ static void tell_black_hole(struct telling *t)
 		put(t, " bytes were sent ");
 		buffer_add_u64(&t->out, p->stuck_times);
 		put(t, " times and never acknowledged");
+	} else if (p->large >= 3 && p->unacked > 0) {
+		put(t, ": ");
+		buffer_add_u64(&t->out, p->large);
+		put(t, " of ");
+		put_number(t, failed);
+		put(t, " bytes were sent and none acknowledged");
 	} else {
 		put(t, ": ");
 		put_number(t, p->hole);
@@ -813,7 +819,6 @@ static void tell_slow(struct telling *t)
 		put(t, "; a round trip takes ");
 		put_span(t, x->rtt);
 	}
-	put(t, t->f->slow == SLOW_WAIT ? "" : "");
 }
 
 static void tell_summary(struct telling *t)

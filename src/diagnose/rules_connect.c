@@ -2,13 +2,21 @@
 #include "diagnose/rules.h"
 
 /* A SYN that fails may have been meant for any service. What speaks for a proxy: the user named
- * it, or other exchanges went through this very address, or this host. */
+ * it, or other exchanges went through this very address, or this host. Where the proxy is known
+ * and is another host, this one is none of our business. */
 static void weigh_suspicion(const struct exchange *x, struct finding *f)
 {
-	if (!x->suspect || x->links.proxy_named || x->links.proxy_elsewhere)
+	const struct trace_links *l = &x->links;
+	if (!x->suspect || l->proxy_named || l->proxy_elsewhere)
 		return;
 	finding_cause(f, CAUSE_NOT_KNOWN_PROXY);
-	f->confidence = x->links.proxy_host_elsewhere ? CONFIDENCE_MEDIUM : CONFIDENCE_LOW;
+	f->confidence = l->proxy_host_elsewhere ? CONFIDENCE_MEDIUM : CONFIDENCE_LOW;
+	if (l->capture_has_proxy && !l->proxy_host_elsewhere) {
+		f->verdict = V_UNCLEAR;
+		f->causes = 0;
+		f->detail =
+			"the connection failed, and nothing shows that it was meant for a proxy";
+	}
 }
 
 /* proxy-refused: the SYN was answered by a RST, and no SYN-ACK ever came.

@@ -41,9 +41,8 @@ static bool mtu_signalled(const struct exchange *x, struct finding *f)
 	return true;
 }
 
-static void black_hole_causes(const struct exchange *x, struct finding *f)
+static void black_hole_causes(struct finding *f)
 {
-	(void)x;
 	finding_cause(f, CAUSE_MTU_SMALLER);
 	finding_cause(f, CAUSE_ICMP_FILTERED);
 	finding_cause(f, CAUSE_TUNNEL_OVERHEAD);
@@ -81,7 +80,33 @@ static bool large_is_stuck(const struct exchange *x, enum trace_side side, struc
 	finding_cite(f, &p->stuck_first, SAW_STUCK_FIRST, p->stuck_size);
 	finding_cite(f, &p->stuck_last, SAW_STUCK_LAST, p->stuck_times);
 	finding_cite_end(x, f);
-	black_hole_causes(x, f);
+	black_hole_causes(f);
+	return true;
+}
+
+/* Full-size segments were sent, again and again, and not one of that size was ever acknowledged:
+ * the same seen from the sender's end, where which of them is the oldest could not be followed. */
+static bool none_large_passed(const struct exchange *x, enum trace_side side, struct finding *f)
+{
+	const struct trace_path *p = &x->path[side];
+	uint32_t full = full_size(x, side);
+	if (full == 0)
+		full = p->largest; /* the handshake was not seen */
+	if (!x->both_ways || full < 500 || p->large < 3 || p->retrans < 3 ||
+	    p->unacked < 2 * (uint64_t)full)
+		return false;
+	if (p->stuck_times > 0 && p->stuck_size < full / 2)
+		return false; /* small ones are lost as well */
+	if (p->largest_passed == 0 || p->largest_passed * 10 >= full * 9 ||
+	    span(p->first_large.at, later(end_of(x), x->last.at)) < 3 * NANOS_PER_SECOND)
+		return false;
+	f->side = side;
+	finding_doubt(f);
+	finding_cite_request(x, f);
+	finding_cite(f, &p->first_large, SAW_LARGE, p->largest);
+	finding_cite(f, &p->last_large, SAW_LARGE_LAST, p->largest);
+	finding_cite_end(x, f);
+	black_hole_causes(f);
 	return true;
 }
 
@@ -113,11 +138,11 @@ static bool large_left_a_hole(const struct exchange *x, enum trace_side side, st
 		     x->tls.hello_bytes);
 	finding_cite(f, &p->hole_shown, SAW_HOLE, p->hole);
 	finding_cite_end(x, f);
-	black_hole_causes(x, f);
+	black_hole_causes(f);
 	return true;
 }
 
-/* mtu-black-hole: either sign, in either direction. */
+/* mtu-black-hole: any of the three signs, in either direction. */
 static bool mtu_black_hole(const struct exchange *x, struct finding *f)
 {
 	if (ended_well(x) || (x->icmp.too_big && x->icmp.adapted))
@@ -125,8 +150,18 @@ static bool mtu_black_hole(const struct exchange *x, struct finding *f)
 	if (x->path[CLIENT].unacked == 0 && x->path[PROXY].hole == 0 &&
 	    x->path[PROXY].unacked == 0 && x->path[CLIENT].hole == 0)
 		return false;
-	return large_is_stuck(x, CLIENT, f) || large_left_a_hole(x, PROXY, f) ||
-	       large_is_stuck(x, PROXY, f) || large_left_a_hole(x, CLIENT, f);
+	static bool (*const signs[])(const struct exchange *, enum trace_side,
+				     struct finding *) = { large_is_stuck, large_left_a_hole,
+							   none_large_passed };
+	for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+		for (int side = CLIENT; side <= PROXY; side++) {
+			if (signs[i](x, (enum trace_side)side, f))
+				return true;
+			f->cites = f->causes = 0;
+			f->confidence = CONFIDENCE_HIGH;
+		}
+	}
+	return false;
 }
 
 /* large-segment-reset: the first full-size segments of the client are answered by the proxy's

@@ -445,23 +445,43 @@ static void other_causes(const struct exchange *x, struct finding *f)
 	}
 }
 
+/* What a status cannot tell alone. Codes that mean one thing with credentials and another without,
+ * or one from a web server and another from a proxy, need the heads that say which. */
+static const char *too_little_for(const struct exchange *x)
+{
+	const struct trace_response *r = &x->response;
+	unsigned status = r->status;
+	bool by_request = status == 401 || status == 407;
+	bool by_server = status == 400 || status == 404 || status == 405 || status == 501;
+	if ((by_request || by_server) && !has_request(x))
+		return "the request was not seen, and the status alone does not tell";
+	bool head_cut = has_gaps(x, CLIENT) && x->request.auth == SCHEME_NONE;
+	if (status == 407 && (head_cut || (has_gaps(x, PROXY) && r->offers == 0)))
+		return "the packets hold too little of the heads to see the credentials";
+	if (status == 401 && head_cut && x->request.is_connect)
+		return "the packets hold too little of the request to see the credentials";
+	if (by_server && x->request.is_connect && has_gaps(x, PROXY) && r->server.len == 0)
+		return "the packets hold too little of the answer to see who it was";
+	return NULL;
+}
+
+/* unclear: an answer that is a failure, but not plain which. */
+static bool unknown_refusal(const struct exchange *x, struct finding *f)
+{
+	f->detail = x->response.status >= 400 ? too_little_for(x) : NULL;
+	if (!f->detail)
+		return false;
+	finding_cite_request(x, f);
+	return true;
+}
+
 /* The status itself is the verdict. Wrong about the cause as often as products differ: so what
- * the answer says beside its code goes first, then the dialect, then the time it took. What is
- * ambiguous without the request (401, and what web servers send) is not judged without it. */
+ * the answer says beside its code goes first, then the dialect, then the time it took. */
 static bool refused_by_status(const struct exchange *x, struct finding *f)
 {
 	unsigned status = x->response.status;
 	if (status < 400)
 		return false;
-	bool needs_request = status == 401 || status == 407 || status == 400 || status == 404 ||
-			     status == 405 || status == 501;
-	if (needs_request && !has_request(x)) {
-		f->verdict = V_UNCLEAR;
-		f->confidence = CONFIDENCE_LOW;
-		f->detail = "the request was not seen, and the status alone does not tell";
-		finding_cite_request(x, f);
-		return true;
-	}
 	f->verdict = verdict_of(status);
 	finding_dialect(x, f);
 	finding_cite_request(x, f);
@@ -487,6 +507,7 @@ static const struct rule RULES[] = {
 	{ V_PROXY_SILENT, CONFIDENCE_HIGH, proxy_silent },
 	{ V_NOT_A_PROXY, CONFIDENCE_HIGH, not_http },
 	{ V_NOT_A_PROXY, CONFIDENCE_MEDIUM, web_server },
+	{ V_UNCLEAR, CONFIDENCE_LOW, unknown_refusal },
 	{ V_AUTH_UNSUPPORTED, CONFIDENCE_HIGH, auth_unsupported },
 	{ V_AUTH_REJECTED, CONFIDENCE_HIGH, auth_rejected },
 	{ V_AUTH_REQUIRED, CONFIDENCE_HIGH, auth_required },

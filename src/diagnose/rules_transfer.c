@@ -1,10 +1,15 @@
 /* The transfer: bodies of plain answers, and what goes through a tunnel. */
 #include "diagnose/rules.h"
 
+/* A body that lacks its end, as far as it can be known: what the capture lost or cut off may have
+ * held the end, or the field that tells the length. */
 static bool plain_unfinished(const struct exchange *x)
 {
-	return !x->tunnel.open && x->response.status != 0 && x->response.status < 400 &&
-	       !x->response.complete && !x->next_began;
+	const struct trace_response *r = &x->response;
+	if (x->tunnel.open || r->status == 0 || r->status >= 400 || r->complete || x->next_began)
+		return false;
+	bool measured = x->path[PROXY].unseen == 0 || r->body_length != UINT64_MAX;
+	return x->path[PROXY].missing == 0 && measured;
 }
 
 /* The head of an answer began and never ended. */
@@ -31,12 +36,24 @@ static bool record_cut(const struct exchange *x)
 }
 
 /* Records of one size, down to the last: a flow, cut where it happened to be. An answer ends with
- * a remainder, but for one in some thousands that fills its last record. */
+ * a remainder, but for one in some thousands that fills its last record. A larger record may have
+ * come before them (the certificates of TLS 1.3 look like data); small ones prove nothing, as
+ * pings are all of one size. */
 static bool even_flow(const struct exchange *x)
 {
 	const struct trace_tls *t = &x->tls;
-	return x->tunnel.open && in_step(x, PROXY) && t->same_records[PROXY] >= 3 &&
-	       t->last_record[PROXY] != 0 && t->last_record[PROXY] == t->largest_record[PROXY];
+	uint32_t last = t->last_record[PROXY];
+	if (!x->tunnel.open || !in_step(x, PROXY) || last < 512)
+		return false;
+	return t->same_records[PROXY] >= 8 ||
+	       (t->same_records[PROXY] >= 3 && last == t->largest_record[PROXY]);
+}
+
+/* The same where even the last of thousands is excluded: records below the most that TLS allows
+ * are as large as somebody wrote them, not as large as they can be. */
+static bool paced_flow(const struct exchange *x)
+{
+	return even_flow(x) && x->tls.last_record[PROXY] < 16384;
 }
 
 /* A request in the tunnel that was not answered. Small records are no requests: HTTP/2 sends
@@ -83,8 +100,6 @@ static bool receiver_stalled(const struct exchange *x, struct finding *f)
 		f->side = side == PROXY ? CLIENT : PROXY; /* who did not read */
 		finding_cite_request(x, f);
 		finding_cite(f, &p->zero_window, SAW_ZERO_WINDOW, (uint64_t)waited);
-		const struct event *open = trace_last(x, EV_WINDOW_OPEN);
-		(void)open;
 		finding_cite_end(x, f);
 		finding_cause(f, f->side == CLIENT ? CAUSE_READER_SLOW : CAUSE_PROXY_READER_SLOW);
 		return true;
@@ -105,7 +120,6 @@ static void stall_causes(const struct exchange *x, struct finding *f)
 
 static bool stalled_now(const struct exchange *x, struct finding *f)
 {
-	f->side = unanswered_inside(x) || !x->tunnel.open ? PROXY : CLIENT;
 	f->side = PROXY;
 	cite_transfer(x, f);
 	if (unanswered_inside(x))
@@ -154,11 +168,8 @@ static bool stalled(const struct exchange *x, struct finding *f)
 		return stalled_now(x, f);
 	}
 	bool bulk = x->tls.app_bytes[PROXY] >= 16384 && in_step(x, PROXY);
-	bool cut_off =
-		closed_by(x, PROXY) && !x->tls.close_notify[PROXY] && !x->tls.close_notify[CLIENT];
-	if (closed_by(x, PROXY) && !x->tls.close_notify[PROXY])
-		cut_off = true;
-	if (!(bulk && cut_off) && !even_flow(x))
+	bool cut_off = closed_by(x, PROXY) && !x->tls.close_notify[PROXY];
+	if (!(bulk && cut_off) && !paced_flow(x))
 		return false;
 	f->confidence = CONFIDENCE_LOW;
 	stalled_now(x, f);

@@ -350,13 +350,21 @@ static struct segment *segment_add(struct reading *r, const struct segment *s)
 
 /* ---- content ---- */
 
+/* Where the text does not say how long it is, it is as long as what is shown of it. */
 static void set_payload(struct reading *r, struct segment *s, struct slice bytes)
 {
 	if (!(s->has & SEGMENT_NO_LENGTH))
 		bytes = slice_first(bytes, s->payload_len);
-	s->payload = arena_copy(r->t->arena, bytes);
-	if (s->payload.len < bytes.len)
-		s->payload = (struct slice){ 0 };
+	struct slice kept = arena_copy(r->t->arena, bytes);
+	if (kept.len < bytes.len)
+		return; /* no room: it stays unseen */
+	s->payload = kept;
+	if (kept.len <= s->payload_len)
+		return;
+	struct flow *f = flow_find(r, KEY_FLOW, &s->from, &s->to);
+	if (f)
+		f->side[side_of(f, &s->from)].next += (uint32_t)kept.len - s->payload_len;
+	s->payload_len = (uint32_t)kept.len;
 }
 
 static void set_http_line(struct reading *r, struct segment *s, struct slice line, uint32_t length)
@@ -406,6 +414,19 @@ static void take_back_body(struct reading *r, struct flow_side *side)
 	side->head = 0;
 }
 
+/* A FIN with data behind it, in a row that tells of the data alone, shows in what the other side
+ * acknowledges: one more than there was. */
+static void find_fin(struct reading *r, struct flow *f, int side, const struct text_packet *p,
+		     const struct segment *s)
+{
+	struct flow_side *peer = &f->side[!side];
+	if (!peer->guessed || !p->ack_known || f->unnumbered || s->ack != peer->next + 1)
+		return;
+	r->t->segment[peer->guessed - 1].flags |= TCP_FIN;
+	peer->next++;
+	f->closed = true;
+}
+
 static struct segment *place_packet(struct reading *r, struct flow *f, int side,
 				    const struct text_packet *p)
 {
@@ -415,12 +436,15 @@ static struct segment *place_packet(struct reading *r, struct flow *f, int side,
 	if (!p->length_known || p->length > 0)
 		take_back_body(r, &f->side[side]);
 	flow_place(f, side, p, &s);
+	find_fin(r, f, side, p, &s);
 	s.ip_len = s.payload_len + (address_is_v4(&s.from) ? 40 : 60) +
 		   (s.has & SEGMENT_TIMESTAMP ? 12 : 0);
 	r->current = (size_t)(f - r->flow) + 1;
 	struct segment *added = segment_add(r, &s);
 	if (added && s.payload_len > 0)
 		f->side[side].last_data = r->t->segments;
+	if (added)
+		f->side[side].guessed = p->kind == TEXT_DATA ? r->t->segments : 0;
 	return added;
 }
 
@@ -445,8 +469,6 @@ static void describe(struct reading *r, struct flow *f, int side, const struct t
 	uint32_t length = me->part ? me->part_len + s->payload_len : s->payload_len;
 	if (set_note(r, first, p->note, length))
 		note_message(f, first->payload);
-	if (s->has & SEGMENT_NO_LENGTH)
-		s->payload_len = (uint32_t)s->payload.len;
 	me->part = 0;
 }
 
@@ -656,11 +678,40 @@ static bool read_hex_line(struct reading *r, struct slice line)
 
 /* ---- packets ---- */
 
+/* Rows without ports came first (a list filtered to HTTP): now their connection has some. */
+static struct flow *adopt(struct reading *r, const struct address *from, const struct address *to)
+{
+	enum { LOOK_BACK = 64 };
+	struct flow *f = flow_find(r, KEY_HOSTS, from, to);
+	if (!f || !f->made_up)
+		return NULL;
+	struct address old[2] = { f->end[0], f->end[1] };
+	int side = address_same_host(&f->end[0], from) ? 0 : 1;
+	f->end[side].port = from->port;
+	f->end[!side].port = to->port;
+	f->made_up = false;
+	const struct packet_example *e = current_example(r);
+	for (size_t i = 0; i < e->count && i < LOOK_BACK; i++) {
+		struct segment *s = &r->t->segment[r->t->segments - 1 - i];
+		if (address_equal(&s->from, &old[0]) && address_equal(&s->to, &old[1])) {
+			s->from = f->end[0];
+			s->to = f->end[1];
+		} else if (address_equal(&s->from, &old[1]) && address_equal(&s->to, &old[0])) {
+			s->from = f->end[1];
+			s->to = f->end[0];
+		}
+	}
+	map_set(r, ends_key(r, KEY_FLOW, from, to), (uint32_t)(f - r->flow));
+	return f;
+}
+
 static void add_tcp(struct reading *r, const struct text_packet *p)
 {
 	struct address from = host_address(r, p->from, p->from_port);
 	struct address to = host_address(r, p->to, p->to_port);
 	struct flow *f = flow_find(r, KEY_FLOW, &from, &to);
+	if (!f && !(p->flags & TCP_SYN))
+		f = adopt(r, &from, &to);
 	if (!f)
 		f = flow_begin(r, &from, &to, p->flags);
 	if (!f)
@@ -670,7 +721,7 @@ static void add_tcp(struct reading *r, const struct text_packet *p)
 	struct segment *s = place_packet(r, f, side, p);
 	if (!s)
 		return;
-	bool content = s->payload_len > 0 || s->has & SEGMENT_NO_LENGTH;
+	bool content = s->payload_len > 0 || (s->has & SEGMENT_NO_LENGTH && s->flags & TCP_PSH);
 	if (content)
 		describe(r, f, side, p, s);
 	bool open = content && (s->payload.len == 0 || slice_starts(p->note, SLICE("HTTP")) ||
@@ -679,11 +730,33 @@ static void add_tcp(struct reading *r, const struct text_packet *p)
 	r->attach_near = true;
 }
 
+/* No connection of these hosts is known: what is said tells who is who, the ports are made up. */
+static struct flow *data_flow(struct reading *r, const struct text_packet *p,
+			      const struct address *from, const struct address *to)
+{
+	enum http_port { CLIENT_PORT = 49152, PROXY_PORT = 80 };
+	enum text_http kind = text_http_start(p->note);
+	bool client = kind == TEXT_HTTP_REQUEST || slice_starts(p->note, SLICE("Client Hello"));
+	if (!client && kind != TEXT_HTTP_RESPONSE)
+		return NULL;
+	struct address a = client ? *from : *to, b = client ? *to : *from;
+	a.port = CLIENT_PORT;
+	b.port = PROXY_PORT;
+	struct flow *f = flow_begin(r, &a, &b, 0);
+	if (!f)
+		return NULL;
+	f->made_up = true;
+	map_set(r, ends_key(r, KEY_HOSTS, &a, &b), (uint32_t)(f - r->flow));
+	return f;
+}
+
 /* A row that tells of the content only: the hosts' last connection. */
 static void add_data(struct reading *r, const struct text_packet *p)
 {
 	struct address from = host_address(r, p->from, 0), to = host_address(r, p->to, 0);
 	struct flow *f = flow_find(r, KEY_HOSTS, &from, &to);
+	if (!f)
+		f = data_flow(r, p, &from, &to);
 	if (!f)
 		return;
 	int side = side_of(f, &from);

@@ -18,12 +18,14 @@ struct flow_side {
 	size_t head;       /* segment of a head with an unseen body, + 1 */
 	uint32_t unseen_body;
 	size_t last_data; /* segment, + 1 */
+	size_t guessed;   /* its last segment, + 1, where a row did not say its flags */
 };
 
 struct flow {
 	struct address end[2]; /* 0 the client */
 	struct flow_side side[2];
-	bool begun; /* a packet was placed */
+	bool begun;   /* a packet was placed */
+	bool made_up; /* its ports are: only rows without them were seen */
 	bool syn_seen, closed, asked, asked_head, asked_connect, unnumbered, timestamps;
 	nanos syn_at;
 };

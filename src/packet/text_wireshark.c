@@ -153,7 +153,7 @@ static bool is_no_tcp(struct slice protocol)
 		"LLMNR", "NBNS", "SNMP", "IGMPv2", "IGMPv3", "STP",    "LLDP", "CDP",     "ESP",
 		"IPv4",  "IPv6", "OSPF", "VRRP",   "RADIUS", "Syslog", "TFTP", "BROWSER", NULL
 	};
-	return equal_any(protocol, list);
+	return equal_any(protocol, list) || slice_find(protocol, SLICE("QUIC")) < protocol.len;
 }
 
 static void read_info(struct slice protocol, struct slice info, struct text_packet *p)
