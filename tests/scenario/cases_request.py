@@ -264,8 +264,8 @@ def _(w):
         c.finish(PROXY)
 
 
-@scenario('digest-on-one-connection', Expect('challenged', status=407),
-          Expect('ok', status=200, auth=lambda a: a['scheme'] == 'Digest' and a['user'] == 'alice'), near='auth-required')
+@scenario('digest-on-one-connection', Expect('challenged', status=407, link=2),
+          Expect('ok', status=200, link=1, auth=lambda a: a['scheme'] == 'Digest' and a['user'] == 'alice'), near='auth-required')
 def _(w):
     c = w.talk(proxy='10.3.0.1:3128')
     c.up(connect('repo.example.org:443'))
@@ -281,7 +281,7 @@ def _(w):
     refusal(w, connect('repo.example.org:443', proxy_authorization=CREDENTIALS), challenge(BASIC), proxy='10.3.0.1:8080')
 
 
-@scenario('digest-rejected-after-challenge', Expect('challenged'), Expect('auth-rejected'))
+@scenario('digest-rejected-after-challenge', Expect('challenged', link=2), Expect('auth-rejected', link=1))
 def _(w):
     c = w.talk(proxy='10.3.0.1:3128')
     c.up(connect('repo.example.org:443'))
@@ -327,6 +327,34 @@ def _(w):
     c.down(squid(413, 'Content Too Large', 'ERR_TOO_BIG'))
     c.close(PROXY)
     c.reset(CLIENT)
+
+
+@scenario('ntlm-in-three-steps', Expect('challenged', link=2), Expect('challenged'), Expect('ok', status=200),
+          near='auth-rejected')
+def _(w):
+    c = w.talk(proxy='10.3.0.1:8080')
+    c.up(connect('repo.example.org:443'))
+    c.down(challenge('NTLM'))
+    c.up(connect('repo.example.org:443', proxy_authorization=speech.ntlm(1)))
+    c.down(challenge(speech.ntlm(2)))
+    c.tunnel('repo.example.org:443', proxy_authorization=speech.ntlm(3))
+    c.tls13('repo.example.org')
+    c.fetch(3000)
+    c.end_tls()
+
+
+@scenario('kept-connection-closed-under-a-request', Expect('ok'), Expect('proxy-reset|proxy-closed'), Expect('ok'))
+def _(w):
+    c = w.talk(proxy='10.3.0.1:3128', rtt=0.1)
+    c.up(get('http://deb.example.org/a'))
+    c.down(answer(200, 'OK', text(900)))
+    c.close(PROXY, after=5)
+    c.wait(0.001)
+    c.up(get('http://deb.example.org/b'))
+    d = w.talk(proxy='10.3.0.1:3128', rtt=0.1, at=6)
+    d.up(get('http://deb.example.org/b'))
+    d.down(answer(200, 'OK', text(900)))
+    d.finish()
 
 
 # ---- other codes: verdict, then (request, answer, port) twice ---------------------------------------
