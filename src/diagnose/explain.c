@@ -406,7 +406,10 @@ static nanos reset_after(const struct exchange *x)
 static void put_code(struct telling *t)
 {
 	const struct code_words *c = catalogue_code(t->x->response.status);
-	put(t, c ? c->meaning : "a code that is not in the catalogue");
+	struct slice meaning = slice_of(c ? c->meaning : "a code that is not in the catalogue");
+	if (slice_ends(meaning, SLICE(".")))
+		meaning.len--; /* a sentence there, a part of one here */
+	buffer_add(&t->out, meaning);
 }
 
 static void put_product_meaning(struct telling *t)
@@ -438,7 +441,7 @@ static void expand(struct telling *t, char key)
 	const struct trace_path *theirs = &x->path[t->f->side];
 	switch (key) {
 	case 'a':
-		put(t, trace_scheme_name(x->request.auth));
+		put(t, x->request.auth ? trace_scheme_name(x->request.auth) : "client's");
 		break;
 	case 'A':
 		put_offers(t);

@@ -31,13 +31,23 @@ static bool request_lost(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+/* No request at all: the handshake, and then the proxy ended it. After a while that is the idle
+ * time-out of a connection made in advance; and what is not known to be a proxy may do so. */
+static bool greeted_by_close(const struct exchange *x)
+{
+	const struct trace_links *l = &x->links;
+	return mark_is(&x->syn_ack) && x->bytes[CLIENT] == 0 &&
+	       span(x->syn_ack.at, end_of(x)) < LONG_SILENCE &&
+	       (!x->suspect || l->proxy_elsewhere || l->proxy_named);
+}
+
 /* proxy-reset: a RST from the proxy's side stood where the answer should. Wrong when an answer
  * was sent that the capture lacks. With no request at all: the handshake and then a RST. */
 static bool proxy_reset(const struct exchange *x, struct finding *f)
 {
 	if (answered(x) || answer_may_be_hidden(x) || !closed_by(x, PROXY) || !x->by_reset)
 		return false;
-	if (!has_request(x) && (!mark_is(&x->syn_ack) || quiet_at_end(x) >= LONG_SILENCE))
+	if (!has_request(x) && !greeted_by_close(x))
 		return false;
 	finding_cite_request(x, f);
 	finding_cite_end(x, f);
@@ -58,8 +68,7 @@ static bool proxy_closed(const struct exchange *x, struct finding *f)
 {
 	if (answered(x) || answer_may_be_hidden(x) || !closed_by(x, PROXY) || x->by_reset)
 		return false;
-	nanos handshake = span(x->syn_ack.at, end_of(x));
-	if (!has_request(x) && (!mark_is(&x->syn_ack) || handshake >= LONG_SILENCE || x->suspect))
+	if (!has_request(x) && !greeted_by_close(x))
 		return false;
 	finding_cite_request(x, f);
 	finding_cite_end(x, f);

@@ -381,7 +381,7 @@ static bool unseen_certificate(const struct exchange *x, struct finding *f)
 	bool about_it =
 		t->alert && t->alert_from == CLIENT && t->alert_what >= 42 && t->alert_what <= 48;
 	if (!in_tls(x) || !about_it || t->certificates || !has_gaps(x, PROXY) ||
-	    (t->version >= 0x0304 || t->version == 0))
+	    t->version >= 0x0304)
 		return false;
 	f->detail = "the client turned the certificate down, and the capture does not hold it";
 	cite_handshake(x, f);
