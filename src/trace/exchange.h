@@ -253,6 +253,7 @@ struct trace_view {
 	uint32_t packets[2], largest[2];
 	bool fin[2], reset[2];
 	bool answered;               /* the proxy's answer was seen there */
+	nanos from, until;           /* from the request to its answer, by that capture's clock */
 };
 
 struct exchange {
