@@ -464,28 +464,27 @@ static struct segment *place_packet(struct reading *r, struct flow *f, int side,
 	return added;
 }
 
-/* A message of several segments is described in the row of its last one; its first bytes stand in
- * its first. */
+/* A message of several segments is described in the row of its last one, sometimes in that of its
+ * first as well; its first bytes stand in its first. */
 static void describe(struct reading *r, struct flow *f, int side, const struct text_packet *p,
 		     struct segment *s)
 {
 	struct flow_side *me = &f->side[side];
-	size_t here = (size_t)(s - r->t->segment) + 1;
 	if (s->payload_len > 0)
 		f->side[!side].part = 0;
-	if (p->part || p->note.len == 0) {
-		if (p->part && !me->part) {
-			me->part = here;
-			me->part_len = 0;
-		}
-		me->part_len += s->payload_len;
-		return;
+	if (!me->part) {
+		me->part = (size_t)(s - r->t->segment) + 1;
+		me->part_len = 0;
+		me->part_told = false;
 	}
-	struct segment *first = me->part ? &r->t->segment[me->part - 1] : s;
-	uint32_t length = me->part ? me->part_len + s->payload_len : s->payload_len;
-	set_note(r, first, p->note, length);
-	note_content(f, p->note);
-	me->part = 0;
+	me->part_len += s->payload_len;
+	if (p->note.len > 0 && !me->part_told) {
+		set_note(r, &r->t->segment[me->part - 1], p->note, p->part ? 0 : me->part_len);
+		note_content(f, p->note);
+		me->part_told = true;
+	}
+	if (!p->part)
+		me->part = 0;
 }
 
 /* ---- heads ---- */
@@ -799,6 +798,8 @@ static struct flow *data_flow(struct reading *r, const struct text_packet *p,
 static int fitness(const struct flow *f, int side, struct slice note)
 {
 	bool first = slice_starts(note, SLICE("Client Hello"));
+	if (f->side[side].part) /* the rest of what was begun there */
+		return 3;
 	switch (text_http_start(note)) {
 	case TEXT_HTTP_REQUEST:
 		return side == 0 && f->requests == f->answers && !f->closed ? 2 : side == 0;

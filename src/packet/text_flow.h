@@ -15,6 +15,7 @@ struct flow_side {
 	uint32_t overhead; /* bytes of headers in a frame without SYN; 0 unknown */
 	size_t part;       /* first segment of a message that a later row describes, + 1 */
 	uint32_t part_len; /* bytes from it on */
+	bool part_told;    /* its first row said what it was */
 	size_t head;       /* segment of a head with an unseen body, + 1 */
 	uint32_t unseen_body;
 	size_t last_data; /* segment, + 1 */
