@@ -329,11 +329,13 @@ static void write_ladder(struct report *r)
 
 int report_finish(struct report *r, const struct summary_facts *facts, struct error *err)
 {
-	print_end(r, facts);
+	static const struct summary_facts none = { .first = NO_TIME, .last = NO_TIME };
+	if (facts)
+		print_end(r, facts);
 	write_ladder(r);
 	if (r->html) {
 		buffer_reset(&r->piece);
-		render_html_foot(&r->piece, r->tally, facts);
+		render_html_foot(&r->piece, r->tally, facts ? facts : &none);
 		write_piece(r, r->html);
 		close_file(r, r->html, r->options->html);
 		r->html = NULL;

@@ -1,7 +1,11 @@
 /* Answers, as a proxy sends them: whose they are, where they end, what their page says. */
 #include "observe/conversation.h"
 
-enum { MAX_TITLE = 200, MAX_START = 64 };
+enum {
+	MAX_WAITING = 4096, /* bytes of an answer whose request was not seen yet */
+	MAX_TITLE = 200,
+	MAX_START = 64
+};
 
 /* ---- what is kept of an answer -------------------------------------------------------------- */
 
@@ -151,10 +155,12 @@ static size_t read_answer_head(struct conversation *c, const struct mark *mark, 
 	struct turn *t = conversation_answering(c);
 	size_t before = down->head.len;
 	struct slice whole = speech_join_head(down, mark, bytes);
-	if (!t) /* nobody asked yet, or what follows a complete answer: 408, garbage */
-		return c->newest || !speech_keep_for_later(down, whole, before > 0)
-			       ? speech_lose_step(down, bytes)
-			       : bytes.len;
+	if (!t) { /* nobody asked yet, or what follows a complete answer: 408, garbage */
+		bool waits = !c->newest && whole.len <= MAX_WAITING &&
+			     speech_keep_for_later(down, whole, before > 0);
+		return waits || cut_begin_lone_answer(c) ? bytes.len
+							 : speech_lose_step(down, bytes);
+	}
 	struct http_response r;
 	struct http_bad bad;
 	enum http_parse got = http_looks_like_response(whole);

@@ -118,6 +118,7 @@ void answers_keep_title(struct turn *t);
 
 /* cut.c */
 /* As requests_read, for a head that is no HTTP by the letter. */
+bool cut_begin_lone_answer(struct conversation *c);
 size_t cut_read_odd_request(struct conversation *c, const struct mark *mark, struct slice whole,
 			    struct slice bytes);
 void cut_gap(struct conversation *c, enum trace_side side, const struct mark *mark, uint64_t len);

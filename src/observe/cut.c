@@ -35,6 +35,33 @@ static bool cut_begin_request(struct conversation *c, struct slice seen, bool cu
 	return begun;
 }
 
+/* An answer that only a proxy gives. (A 407 is given by confused origins too.) */
+static bool is_proxys(const struct http_response *r)
+{
+	return slice_find_nocase(r->reason, SLICE("connection established")) < r->reason.len;
+}
+
+/* A capture of the proxy's packets alone: its answer is an exchange all the same. What it answers
+ * with "Connection established" can only have been a CONNECT. */
+bool cut_begin_lone_answer(struct conversation *c)
+{
+	struct talk *down = &c->talk[PROXY];
+	struct http_response r;
+	struct http_bad bad;
+	if (c->newest ||
+	    http_read_response(buffer_slice(&down->head), SLICE("CONNECT"), &r, &bad) !=
+		    HTTP_DONE ||
+	    !is_proxys(&r))
+		return false;
+	struct turn *t = conversation_begin(c, &down->head_start);
+	if (!t)
+		return false;
+	t->x->request.method = trace_keep(t->x, SLICE("CONNECT"), 7);
+	t->x->request.is_connect = true;
+	answers_read_waiting(c);
+	return true;
+}
+
 /* Where the head ends, with its empty line; 0: it doesn't, yet. */
 static size_t end_of_head(struct slice head)
 {
@@ -98,6 +125,7 @@ static void gap_in_request(struct conversation *c, const struct mark *mark, uint
 	struct talk *up = &c->talk[CLIENT];
 	if (up->speech == SPEECH_HEAD && up->head.len > 0) {
 		salvage_request(c, mark);
+		answers_read_waiting(c);
 		return;
 	}
 	struct exchange *x = c->newest ? c->newest->x : NULL;
@@ -156,6 +184,8 @@ void cut_gap(struct conversation *c, enum trace_side side, const struct mark *ma
 void cut_end(struct conversation *c)
 {
 	struct talk *up = &c->talk[CLIENT];
+	if (up->speech == SPEECH_HEAD && up->head.len == 0)
+		cut_begin_lone_answer(c);
 	if (up->speech != SPEECH_HEAD || up->head.len == 0)
 		return;
 	struct mark mark = up->head_start;

@@ -61,12 +61,10 @@ static uint64_t print_of(const struct segment *seg, uint64_t way)
 	return mix(x + seg->flags) | 1; /* never 0, which is an empty place */
 }
 
-static bool is_copy(struct stream_table *t, const struct segment *seg, uint64_t way)
+static bool is_copy(struct print *p, uint64_t print, const struct segment *seg)
 {
 	if (seg->at == NO_TIME || (seg->has & (SEGMENT_NO_SEQ | SEGMENT_NO_LENGTH)))
 		return false;
-	uint64_t print = print_of(seg, way);
-	struct print *p = &t->prints[print >> 32 & (PRINTS - 1)];
 	if (p->print != print) {
 		*p = (struct print){ print, seg->at };
 		return false;
@@ -413,10 +411,14 @@ static struct full *consider(struct stream_table *t, struct conn *c, int side,
 		t->undecided += f != NULL;
 		return f;
 	}
-	if (jump != 0)
+	if (jump > 0)
+		h->early_len = 0; /* a hole, and no room to wait for what belongs there */
+	if (ahead(r->end, h->next) <= 0)
 		return NULL;
+	uint32_t old = jump < 0 ? (uint32_t)-jump : 0;
 	uint8_t before = h->early_len;
-	if (note_ask(t, c, side, r->bytes, r->end - r->start) != STREAM_WATCH)
+	if (jump > 0 || note_ask(t, c, side, slice_from(r->bytes, old), r->end - r->start - old) !=
+				STREAM_WATCH)
 		return NULL;
 	struct full *f = note_promote(t, c);
 	if (!f)
@@ -448,9 +450,13 @@ static void follow_ack(struct stream_table *t, struct conn *c, struct full *f, i
 
 static void settle(struct stream_table *t, struct conn *c, struct full *f, nanos now)
 {
-	for (int side = 0; side < 2; side++)
+	bool busy = !f->s.watched;
+	for (int side = 0; side < 2; side++) {
 		if (f->track[side].first)
 			order_settle(t, c, f, side, now, false);
+		busy |= f->track[side].first || f->s.sent[side].zero_window_since != NO_TIME;
+	}
+	f->busy = busy;
 	if ((c->flags & CONN_DECIDED) && !f->s.watched)
 		note_demote(t, c);
 }
@@ -499,29 +505,26 @@ static void follow_slow(struct stream_table *t, struct conn *c, struct full *f, 
 }
 
 /* Nothing to see here: the next bytes, or a plain acknowledgement. */
-static bool is_plain(const struct full *f, const struct half *h, int side,
-		     const struct segment *seg, const struct range *r)
+static bool is_plain(const struct full *f, const struct half *h, const struct segment *seg,
+		     const struct range *r)
 {
-	const struct track *tr = &f->track[side];
-	return f->s.watched && (seg->flags & ~TCP_PSH) == TCP_ACK && r->start == h->next &&
-	       seg->sack_count == 0 && !(seg->has & SEGMENT_TEXT) && !tr->first &&
-	       !f->track[!side].first && seg->window != 0 &&
-	       f->s.sent[!side].zero_window_since == NO_TIME &&
-	       f->s.sent[side].zero_window_since == NO_TIME && !(h->flags & HALF_FIN);
+	return !f->busy && (seg->flags & ~TCP_PSH) == TCP_ACK && r->start == h->next &&
+	       seg->sack_count == 0 && !(seg->has & SEGMENT_TEXT) && seg->window != 0 &&
+	       !(h->flags & HALF_FIN);
 }
 
 static void follow(struct stream_table *t, struct conn *c, struct full *f, int side,
 		   const struct segment *seg, const struct range *r)
 {
 	struct half *h = &c->half[side], *peer = &c->half[!side];
-	bool plain = is_plain(f, h, side, seg, r);
+	bool plain = is_plain(f, h, seg, r);
 	uint32_t acked_before = peer->acked;
 	uint8_t known = h->flags;
 	unsigned news = note_segment(t, c, side, seg, r);
 	if (known != h->flags || (seg->flags & (TCP_SYN | TCP_FIN | TCP_RST)))
 		note_view(t, c, &f->s);
 	else
-		note_publish(c, &f->s);
+		note_publish(c, &f->s, side);
 	f->s.sent[side].last_any = mark_of(seg);
 	if (!plain || ahead(peer->acked, peer->next) > 0) {
 		follow_slow(t, c, f, side, seg, r, acked_before, news);
@@ -553,7 +556,7 @@ static void take(struct stream_table *t, struct conn *c, int side, const struct 
 		note_advance(&c->half[side], &r);
 		return;
 	}
-	note_publish(c, &f->s);
+	note_publish(c, &f->s, side);
 	f->s.sent[side].last_any = mark_of(seg);
 	follow_slow(t, c, f, side, seg, &r, c->half[!side].acked, news);
 }
@@ -568,13 +571,27 @@ static void note_copy(struct stream_table *t, struct conn *c, int side)
 		c->half[side].copies++;
 }
 
+/* What the packet will want of a watched connection, while its copy is looked for. */
+static void prefetch(const struct full *f, int side)
+{
+	__builtin_prefetch(&f->s.sent[side].last_data, 1);
+	__builtin_prefetch(&f->busy, 1);
+	__builtin_prefetch(&f->track[side], 1);
+	__builtin_prefetch(&f->track[!side], 1);
+}
+
 void stream_segment(struct stream_table *t, const struct segment *seg)
 {
 	uint64_t from = hash_end(&seg->from, t->seed), to = hash_end(&seg->to, t->seed);
 	uint32_t hash = (uint32_t)mix(from + to);
+	uint64_t print = print_of(seg, from * 3 + to);
+	struct print *lately = &t->prints[print >> 32 & (PRINTS - 1)];
+	__builtin_prefetch(lately, 1);
 	int side = 0;
 	struct conn *c = find(t, hash, &seg->from, &seg->to, &side);
-	if (is_copy(t, seg, from * 3 + to)) {
+	if (c && c->full)
+		prefetch(full_of(t, c), side);
+	if (is_copy(lately, print, seg)) {
 		note_copy(t, c, side);
 		return;
 	}

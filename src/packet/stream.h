@@ -34,11 +34,13 @@ struct stream_mark { /* a packet worth pointing at */
 
 /* What one side sent, and how it fared. */
 struct stream_side {
-	struct stream_mark syn, fin, rst, first_data; /* (n) the first of each */
-	struct stream_mark last_data, last_any;
-	uint32_t packets;        /* (n) distinct ones */
-	uint16_t syns, rsts, fins; /* (n) */
+	struct stream_mark last_data, last_any; /* these come first: every packet writes them */
 	uint64_t bytes;          /* (n) distinct payload bytes that were seen or acknowledged */
+	uint32_t packets;        /* (n) distinct ones */
+	uint32_t largest;        /* largest single segment seen from this side, offload cut to the path's
+	                            segment size (see above) */
+	struct stream_mark syn, fin, rst, first_data; /* (n) the first of each */
+	uint16_t syns, rsts, fins; /* (n) */
 	uint32_t retrans;        /* segments with data (or SYN, FIN) seen here again */
 	uint32_t repairs;        /* holes that a later segment filled after more than a reordering's
 	                            time: loss before the capture point */
@@ -52,8 +54,6 @@ struct stream_side {
 	uint16_t mss;            /* (n) announced in this side's SYN: what it is ready to receive; 0 unknown */
 	bool window_scale_known; /* both SYNs seen */
 	bool sack_ok;
-	uint32_t largest;        /* largest single segment seen from this side, offload cut to the path's
-	                            segment size (see above) */
 	uint32_t largest_passed; /* the largest that the other side demonstrably received (acknowledged
 	                            or SACKed; on the receiver's side of a capture: seen) */
 	/* the oldest data that is still unacknowledged when the connection ends */
@@ -88,7 +88,7 @@ struct stream_side {
 struct stream {
 	struct address side[2];      /* (n) 0 the client */
 	struct stream_side sent[2];
-	struct stream_mark first, last; /* (n) packets of the connection, any side */
+	struct stream_mark first; /* (n) packets of the connection, any side */
 	bool watched;
 	bool began_late;             /* (n) no SYN and no SYN-ACK */
 	bool both_ways;              /* (n) packets of both sides were seen */
@@ -106,6 +106,7 @@ struct stream {
 	struct icmp_note icmp;       /* (n) the first; of ICMP_TOO_BIG before others */
 	uint32_t large_after_icmp;   /* segments larger than icmp.mtu allows, sent after it */
 	bool adapted_after_icmp;     /* smaller ones were sent in their place, and acknowledged */
+	struct stream_mark last;     /* (n) like first */
 	void *user;                  /* the owner's */
 };
 

@@ -448,5 +448,6 @@ void facts_end(struct stream_table *t, struct conn *c, struct full *f)
 			sent->zero_window_time += held > 0 ? held : 0;
 		}
 	}
-	note_publish(c, &f->s);
+	note_publish(c, &f->s, 0);
+	note_publish(c, &f->s, 1);
 }

@@ -24,9 +24,12 @@ struct flow_side {
 struct flow {
 	struct address end[2]; /* 0 the client */
 	struct flow_side side[2];
-	bool begun;   /* a packet was placed */
-	bool made_up; /* its ports are: only rows without them were seen */
-	bool syn_seen, closed, asked, asked_head, asked_connect, unnumbered, timestamps;
+	bool begun;     /* a packet was placed */
+	bool made_up;   /* its ports are: only rows without them were seen */
+	uint32_t older; /* the connection of the same hosts before it, + 1 */
+	size_t active;  /* how many segments there were when it was last touched */
+	uint32_t requests, answers, hellos, hello_answers;
+	bool syn_seen, closed, asked_head, asked_connect, unnumbered, timestamps;
 	nanos syn_at;
 };
 
