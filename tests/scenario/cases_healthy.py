@@ -491,7 +491,8 @@ def _(w):
     w.jump_clock = (0.2, -3600)
 
 
-@scenario('request-retried-on-new-connection', Expect('challenged', status=407, link=2), Expect('ok', status=200, link=1))
+@scenario('request-retried-on-new-connection', Expect('challenged', status=407, link=2),
+          Expect('ok', status=200, link=1))
 def _(w):
     c = w.talk(proxy='10.1.1.9:3128')
     c.up(connect('repo.example.org:443'))
@@ -561,7 +562,8 @@ def _(w):
 def rough(seed: int):
     def script(w):
         r = w.random
-        c = w.talk(proxy=f'10.1.{seed}.9:{r.choice([3128, 8080, 80, 8888, 9400])}', rtt=r.choice([0.002, 0.03, 0.12, 0.3]),
+        c = w.talk(proxy=f'10.1.{seed}.9:{r.choice([3128, 8080, 80, 8888, 9400])}',
+                   rtt=r.choice([0.002, 0.03, 0.12, 0.3]),
                    client_host={'stamps': r.random() < 0.7, 'sack': r.random() < 0.8},
                    proxy_host={'mss': r.choice([0, 1300, 1380, 536])})
         c.path.lose_some(0.02)

@@ -2,9 +2,9 @@
 
 import speech
 from builder import CLIENT, PROXY
-from path import DOWN, UP
+from path import UP
 from scenarios import Expect, scenario
-from speech import answer, app, client_hello, connect, established, get, page, request, text
+from speech import answer, connect, get, page, request, text
 
 
 def refusal(w, ask: bytes, reply: bytes, proxy: str = '10.3.0.1:3128', after: float = 0.02, first: str = PROXY):
@@ -265,7 +265,8 @@ def _(w):
 
 
 @scenario('digest-on-one-connection', Expect('challenged', status=407, link=2),
-          Expect('ok', status=200, link=1, auth=lambda a: a['scheme'] == 'Digest' and a['user'] == 'alice'), near='auth-required')
+          Expect('ok', status=200, link=1, auth=lambda a: a['scheme'] == 'Digest' and a['user'] == 'alice'),
+          near='auth-required')
 def _(w):
     c = w.talk(proxy='10.3.0.1:3128')
     c.up(connect('repo.example.org:443'))
@@ -278,7 +279,8 @@ def _(w):
 
 @scenario('basic-rejected', Expect('auth-rejected', status=407, auth=lambda a: a['user'] == 'alice'))
 def _(w):
-    refusal(w, connect('repo.example.org:443', proxy_authorization=CREDENTIALS), challenge(BASIC), proxy='10.3.0.1:8080')
+    refusal(w, connect('repo.example.org:443', proxy_authorization=CREDENTIALS), challenge(BASIC),
+            proxy='10.3.0.1:8080')
 
 
 @scenario('digest-rejected-after-challenge', Expect('challenged', link=2), Expect('auth-rejected', link=1))
@@ -309,7 +311,8 @@ def _(w):
 
 @scenario('negotiate-only-get', Expect('auth-unsupported', says=('Negotiate',)))
 def _(w):
-    refusal(w, get('http://deb.example.org/'), challenge('Negotiate', via='1.1 wsa (Cisco-WSA/15.0)'), proxy='10.3.0.1:80')
+    refusal(w, get('http://deb.example.org/'), challenge('Negotiate', via='1.1 wsa (Cisco-WSA/15.0)'),
+            proxy='10.3.0.1:80')
 
 
 @scenario('ntlm-or-basic', Expect('auth-required'), near='auth-unsupported')
@@ -371,7 +374,8 @@ CODES = {
                      (get('http://www.example.org/admin'),
                       answer(401, 'Unauthorized', page('401'), www_authenticate='Basic realm="admin"', **VIA), 3128)],
     'not-found': [(REPO, answer(404, 'Not Found', server='envoy'), 10000),
-                  (get('http://www.example.org/nil'), answer(404, 'Not Found', page('404'), server='Apache', **VIA), 3128)],
+                  (get('http://www.example.org/nil'),
+                   answer(404, 'Not Found', page('404'), server='Apache', **VIA), 3128)],
     'method-refused': [(REPO, squid(405, 'Method Not Allowed', 'ERR_UNSUP_REQ'), 3128),
                        (request('DELETE', 'http://www.example.org/x'),
                         answer(405, 'Method Not Allowed', allow='GET, HEAD', server='gunicorn', **VIA), 3128)],
