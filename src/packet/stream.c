@@ -205,19 +205,21 @@ static void end_conn(struct stream_table *t, struct conn *c, enum stream_end why
 }
 
 /* How long the first of a list has been quiet, in ticks; negative when it wasn't, and went to
- * the end of the list instead. */
+ * the end of the list instead. What lies in the future did not happen: the clock went back. */
 static int32_t quiet_ticks(struct stream_table *t, struct conn *c)
 {
-	uint32_t last =
-		c->state == CONN_CLOSED || c->last.at == NO_TIME ? c->touched : tick_of(c->last.at);
+	if (ahead(c->touched, t->tick) > 0)
+		c->touched = t->tick;
+	uint32_t last = c->touched;
+	if (c->state != CONN_CLOSED && c->last.at != NO_TIME)
+		last = tick_of(c->last.at);
+	if (ahead(last, t->tick) > 0)
+		last = c->touched;
 	if (ahead(last, c->touched) > TICKS_MOVE) {
 		queue_move(t, c, c->state, last);
 		return -1;
 	}
-	int32_t quiet = ahead(t->tick, c->touched);
-	if (quiet < 0)
-		c->touched = t->tick; /* the time jumped back */
-	return ahead(t->tick, last) < quiet ? ahead(t->tick, last) : quiet;
+	return ahead(t->tick, last);
 }
 
 static int32_t ticks_of(nanos limit)
@@ -258,8 +260,6 @@ static void sweep(struct stream_table *t)
 				break;
 			else
 				end_conn(t, c, state == CONN_CLOSED ? STREAM_CLOSED : STREAM_IDLE);
-			if (quiet < 0 && t->queues[state].count == 1)
-				break;
 		}
 	}
 }
