@@ -567,6 +567,13 @@ void feed_segment(struct feed *f, const struct segment *seg)
 	stream_segment(f->streams, seg);
 }
 
+void feed_note(struct feed *f, const struct icmp_note *note)
+{
+	note_time(f, note->at);
+	f->counts.packets++;
+	stream_icmp(f->streams, note);
+}
+
 void feed_finish(struct feed *f)
 {
 	stream_finish(f->streams);

@@ -50,10 +50,20 @@ uint32_t stream_hash(const struct address *a, const struct address *b)
 	return (uint32_t)mix(hash_end(a, 0) + hash_end(b, 0));
 }
 
-/* What a copy has in common with its original: all but TTL and link layer. */
-static uint64_t print_of(const struct segment *seg, uint64_t way)
+/* Who speaks to whom. Without a seed: the same file must give the same copies every time. */
+static inline uint64_t way_of(const struct segment *seg)
 {
-	uint64_t x = mix(way ^ ((uint64_t)seg->seq << 32 | seg->ack));
+	uint64_t from, to;
+	memcpy(&from, seg->from.ip + 8, sizeof from);
+	memcpy(&to, seg->to.ip + 8, sizeof to);
+	uint64_t ports = (uint64_t)seg->from.port << 16 | seg->to.port;
+	return (from * 3 + to) ^ ports << 20;
+}
+
+/* What a copy has in common with its original: all but TTL and link layer. */
+static uint64_t print_of(const struct segment *seg)
+{
+	uint64_t x = mix(way_of(seg) ^ ((uint64_t)seg->seq << 32 | seg->ack));
 	x = mix(x + ((uint64_t)seg->ip_id << 48 | (uint64_t)seg->window << 32 | seg->payload_len));
 	x = mix(x + ((uint64_t)seg->tsval << 32 | seg->tsecr));
 	for (unsigned i = 0; i < seg->sack_count && i < PACKET_MAX_SACK; i++)
@@ -584,7 +594,7 @@ void stream_segment(struct stream_table *t, const struct segment *seg)
 {
 	uint64_t from = hash_end(&seg->from, t->seed), to = hash_end(&seg->to, t->seed);
 	uint32_t hash = (uint32_t)mix(from + to);
-	uint64_t print = print_of(seg, from * 3 + to);
+	uint64_t print = print_of(seg);
 	struct print *lately = &t->prints[print >> 32 & (PRINTS - 1)];
 	__builtin_prefetch(lately, 1);
 	int side = 0;

@@ -485,8 +485,8 @@ static void put_path(struct pen *p, const struct exchange *x)
 	const struct trace_path *up = &x->path[CLIENT], *down = &x->path[PROXY];
 	MEMBER_NUMBER(p, "bytes_up", side_is_known(x, CLIENT), x->bytes[CLIENT]);
 	MEMBER_NUMBER(p, "bytes_down", side_is_known(x, PROXY), x->bytes[PROXY]);
-	MEMBER_NUMBER(p, "retrans_up", up->packets || up->retrans, up->retrans);
-	MEMBER_NUMBER(p, "retrans_down", down->packets || down->retrans, down->retrans);
+	MEMBER_NUMBER(p, "retrans_up", up->packets || up->retrans, trace_sent_again(up));
+	MEMBER_NUMBER(p, "retrans_down", down->packets || down->retrans, trace_sent_again(down));
 	if (x->rtt >= 0) {
 		KEY(p, "rtt_ms");
 		put_ms(p, x->rtt);

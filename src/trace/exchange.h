@@ -202,6 +202,13 @@ struct trace_path { /* what one side sent during this exchange, and how it fared
 	uint8_t ttl, rst_ttl;
 };
 
+/* Segments that were sent again: those whose first sending was seen too, and those that came in
+ * place of one that was lost before it got here. */
+static inline uint32_t trace_sent_again(const struct trace_path *p)
+{
+	return p->retrans + p->repairs;
+}
+
 struct trace_icmp {
 	uint32_t count;
 	struct mark mark;
