@@ -244,9 +244,13 @@ static enum stream_wish on_wish(void *context, const struct stream *s, int side,
 	enum stream_wish wish = wishes[observe_wants(sofar, named)];
 	if (side == 0 || wish == STREAM_WATCH)
 		return wish;
-	/* the other side spoke first: a banner, or an answer whose request comes later in the file
-	 */
-	return s->sent[0].bytes == 0 ? STREAM_ASK_AGAIN : wish;
+	if (s->sent[0].bytes > 0)
+		return wish;
+	/* the other side spoke first: a banner, or an answer whose request comes later in the file,
+	   or not at all */
+	bool answers = observe_is_answer(sofar) && !s->began_late;
+	return answers || (sofar.len == sizeof s->early[0] && !s->began_late) ? STREAM_WATCH
+									      : STREAM_ASK_AGAIN;
 }
 
 /* ---- callbacks of the stream table --------------------------------------------------------- */
@@ -337,7 +341,9 @@ static bool is_suspect(const struct feed *f, const struct stream *s)
 	bool named = is_named_proxy(f, &s->side[1]);
 	if (f->options.has_proxy && !named)
 		return false;
-	if (s->sent[0].syns > 0 && s->sent[1].syns == 0 && s->sent[0].bytes == 0)
+	/* more than SYNs from the client: it was answered, only the answer was not captured */
+	bool only_syns = s->sent[0].packets <= s->sent[0].syns + s->sent[0].rsts;
+	if (s->sent[0].syns > 0 && s->sent[1].syns == 0 && only_syns)
 		return s->both_ways || s->icmp_count > 0 || s->sent[0].rsts == 0;
 	return s->began_late && looks_like_tls(s);
 }
@@ -391,6 +397,17 @@ static void give_suspect(struct feed *f, const struct stream *s, enum trace_end 
 	f->owner.exchange(f->owner.context, x);
 }
 
+/* Record header, handshake header, version: then the random. */
+static void note_hello(struct trace_connection *c, const struct stream *s)
+{
+	enum { BEFORE_RANDOM = 11 };
+	const uint8_t *e = s->early[0];
+	if (s->early_len[0] < BEFORE_RANDOM + sizeof c->random || e[0] != 22 || e[5] != 1)
+		return;
+	c->hello = true;
+	memcpy(c->random, e + BEFORE_RANDOM, sizeof c->random);
+}
+
 static void note_connection(struct feed *f, const struct stream *s)
 {
 	f->counts.ignored++;
@@ -409,6 +426,7 @@ static void note_connection(struct feed *f, const struct stream *s)
 		.bytes = { s->sent[0].bytes, s->sent[1].bytes },
 		.unreachable = s->icmp_count > 0 && s->icmp.kind == ICMP_UNREACHABLE,
 	};
+	note_hello(&c, s);
 	f->owner.connection(f->owner.context, &c);
 }
 
@@ -547,6 +565,13 @@ void feed_segment(struct feed *f, const struct segment *seg)
 	f->counts.packets++;
 	f->counts.tcp++;
 	stream_segment(f->streams, seg);
+}
+
+void feed_note(struct feed *f, const struct icmp_note *note)
+{
+	note_time(f, note->at);
+	f->counts.packets++;
+	stream_icmp(f->streams, note);
 }
 
 void feed_finish(struct feed *f)

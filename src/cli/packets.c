@@ -246,7 +246,7 @@ static enum trace_protocol describe(struct slice payload, struct buffer *info)
 	return PROTO_TLS;
 }
 
-static void put(struct lister *l, struct render_packet *p)
+static void put(struct lister *l, struct render_packet *p, uint32_t line)
 {
 	if (l->zero == NO_TIME)
 		l->zero = p->at;
@@ -255,6 +255,8 @@ static void put(struct lister *l, struct render_packet *p)
 		p->to_name = packet_text_name(l->text, &p->to);
 	}
 	link_frames(l, p);
+	if (p->frame == 0) /* text without numbers: the line is the place to look */
+		p->frame = line;
 	if (l->wireshark)
 		render_packet_wireshark(&l->out, &l->style, p, l->zero);
 	else
@@ -281,7 +283,7 @@ static void put_segment(struct lister *l, const struct segment *seg, uint32_t wi
 	if (seg->payload.len)
 		p.protocol = describe(seg->payload, &info);
 	p.info = buffer_slice(&info);
-	put(l, &p);
+	put(l, &p, seg->line);
 	buffer_done(&info);
 }
 
@@ -298,7 +300,7 @@ static void put_icmp(struct lister *l, const struct icmp_note *n, uint32_t wire_
 				   .wire_len = wire_len,
 				   .icmp = text,
 				   .since_request = NO_TIME };
-	put(l, &p);
+	put(l, &p, 0);
 }
 
 /* ---- one file ----------------------------------------------------------------------------------

@@ -772,7 +772,8 @@ static void tell_black_hole(struct telling *t)
 	} else {
 		put(t, ", while empty ones passed");
 	}
-	put(t, "; the leg is the one between client and proxy");
+	if (!t->x->view.seen)
+		put(t, "; the leg is the one between client and proxy");
 }
 
 static void tell_aborted(struct telling *t)
@@ -855,6 +856,7 @@ static void tell_summary(struct telling *t)
 		tell(t, VERDICT_WORDS[t->f->verdict].summary);
 		break;
 	}
+	put(t, finding_leg(t->x, t->f));
 	if (t->x->from_text)
 		put(t, " (from text, which shows less than packets do)");
 }

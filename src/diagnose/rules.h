@@ -28,6 +28,9 @@ void finding_cite(struct finding *f, const struct mark *mark, enum sight saw, ui
 void finding_cause(struct finding *f, enum cause cause);
 void finding_doubt(struct finding *f); /* one step less confident */
 
+/* legs.c: a clause that says on which leg the fault is, or NULL where that can't be told. */
+const char *finding_leg(const struct exchange *x, const struct finding *f);
+
 /* Who answered this status, and by which product. */
 void finding_dialect(const struct exchange *x, struct finding *f);
 

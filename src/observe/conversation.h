@@ -1,13 +1,17 @@
 /* Private to `observe`: the state of one conversation, and who may change what.
  *
  *   observe.c  the door: life of the conversation, queue of exchanges, how they end
- *   speech.c   HTTP/1: requests of the client, answers of the proxy
+ *   requests.c HTTP/1: what the client says
+ *   answers.c  HTTP/1: what the proxy says
+ *   speech.c   what those two share: what is kept of a head, and heads that come in pieces
+ *   cut.c      heads that are cut or odd, bodies with gaps
  *   tunnel.c   inside a tunnel: TLS records and messages, or the name of what else it is
  *   guess.c    what first bytes look like */
 #ifndef OBSERVE_CONVERSATION_H
 #define OBSERVE_CONVERSATION_H
 
 #include "base/buffer.h"
+#include "http/auth.h"
 #include "http/chunk.h"
 #include "observe/observe.h"
 
@@ -81,19 +85,50 @@ void conversation_finish_whole(struct conversation *c, const struct mark *mark);
 void conversation_turn_whole(struct conversation *c, struct turn *t, const struct mark *mark);
 struct turn *conversation_answering(struct conversation *c); /* who gets the next answer; or NULL */
 
-/* speech.c: consume part of bytes, at least one, and return how many. 0: not a conversation with
- * a proxy. */
-size_t speech_read_request(struct conversation *c, const struct mark *mark, struct slice bytes);
-size_t speech_read_answer(struct conversation *c, const struct mark *mark, struct slice bytes);
-void speech_gap(struct conversation *c, enum trace_side side, const struct mark *mark,
-		uint64_t len);
-void speech_end(struct conversation *c); /* what an unfinished head still tells */
-void speech_keep_title(struct turn *t);
+/* speech.c */
+enum trace_scheme speech_scheme(enum http_scheme scheme);
+/* The first field of that name, or the empty slice. */
+struct slice speech_keep_field(struct exchange *x, const struct http_fields *fields,
+			       struct slice name);
+/* The head as it stood, secret values and userinfo overwritten with as many stars. */
+struct slice speech_keep_head(struct exchange *x, struct slice head,
+			      const struct http_fields *fields, struct slice target);
+/* What is there of a head, these bytes with it. */
+struct slice speech_join_head(struct talk *t, const struct mark *mark, struct slice bytes);
+/* Keeps what is there of a head until more comes. False when it grows too long. */
+bool speech_keep_for_later(struct talk *t, struct slice whole, bool joined);
+size_t speech_lose_step(struct talk *t, struct slice bytes); /* all of the bytes are used */
+
+/* requests.c, answers.c: consume part of bytes, at least one, and return how many. 0: not a
+ * conversation with a proxy. */
+size_t requests_read(struct conversation *c, const struct mark *mark, struct slice bytes);
+size_t answers_read(struct conversation *c, const struct mark *mark, struct slice bytes);
+
+/* A request whose head is known; false when it is none to a proxy, or there is no room. */
+bool requests_begin(struct conversation *c, const struct http_request *r, struct slice head,
+		    const struct mark *start, const struct mark *mark);
+/* Bytes or a FIN may follow; the request itself is out. */
+void requests_sent(struct exchange *x, const struct mark *mark);
+/* An answer's head, for the exchange that waits for it. */
+void answers_take(struct conversation *c, struct turn *t, const struct http_response *r,
+		  struct slice head, const struct mark *mark);
+/* An answer that came before its request was seen waits in the head buffer: now read it. */
+void answers_read_waiting(struct conversation *c);
+void answers_keep_title(struct turn *t);
+
+/* cut.c */
+/* As requests_read, for a head that is no HTTP by the letter. */
+bool cut_begin_lone_answer(struct conversation *c);
+size_t cut_read_odd_request(struct conversation *c, const struct mark *mark, struct slice whole,
+			    struct slice bytes);
+void cut_gap(struct conversation *c, enum trace_side side, const struct mark *mark, uint64_t len);
+void cut_end(struct conversation *c); /* what an unfinished head still tells */
 
 /* tunnel.c */
 void tunnel_read(struct conversation *c, enum trace_side side, const struct mark *mark,
 		 struct slice bytes);
-void tunnel_gap(struct conversation *c, enum trace_side side, uint64_t len);
+void tunnel_gap(struct conversation *c, enum trace_side side, const struct mark *mark,
+                uint64_t len);
 void tunnel_end(struct conversation *c, struct exchange *x);
 
 #endif

@@ -51,7 +51,7 @@ static void finish_oldest(struct conversation *c)
 	if (!c->oldest)
 		c->newest = NULL;
 	c->turns--;
-	speech_keep_title(t);
+	answers_keep_title(t);
 	if (c->owner.facts)
 		c->owner.facts(c->owner.context, x);
 	t->x = NULL;
@@ -125,8 +125,8 @@ bool observe_data(struct conversation *c, enum trace_side side, const struct mar
 			tunnel_read(c, side, mark, bytes);
 			break;
 		}
-		size_t used = side == CLIENT ? speech_read_request(c, mark, bytes)
-					     : speech_read_answer(c, mark, bytes);
+		size_t used = side == CLIENT ? requests_read(c, mark, bytes)
+					     : answers_read(c, mark, bytes);
 		if (used == 0)
 			return false;
 		bytes = slice_from(bytes, used);
@@ -141,9 +141,9 @@ void observe_gap(struct conversation *c, enum trace_side side, const struct mark
 	if (t && lost_by_capture)
 		trace_add(t->x, EV_MISSING, side, mark, len);
 	if (c->talk[side].speech == SPEECH_TUNNEL)
-		tunnel_gap(c, side, len);
+		tunnel_gap(c, side, mark, len);
 	else
-		speech_gap(c, side, mark, len);
+		cut_gap(c, side, mark, len);
 }
 
 static void note_close(struct exchange *x, enum event_kind kind, enum trace_side side,
@@ -181,7 +181,7 @@ void observe_event(struct conversation *c, enum event_kind kind, enum trace_side
 
 void observe_end(struct conversation *c, enum trace_end end, nanos until)
 {
-	speech_end(c);
+	cut_end(c);
 	end_until_close(c);
 	while (c->oldest) {
 		struct exchange *x = c->oldest->x;

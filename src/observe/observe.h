@@ -63,8 +63,9 @@ void observe_end(struct conversation *c, enum trace_end end, nanos until);
 enum observe_wish { OBSERVE_NO, OBSERVE_YES, OBSERVE_MORE };
 enum observe_wish observe_wants(struct slice sofar, bool any_request);
 
-/* Do these bytes begin a request, rather than an answer? */
+/* Do these bytes begin a request, rather than an answer? Or an answer? */
 bool observe_is_request(struct slice bytes);
+bool observe_is_answer(struct slice bytes);
 
 /* What some first bytes look like. */
 enum trace_protocol observe_guess(struct slice bytes);

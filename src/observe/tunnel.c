@@ -146,6 +146,14 @@ static void count_app_record(struct trace_tls *t, enum trace_side side, uint32_t
 	t->last_app[side] = *mark;
 }
 
+/* In TLS 1.3 the server's flight and the client's Finished are application records too. */
+static bool is_app_data(const struct exchange *x, const struct tls_half *h, enum trace_side side)
+{
+	if (side == PROXY)
+		return mark_is(&x->tls_done);
+	return h->app_records > (x->tls.version >= 0x0304 ? 1 : 0);
+}
+
 /* The last record of an alert's size is the closing alert, most likely: no data. */
 static void note_app_record(struct exchange *x, struct tls_half *h, enum trace_side side,
 			    const struct mark *mark)
@@ -153,6 +161,8 @@ static void note_app_record(struct exchange *x, struct tls_half *h, enum trace_s
 	h->app_records++;
 	x->tls.records[side]++;
 	x->tls.app_bytes[side] += h->record_len;
+	if (!is_app_data(x, h, side))
+		return;
 	if (mark_is(&h->held))
 		count_app_record(&x->tls, side, ALERT_RECORD, &h->held);
 	h->held = NO_MARK;
@@ -339,12 +349,15 @@ static void peek_cut_server_hello(struct conversation *c, struct exchange *x)
 	trace_add(x, EV_SERVER_HELLO, PROXY, &x->server_hello, 0);
 }
 
-void tunnel_gap(struct conversation *c, enum trace_side side, uint64_t len)
+void tunnel_gap(struct conversation *c, enum trace_side side, const struct mark *mark, uint64_t len)
 {
 	struct exchange *x = c->newest->x;
 	struct tls_half *h = &c->talk[side].tls;
 	x->tunnel.bytes[side] += len;
 	x->bytes[side] += len;
+	x->tunnel.last[side] = x->last = *mark;
+	if (!mark_is(&x->tunnel.first[side]))
+		x->tunnel.first[side] = *mark;
 	if (x->tunnel.inner != PROTO_TLS)
 		return;
 	if (side == CLIENT)

@@ -16,7 +16,7 @@
 #define HALF_CLOSED_IDLE    (1800 * NANOS_PER_SECOND)
 
 enum { PRINTS = 4096, FIRST_HEADS = 1024, MAX_CLOSED = 1024, MAX_WAITING = 4096 };
-enum { TICK_SHIFT = 26, TICKS_CLOSED = 15, TICKS_WAITING = 75, TICKS_MOVE = 8 };
+enum { TICK_SHIFT = 26, TICKS_CLOSED = 30, TICKS_WAITING = 75, TICKS_MOVE = 8 };
 
 /* A copy by the capture follows at once, or, where the packet itself tells that it is no
  * retransmission (IP id, timestamps), a while later. */
@@ -50,10 +50,20 @@ uint32_t stream_hash(const struct address *a, const struct address *b)
 	return (uint32_t)mix(hash_end(a, 0) + hash_end(b, 0));
 }
 
-/* What a copy has in common with its original: all but TTL and link layer. */
-static uint64_t print_of(const struct segment *seg, uint64_t way)
+/* Who speaks to whom. Without a seed: the same file must give the same copies every time. */
+static inline uint64_t way_of(const struct segment *seg)
 {
-	uint64_t x = mix(way ^ ((uint64_t)seg->seq << 32 | seg->ack));
+	uint64_t from, to;
+	memcpy(&from, seg->from.ip + 8, sizeof from);
+	memcpy(&to, seg->to.ip + 8, sizeof to);
+	uint64_t ports = (uint64_t)seg->from.port << 16 | seg->to.port;
+	return (from * 3 + to) ^ ports << 20;
+}
+
+/* What a copy has in common with its original: all but TTL and link layer. */
+static uint64_t print_of(const struct segment *seg)
+{
+	uint64_t x = mix(way_of(seg) ^ ((uint64_t)seg->seq << 32 | seg->ack));
 	x = mix(x + ((uint64_t)seg->ip_id << 48 | (uint64_t)seg->window << 32 | seg->payload_len));
 	x = mix(x + ((uint64_t)seg->tsval << 32 | seg->tsecr));
 	for (unsigned i = 0; i < seg->sack_count && i < PACKET_MAX_SACK; i++)
@@ -61,21 +71,18 @@ static uint64_t print_of(const struct segment *seg, uint64_t way)
 	return mix(x + seg->flags) | 1; /* never 0, which is an empty place */
 }
 
-static bool is_copy(struct stream_table *t, const struct segment *seg, uint64_t way)
+static bool is_copy(struct print *p, uint64_t print, const struct segment *seg)
 {
 	if (seg->at == NO_TIME || (seg->has & (SEGMENT_NO_SEQ | SEGMENT_NO_LENGTH)))
 		return false;
-	uint64_t print = print_of(seg, way);
-	struct print *p = &t->prints[print >> 32 & (PRINTS - 1)];
 	if (p->print != print) {
 		*p = (struct print){ print, seg->at };
 		return false;
 	}
 	nanos later = span(seg->at, p->at);
-	if (seg->has & SEGMENT_TEXT) /* the same time may be no time */
-		return later != 0 && later < COPY_SOON && later > -COPY_SOON;
 	nanos limit = seg->ip_id || (seg->has & SEGMENT_TIMESTAMP) ? COPY_LATE : COPY_SOON;
-	if (later < limit && later > -limit)
+	bool no_time = (seg->has & SEGMENT_TEXT) && later == 0;
+	if (!no_time && later < limit && later > -limit)
 		return true;
 	p->at = seg->at;
 	return false;
@@ -208,19 +215,21 @@ static void end_conn(struct stream_table *t, struct conn *c, enum stream_end why
 }
 
 /* How long the first of a list has been quiet, in ticks; negative when it wasn't, and went to
- * the end of the list instead. */
+ * the end of the list instead. What lies in the future did not happen: the clock went back. */
 static int32_t quiet_ticks(struct stream_table *t, struct conn *c)
 {
-	uint32_t last =
-		c->state == CONN_CLOSED || c->last.at == NO_TIME ? c->touched : tick_of(c->last.at);
+	if (ahead(c->touched, t->tick) > 0)
+		c->touched = t->tick;
+	uint32_t last = c->touched;
+	if (c->state != CONN_CLOSED && c->last.at != NO_TIME)
+		last = tick_of(c->last.at);
+	if (ahead(last, t->tick) > 0)
+		last = c->touched;
 	if (ahead(last, c->touched) > TICKS_MOVE) {
 		queue_move(t, c, c->state, last);
 		return -1;
 	}
-	int32_t quiet = ahead(t->tick, c->touched);
-	if (quiet < 0)
-		c->touched = t->tick; /* the time jumped back */
-	return ahead(t->tick, last) < quiet ? ahead(t->tick, last) : quiet;
+	return ahead(t->tick, last);
 }
 
 static int32_t ticks_of(nanos limit)
@@ -261,8 +270,6 @@ static void sweep(struct stream_table *t)
 				break;
 			else
 				end_conn(t, c, state == CONN_CLOSED ? STREAM_CLOSED : STREAM_IDLE);
-			if (quiet < 0 && t->queues[state].count == 1)
-				break;
 		}
 	}
 }
@@ -414,10 +421,14 @@ static struct full *consider(struct stream_table *t, struct conn *c, int side,
 		t->undecided += f != NULL;
 		return f;
 	}
-	if (jump != 0)
+	if (jump > 0)
+		h->early_len = 0; /* a hole, and no room to wait for what belongs there */
+	if (ahead(r->end, h->next) <= 0)
 		return NULL;
+	uint32_t old = jump < 0 ? (uint32_t)-jump : 0;
 	uint8_t before = h->early_len;
-	if (note_ask(t, c, side, r->bytes) != STREAM_WATCH)
+	if (jump > 0 || note_ask(t, c, side, slice_from(r->bytes, old), r->end - r->start - old) !=
+				STREAM_WATCH)
 		return NULL;
 	struct full *f = note_promote(t, c);
 	if (!f)
@@ -449,9 +460,13 @@ static void follow_ack(struct stream_table *t, struct conn *c, struct full *f, i
 
 static void settle(struct stream_table *t, struct conn *c, struct full *f, nanos now)
 {
-	for (int side = 0; side < 2; side++)
+	bool busy = !f->s.watched;
+	for (int side = 0; side < 2; side++) {
 		if (f->track[side].first)
 			order_settle(t, c, f, side, now, false);
+		busy |= f->track[side].first || f->s.sent[side].zero_window_since != NO_TIME;
+	}
+	f->busy = busy;
 	if ((c->flags & CONN_DECIDED) && !f->s.watched)
 		note_demote(t, c);
 }
@@ -500,29 +515,26 @@ static void follow_slow(struct stream_table *t, struct conn *c, struct full *f, 
 }
 
 /* Nothing to see here: the next bytes, or a plain acknowledgement. */
-static bool is_plain(const struct full *f, const struct half *h, int side,
-		     const struct segment *seg, const struct range *r)
+static bool is_plain(const struct full *f, const struct half *h, const struct segment *seg,
+		     const struct range *r)
 {
-	const struct track *tr = &f->track[side];
-	return f->s.watched && (seg->flags & ~TCP_PSH) == TCP_ACK && r->start == h->next &&
-	       seg->sack_count == 0 && !(seg->has & SEGMENT_TEXT) && !tr->first &&
-	       !f->track[!side].first && seg->window != 0 &&
-	       f->s.sent[!side].zero_window_since == NO_TIME &&
-	       f->s.sent[side].zero_window_since == NO_TIME && !(h->flags & HALF_FIN);
+	return !f->busy && (seg->flags & ~TCP_PSH) == TCP_ACK && r->start == h->next &&
+	       seg->sack_count == 0 && !(seg->has & SEGMENT_TEXT) && seg->window != 0 &&
+	       !(h->flags & HALF_FIN);
 }
 
 static void follow(struct stream_table *t, struct conn *c, struct full *f, int side,
 		   const struct segment *seg, const struct range *r)
 {
 	struct half *h = &c->half[side], *peer = &c->half[!side];
-	bool plain = is_plain(f, h, side, seg, r);
+	bool plain = is_plain(f, h, seg, r);
 	uint32_t acked_before = peer->acked;
 	uint8_t known = h->flags;
 	unsigned news = note_segment(t, c, side, seg, r);
 	if (known != h->flags || (seg->flags & (TCP_SYN | TCP_FIN | TCP_RST)))
 		note_view(t, c, &f->s);
 	else
-		note_publish(c, &f->s);
+		note_publish(c, &f->s, side);
 	f->s.sent[side].last_any = mark_of(seg);
 	if (!plain || ahead(peer->acked, peer->next) > 0) {
 		follow_slow(t, c, f, side, seg, r, acked_before, news);
@@ -554,7 +566,7 @@ static void take(struct stream_table *t, struct conn *c, int side, const struct 
 		note_advance(&c->half[side], &r);
 		return;
 	}
-	note_publish(c, &f->s);
+	note_publish(c, &f->s, side);
 	f->s.sent[side].last_any = mark_of(seg);
 	follow_slow(t, c, f, side, seg, &r, c->half[!side].acked, news);
 }
@@ -569,13 +581,27 @@ static void note_copy(struct stream_table *t, struct conn *c, int side)
 		c->half[side].copies++;
 }
 
+/* What the packet will want of a watched connection, while its copy is looked for. */
+static void prefetch(const struct full *f, int side)
+{
+	__builtin_prefetch(&f->s.sent[side].last_data, 1);
+	__builtin_prefetch(&f->busy, 1);
+	__builtin_prefetch(&f->track[side], 1);
+	__builtin_prefetch(&f->track[!side], 1);
+}
+
 void stream_segment(struct stream_table *t, const struct segment *seg)
 {
 	uint64_t from = hash_end(&seg->from, t->seed), to = hash_end(&seg->to, t->seed);
 	uint32_t hash = (uint32_t)mix(from + to);
+	uint64_t print = print_of(seg);
+	struct print *lately = &t->prints[print >> 32 & (PRINTS - 1)];
+	__builtin_prefetch(lately, 1);
 	int side = 0;
 	struct conn *c = find(t, hash, &seg->from, &seg->to, &side);
-	if (is_copy(t, seg, from * 3 + to)) {
+	if (c && c->full)
+		prefetch(full_of(t, c), side);
+	if (is_copy(lately, print, seg)) {
 		note_copy(t, c, side);
 		return;
 	}

@@ -79,18 +79,34 @@ static struct flight *flight_at(struct track *tr, unsigned i)
 	return &tr->flight[(tr->flight_first + i) % FLIGHTS];
 }
 
-static void flight_add(struct track *tr, const struct range *r, uint32_t size, struct pin pin)
+/* Takes what comes into the last entry: from then on it is a run. */
+static void flight_extend(struct flight *run, const struct flight *more)
 {
+	if (ahead(more->end, run->end) > 0)
+		run->end = more->end;
+	run->size = more->size > run->size ? more->size : run->size;
+	run->smallest = smaller_of(more->smallest, run->smallest);
+	run->segments = (uint16_t)smaller_of(run->segments + more->segments, UINT16_MAX);
+}
+
+static void flight_add(struct track *tr, const struct flight *new)
+{
+	unsigned at = tr->flight_count;
+	while (at && ahead(new->start, flight_at(tr, at - 1)->start) < 0)
+		at--; /* it fills a hole */
 	if (tr->flight_count == FLIGHTS) {
-		struct flight *run = flight_at(tr, FLIGHTS - 1);
-		if (ahead(r->end, run->end) > 0)
-			run->end = r->end;
-		run->size = size > run->size ? size : run->size;
-		run->segments += run->segments < UINT16_MAX;
-		return;
+		if (at == FLIGHTS) {
+			flight_extend(flight_at(tr, FLIGHTS - 1), new);
+			return;
+		}
+		flight_extend(flight_at(tr, FLIGHTS - 2), flight_at(tr, FLIGHTS - 1));
+		tr->flight_count--;
+		at -= at == FLIGHTS - 1;
 	}
-	*flight_at(tr, tr->flight_count++) =
-		(struct flight){ r->start, r->end, size, size, 1, 1, false, pin, pin };
+	for (unsigned i = tr->flight_count; i > at; i--)
+		*flight_at(tr, i) = *flight_at(tr, i - 1);
+	*flight_at(tr, at) = *new;
+	tr->flight_count++;
 }
 
 static void passed(struct full *f, int side, const struct flight *fl)
@@ -139,6 +155,7 @@ void facts_acked(struct full *f, int side, uint32_t ack, nanos at)
 				fl->start = ack;
 				if (fl->segments == 1)
 					fl->size = smaller_of(fl->size, fl->end - ack);
+				fl->smallest = smaller_of(fl->smallest, fl->size);
 			}
 			break;
 		}
@@ -198,8 +215,12 @@ void facts_sent(struct conn *c, struct full *f, int side, const struct segment *
 	count_size(f, side, len, mark);
 	if (c->half[!side].flags & HALF_FIN)
 		sent->after_peer_fin += len;
+	uint32_t size = size_on_path(f, len);
+	struct flight fl = { r->start, r->end, size, size, 1, 1, false, pin_of(seg), pin_of(seg) };
 	if (!(h->flags & HALF_ACKED) || ahead(r->end, h->acked) > 0)
-		flight_add(tr, r, size_on_path(f, len), pin_of(seg));
+		flight_add(tr, &fl);
+	else
+		passed(f, side, &fl); /* its acknowledgement came first */
 	if (tr->data_top == 0 || ahead(r->end, tr->data_top) > 0)
 		tr->data_top = r->end;
 	if (f->s.icmp_count)
@@ -412,6 +433,7 @@ static void end_stuck(const struct conn *c, struct full *f, int side)
 /* The last words: every fact is final after this. */
 void facts_end(struct stream_table *t, struct conn *c, struct full *f)
 {
+	c->flags |= CONN_DECIDED; /* nobody is asked at the end */
 	note_view(t, c, &f->s);
 	for (int side = 0; side < 2; side++)
 		order_settle(t, c, f, side, c->last.at, true);
@@ -426,5 +448,6 @@ void facts_end(struct stream_table *t, struct conn *c, struct full *f)
 			sent->zero_window_time += held > 0 ? held : 0;
 		}
 	}
-	note_publish(c, &f->s);
+	note_publish(c, &f->s, 0);
+	note_publish(c, &f->s, 1);
 }

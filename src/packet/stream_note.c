@@ -24,11 +24,13 @@ static unsigned note_syn(struct stream_table *t, struct conn *c, int side,
 {
 	struct half *h = &c->half[side];
 	count_up(&h->syns);
+	if (c->state == CONN_CLOSED && !(c->flags & CONN_ESTABLISHED)) {
+		c->flags &= (uint8_t)~CONN_RST; /* it goes on: that RST was somebody else's */
+		conn_go(t, c, CONN_NEW);
+	}
 	if (h->flags & HALF_SYN) {
 		if (seg->seq == h->isn) {
 			count_retrans(t, c, side);
-			if (c->state == CONN_CLOSED && !(c->flags & CONN_ESTABLISHED))
-				conn_go(t, c, CONN_NEW);
 		} else {
 			c->alt_isn = seg->seq;
 			c->flags = (uint8_t)((c->flags & ~CONN_ALT_SIDE) | CONN_ALT |
@@ -207,7 +209,7 @@ unsigned note_segment(struct stream_table *t, struct conn *c, int side, const st
 void note_advance(struct half *h, const struct range *r)
 {
 	int32_t more = ahead(r->end, h->next), len = ahead(r->end, r->start);
-	if (more <= 0 || more > SEQ_REACH)
+	if (len == 0 || more <= 0 || more > SEQ_REACH)
 		return;
 	h->bytes += (uint64_t)(more < len ? more : len);
 	h->next = r->end;
@@ -215,12 +217,10 @@ void note_advance(struct half *h, const struct range *r)
 
 /* ---- the public record ---- */
 
-void note_publish(const struct conn *c, struct stream *s)
+void note_publish(const struct conn *c, struct stream *s, int side)
 {
-	for (int side = 0; side < 2; side++) {
-		s->sent[side].packets = c->half[side].packets;
-		s->sent[side].bytes = c->half[side].bytes;
-	}
+	s->sent[side].packets = c->half[side].packets;
+	s->sent[side].bytes = c->half[side].bytes;
 	s->last = pin_mark(c->last);
 }
 
@@ -237,6 +237,10 @@ static void publish_side(const struct conn *c, struct stream *s, int side)
 	sent->fin = mark_if(h, HALF_FIN, h->fin);
 	sent->rst = mark_if(h, HALF_RST, h->rst);
 	sent->first_data = mark_if(h, HALF_DATA, h->data);
+	if (!c->full) { /* else they are counted there */
+		sent->retrans = h->retrans;
+		sent->copies = h->copies;
+	}
 	sent->syns = h->syns;
 	sent->rsts = h->rsts;
 	sent->fins = h->fins;
@@ -261,7 +265,8 @@ void note_view(const struct stream_table *t, const struct conn *c, struct stream
 			 ((c->half[0].flags | c->half[1].flags) & HALF_DATA);
 	s->established_at = c->established_at;
 	s->synack_at = c->half[1].flags & HALF_SYN ? c->half[1].syn.at : NO_TIME;
-	note_publish(c, s);
+	note_publish(c, s, 0);
+	note_publish(c, s, 1);
 	publish_side(c, s, 0);
 	publish_side(c, s, 1);
 	facts_icmp(t, c, s);
@@ -294,16 +299,20 @@ void note_demote(struct stream_table *t, struct conn *c)
 	c->full = 0;
 }
 
-enum stream_wish note_ask(struct stream_table *t, struct conn *c, int side, struct slice bytes)
+/* Asks with these bytes and those before; `len` is how many there were on the wire. */
+enum stream_wish note_ask(struct stream_table *t, struct conn *c, int side, struct slice bytes,
+			  uint32_t len)
 {
 	enum { MAX_ASKED = 32 };
 	struct half *h = &c->half[side];
 	size_t room = sizeof h->early - h->early_len;
-	bool fits = bytes.len <= room;
-	if (bytes.len == 0)
+	bool fits = bytes.len <= room && bytes.len == len;
+	if (bytes.len == 0) {
+		h->early_len = 0;
 		return STREAM_ASK_AGAIN;
-	memcpy(h->early + h->early_len, bytes.at, fits ? bytes.len : room);
-	h->early_len += (uint8_t)(fits ? bytes.len : room);
+	}
+	memcpy(h->early + h->early_len, bytes.at, bytes.len < room ? bytes.len : room);
+	h->early_len += (uint8_t)(bytes.len < room ? bytes.len : room);
 	note_view(t, c, &t->view);
 	enum stream_wish wish =
 		t->on.wish(t->on.context, &t->view, side, (struct slice){ h->early, h->early_len });
@@ -319,13 +328,16 @@ enum stream_wish note_ask(struct stream_table *t, struct conn *c, int side, stru
 	return wish;
 }
 
+/* What came before it was watched. */
 void note_tell_early(struct stream_table *t, struct conn *c, int side, uint8_t len)
 {
 	struct full *f = full_of(t, c);
 	const struct half *h = &c->half[side];
-	struct stream_mark mark = f->s.sent[side].first_data;
+	const struct stream_side *sent = &f->s.sent[side];
+	struct stream_mark mark = sent->first_data;
+	enum stream_gap why = sent->missing ? STREAM_GAP_CAPTURE : STREAM_GAP_SNAP;
 	if (h->bytes > len && !(c->flags & CONN_LATE) && !f->ignored)
-		t->on.gap(t->on.context, &f->s, side, h->bytes - len, STREAM_GAP_SNAP, &mark);
+		t->on.gap(t->on.context, &f->s, side, h->bytes - len, why, &mark);
 	if (len && !f->ignored)
 		t->on.data(t->on.context, &f->s, side, (struct slice){ h->early, len }, &mark);
 }

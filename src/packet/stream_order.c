@@ -36,10 +36,10 @@ static void tell_gap(struct stream_table *t, struct full *f, int side, uint64_t 
 
 /* Its first bytes came out of order; here they are. */
 static void ask(struct stream_table *t, struct conn *c, struct full *f, int side,
-		struct slice bytes)
+		const struct delivery *d)
 {
 	uint8_t before = c->half[side].early_len;
-	if (note_ask(t, c, side, bytes) != STREAM_WATCH)
+	if (note_ask(t, c, side, d->bytes, d->len) != STREAM_WATCH)
 		return;
 	f->s.watched = true;
 	t->undecided--;
@@ -53,7 +53,7 @@ static void deliver(struct stream_table *t, struct conn *c, struct full *f, int 
 {
 	struct half *h = &c->half[side];
 	if (!(c->flags & CONN_DECIDED))
-		ask(t, c, f, side, d->bytes);
+		ask(t, c, f, side, d);
 	h->next += d->len;
 	h->bytes += d->len;
 	f->s.sent[side].bytes = h->bytes;
@@ -97,7 +97,8 @@ void order_drop(struct stream_table *t, struct full *f)
 
 /* A new entry between `before` (NULL: at the head) and what follows it. */
 static struct kept *insert(struct stream_table *t, struct track *tr, struct kept *before,
-			   const struct segment *seg, const struct range *r, bool want_bytes)
+			   const struct segment *seg, const struct range *r, bool want_bytes,
+			   bool own)
 {
 	size_t len = want_bytes ? r->bytes.len : 0;
 	size_t cost = sizeof(struct kept) + len;
@@ -123,6 +124,8 @@ static struct kept *insert(struct stream_table *t, struct track *tr, struct kept
 	k->why = want_bytes && len < r->bytes.len ? STREAM_GAP_MEMORY : STREAM_GAP_SNAP;
 	k->shown = after ? after->shown : k->pin;
 	k->shown_tsval = after ? after->shown_tsval : seg->tsval;
+	k->shown_ip_id = after ? after->shown_ip_id : seg->ip_id;
+	k->shown_own = after ? after->shown_own : own;
 	k->shown_has_tsval = after ? after->shown_has_tsval : (seg->has & SEGMENT_TIMESTAMP) != 0;
 	if (len)
 		memcpy(k->bytes, r->bytes.at, len);
@@ -173,7 +176,8 @@ void order_show(struct stream_table *t, struct conn *c, struct full *f, int side
 	if (tr->last && ahead(seq, tr->last->end) <= 0)
 		return;
 	struct range r = { .start = seq, .end = seq };
-	insert(t, tr, tr->last, seg, &r, false);
+	bool own = address_equal(&seg->from, &c->side[side]);
+	insert(t, tr, tr->last, seg, &r, false, own);
 }
 
 /* Acknowledged, never seen: go on behind it. */
@@ -181,29 +185,31 @@ static void declare_missing(struct stream_table *t, struct conn *c, struct full 
 			    uint32_t to)
 {
 	struct half *h = &c->half[side];
-	struct track *tr = &f->track[side];
-	struct kept *k = tr->first;
+	struct stream_side *sent = &f->s.sent[side];
+	struct kept *k = f->track[side].first;
 	uint32_t len = to - h->next;
-	bool unseen_fin =
-		len == 1 && k->start == to && k->end == to && !k->next && !(h->flags & HALF_FIN);
-	if (!unseen_fin) {
-		struct stream_side *sent = &f->s.sent[side];
-		if (sent->missing == 0)
-			sent->missing_shown = pin_mark(k->shown);
-		sent->missing += len;
-		h->bytes += len;
-		tell_gap(t, f, side, len, STREAM_GAP_CAPTURE, k->shown);
-	}
+	if (sent->missing == 0)
+		sent->missing_shown = pin_mark(k->shown);
+	sent->missing += len;
+	h->bytes += len;
+	if (!f->s.watched)
+		h->early_len = 0; /* what comes does not go on from there */
+	tell_gap(t, f, side, len, STREAM_GAP_CAPTURE, k->shown);
 	h->next = to;
 	drain(t, c, f, side);
 }
 
+/* One number and nothing behind it: more likely a FIN that was not captured than a byte. */
+static bool looks_like_fin(const struct half *h, const struct track *tr)
+{
+	const struct kept *k = tr->first;
+	return k->start == h->next + 1 && k->end == k->start && !k->next && !(h->flags & HALF_FIN);
+}
+
 /* Long enough that the bytes won't come any more? */
-static bool ripe(const struct stream_table *t, const struct conn *c, struct track *tr, nanos now,
-		 bool acked)
+static bool ripe(const struct stream_table *t, struct track *tr, nanos now, bool acked)
 {
 	nanos wait = acked ? GAP_WAIT : GAP_WAIT_BLIND;
-	(void)c;
 	if (tr->gap_since == NO_TIME)
 		tr->gap_since = now;
 	tr->gap_packets++;
@@ -225,25 +231,34 @@ void order_settle(struct stream_table *t, struct conn *c, struct full *f, int si
 			return;
 		if (acked && ahead(h->acked, to) < 0)
 			to = h->acked;
-		if (!over && !ripe(t, c, tr, now, acked))
+		if (looks_like_fin(h, tr) || (!over && !ripe(t, tr, now, acked)))
 			return;
 		declare_missing(t, c, f, side, to);
 	}
 }
 
-/* A segment filled a hole: was it lost on its way here, or only late? Timestamps know, where they
- * differ: what is sent anew bears a fresh one. */
-static void count_fill(struct full *f, int side, const struct segment *seg, struct pin shown,
-		       const struct kept *beyond, bool first_hole)
+/* Was it sent after `k`, whose hole it fills? Timestamps know where they differ, and so do IP ids
+ * where they count up. 1 yes, -1 no, 0 they don't say. */
+static int sent_after(const struct segment *seg, const struct kept *k)
+{
+	enum { ID_REACH = 1024 };
+	if (k->shown_has_tsval && (seg->has & SEGMENT_TIMESTAMP) && seg->tsval != k->shown_tsval)
+		return ahead(seg->tsval, k->shown_tsval) > 0 ? 1 : -1;
+	int16_t later = (int16_t)(seg->ip_id - k->shown_ip_id);
+	if (!seg->ip_id || !k->shown_ip_id || later == 0 || later > ID_REACH || later < -ID_REACH)
+		return 0;
+	return later > 0 ? 1 : -1;
+}
+
+/* A segment filled a hole: was it lost on its way here, or only late? */
+static void count_fill(struct full *f, int side, const struct segment *seg, const struct kept *k,
+		       bool first_hole)
 {
 	struct stream_side *sent = &f->s.sent[side];
-	nanos late = span(seg->at, shown.at);
+	nanos late = span(seg->at, k->shown.at);
 	nanos limit = f->s.rtt == NO_TIME ? REORDER_SPAN : f->s.rtt;
-	bool repair = late > limit;
-	if (beyond->shown_has_tsval && (seg->has & SEGMENT_TIMESTAMP) &&
-	    seg->tsval != beyond->shown_tsval)
-		repair = ahead(seg->tsval, beyond->shown_tsval) > 0;
-	if (!repair) {
+	int after = k->shown_own ? sent_after(seg, k) : 0;
+	if (after < 0 || (after == 0 && late <= limit)) {
 		sent->reordered++;
 		return;
 	}
@@ -274,8 +289,7 @@ static struct range part(const struct range *r, uint32_t from, uint32_t to)
 struct placing {
 	bool again; /* some of it was here before */
 	bool fresh; /* some of it was not */
-	bool filled, first_hole;
-	struct pin shown;
+	bool filled;
 };
 
 static void deliver_part(struct stream_table *t, struct conn *c, struct full *f, int side,
@@ -314,13 +328,12 @@ static void place(struct stream_table *t, struct conn *c, struct full *f, int si
 			p->fresh = true;
 			if (k && !p->filled) {
 				p->filled = true;
-				p->first_hole = !before;
-				p->shown = k->shown;
-				count_fill(f, side, seg, k->shown, k, !before);
+				count_fill(f, side, seg, k, !before);
 			}
 			if (at == h->next)
 				deliver_part(t, c, f, side, seg, &piece);
-			else if ((before = insert(t, tr, before, seg, &piece, !f->ignored)) == NULL)
+			else if ((before = insert(t, tr, before, seg, &piece, !f->ignored, true)) ==
+				 NULL)
 				return;
 		} else if (k) {
 			to = ahead(k->end, r->end) < 0 ? k->end : r->end;
@@ -344,7 +357,10 @@ static bool is_stray(struct stream_table *t, struct conn *c, struct full *f, int
 		tr->strays = 0;
 		return false;
 	}
-	if (++tr->strays < MAX_STRAYS)
+	bool on = tr->strays && r->start == tr->stray_end;
+	tr->strays = on ? tr->strays + 1 : 1;
+	tr->stray_end = r->end;
+	if (tr->strays < MAX_STRAYS)
 		return true;
 	while (tr->first)
 		drop_first(t, tr);
@@ -352,6 +368,8 @@ static bool is_stray(struct stream_table *t, struct conn *c, struct full *f, int
 	tr->strays = 0;
 	tr->flight_count = 0;
 	f->s.sent[side].missing += r->start - h->next;
+	if (!f->s.watched)
+		h->early_len = 0;
 	tell_gap(t, f, side, r->start - h->next, STREAM_GAP_CAPTURE, pin_of(seg));
 	h->next = h->acked = r->start;
 	h->flags &= (uint8_t)~HALF_ACKED;
@@ -404,6 +422,7 @@ void order_segment(struct stream_table *t, struct conn *c, struct full *f, int s
 		return;
 	}
 	if (r->start == h->next && !tr->first) {
+		tr->strays = 0;
 		facts_sent(c, f, side, seg, r);
 		deliver_part(t, c, f, side, seg, r);
 		return;

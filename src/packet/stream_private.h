@@ -55,7 +55,7 @@ static inline nanos span(nanos a, nanos b)
 }
 
 /* Farther apart than this, two numbers of one side have nothing to do with each other. */
-enum { SEQ_REACH = 1 << 30 };
+enum { SEQ_REACH = 1 << 28 };
 
 /*   NEW ──(handshake, data)──▶ OPEN ──(a FIN)──▶ HALF ──(the other FIN)──▶ CLOSED
  *    └────────────(RST)──────────┴───────(RST)────┴──────────────────────────▶┘
@@ -100,13 +100,18 @@ enum { /* conn.flags */
 };
 
 struct conn {
-	struct address side[2];
+	/* one cache line: what every packet asks for */
 	uint32_t hash, chain;
-	uint32_t prev, next, touched; /* its list; touched: in ticks */
-	uint32_t full, icmp, alt_isn; /* numbers in slabs; 0 none */
+	struct address side[2];
 	uint8_t state, flags, asked, rst_side;
+	uint32_t touched;    /* when it was moved in its list, in ticks */
+	uint32_t full, icmp; /* numbers in slabs; 0 none */
+	uint32_t alt_isn;
+	/* and beyond */
+	uint32_t prev, next; /* its list */
+	struct pin last;
 	struct half half[2];
-	struct pin first, last;
+	struct pin first;
 	nanos established_at;
 };
 
@@ -120,7 +125,9 @@ struct kept {
 	struct pin pin;
 	struct pin shown; /* the packet that first showed the hole before it */
 	uint32_t shown_tsval;
+	uint16_t shown_ip_id;
 	bool shown_has_tsval;
+	bool shown_own; /* a packet of the same side, not an acknowledgement */
 	uint8_t bytes[];
 };
 
@@ -151,6 +158,7 @@ struct track {
 	bool zero_seen;
 	bool probe_byte; /* a window probe carried the byte before `next` */
 	uint8_t strays;
+	uint32_t stray_end;
 	uint8_t flight_first, flight_count;
 	uint16_t window;            /* last one announced by this side */
 	uint16_t passed[SIZE_BINS]; /* segments that the other side received, by size */
@@ -164,8 +172,8 @@ struct track {
 
 struct full {
 	struct stream s; /* first: the owner's pointer is ours */
-	uint32_t conn;
-	bool ignored; /* the owner wants no bytes */
+	bool busy;       /* something is kept, a window is zero, or it is not watched yet */
+	bool ignored;    /* the owner wants no bytes */
 	uint32_t size,
 		large_from; /* a full segment on this path, 0 unknown; what counts as large */
 	bool size_known;    /* the SYNs told the size; else it is a guess */
@@ -229,10 +237,11 @@ unsigned note_segment(struct stream_table *t, struct conn *c, int side, const st
 		      const struct range *r);
 void note_advance(struct half *h, const struct range *r);
 void note_view(const struct stream_table *t, const struct conn *c, struct stream *ret_view);
-void note_publish(const struct conn *c, struct stream *s);
+void note_publish(const struct conn *c, struct stream *s, int side);
 struct full *note_promote(struct stream_table *t, struct conn *c);
 void note_demote(struct stream_table *t, struct conn *c);
-enum stream_wish note_ask(struct stream_table *t, struct conn *c, int side, struct slice bytes);
+enum stream_wish note_ask(struct stream_table *t, struct conn *c, int side, struct slice bytes,
+			  uint32_t len);
 void note_tell_early(struct stream_table *t, struct conn *c, int side, uint8_t len);
 
 /* stream_order.c */

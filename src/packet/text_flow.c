@@ -43,7 +43,7 @@ static void set_numbers(struct flow *f, int side, const struct text_packet *p, s
 	bool occupies = p->length > 0 || p->flags & (TCP_FIN | TCP_RST);
 	if (raw)
 		take_bases(f, side, p);
-	bool known = p->seq_known || (me->next_known && (!occupies || p->window_scaled));
+	bool known = p->seq_known || (me->next_known && (!occupies || p->kind == TEXT_DATA));
 	if (f->unnumbered || !known)
 		s->has |= SEGMENT_NO_SEQ;
 	s->seq = me->next;
@@ -109,7 +109,9 @@ static void set_length(struct flow *f, int side, const struct text_packet *p, st
 		f->timestamps = true;
 	if (p->length_known) {
 		s->payload_len = p->length;
-		bool padded = p->frame_length <= 60 && p->length == 0;
+		/* to Ethernet's least, maybe without a VLAN tag; with timestamps none needs it */
+		bool padded = p->length == 0 && !(p->has & SEGMENT_TIMESTAMP) &&
+			      p->frame_length > 54 && p->frame_length <= 60;
 		if (p->frame_length > p->length && !padded && !(p->flags & TCP_SYN) &&
 		    p->sack_count == 0)
 			me->overhead = p->frame_length - p->length;
@@ -145,8 +147,9 @@ void flow_place(struct flow *f, int side, const struct text_packet *p, struct se
 	if (s->has & SEGMENT_NO_SEQ && s->payload_len > 0)
 		f->unnumbered = true;
 	if (s->flags & TCP_SYN && !(s->flags & TCP_ACK)) {
+		if (!f->syn_seen)
+			f->syn_at = s->at;
 		f->syn_seen = true;
-		f->syn_at = s->at;
 	}
 	if (s->flags & (TCP_FIN | TCP_RST))
 		f->closed = true;

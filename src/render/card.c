@@ -91,7 +91,8 @@ static unsigned place_columns(struct card *c, const struct exchange *x, const st
 		most = columns > most ? columns : most;
 		buffer_reset(&c->text);
 	}
-	return most > 28 ? 28 : most;
+	unsigned room = c->width - INNER - 2 - 20; /* a clock has to fit beside it */
+	return most > room ? room : most;
 }
 
 /* "frame 11  11:30:12.776645  what": in narrow terminals `what` has lines of its own. */

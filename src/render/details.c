@@ -20,7 +20,8 @@ static void add_frame(struct buffer *out, const struct render_style *s, const st
 		say_moment(out, x, m->at);
 	}
 	layout_plain(out, s);
-	buffer_add_text(out, "\nHypertext Transfer Protocol\n");
+	layout_end_line(out);
+	buffer_add_text(out, "Hypertext Transfer Protocol\n");
 }
 
 /* Each line with its end as \r\n or \n, the empty one too. */
@@ -32,7 +33,8 @@ static void add_head(struct buffer *out, const struct render_style *s, struct sl
 		bool cr = ended && len > 0 && head.at[len - 1] == '\r';
 		buffer_add_repeat(out, ' ', INDENT);
 		say_foreign(out, slice_first(head, len - cr), s->utf8);
-		buffer_add_text(out, cr ? "\\r\\n\n" : ended ? "\\n\n" : "\n");
+		buffer_add_text(out, cr ? "\\r\\n" : ended ? "\\n" : "");
+		layout_end_line(out);
 		head = slice_from(head, len + 1);
 	}
 }
@@ -100,7 +102,7 @@ static void add_status_line(struct buffer *out, const struct render_style *s,
 	buffer_add_repeat(out, ' ', INDENT);
 	buffer_printf(out, "HTTP/1.%u ", x->response.minor);
 	say_status(out, x, s->utf8);
-	buffer_add_byte(out, '\n');
+	layout_end_line(out);
 }
 
 static void add_request(struct buffer *out, const struct render_style *s, const struct exchange *x)

@@ -28,7 +28,8 @@ static void pen_up(struct pen *p) /* what was written belongs to the buffer now 
 static bool pen_down(struct pen *p, size_t len)
 {
 	p->at = buffer_reserve(p->out, len);
-	p->end = p->at ? p->out->at + p->out->room : NULL;
+	size_t room = p->out->room < p->out->limit ? p->out->room : p->out->limit;
+	p->end = p->at ? p->out->at + room : NULL;
 	return p->at != NULL;
 }
 
@@ -104,8 +105,7 @@ static size_t put_odd(struct pen *p, struct slice s)
 		n++;
 	pen_up(p);
 	escape_json(p->out, slice_first(s, n));
-	pen_down(p, 64);
-	return n;
+	return n; /* the next addition takes the pen up again */
 }
 
 static void put_inside(struct pen *p, struct slice s)
@@ -367,7 +367,9 @@ static void put_evidence(struct pen *p, const struct exchange *x, const struct d
 	PUT(p, "[");
 	for (size_t i = 0; i < d->evidences; i++) {
 		const struct mark *m = &d->evidence[i].mark;
-		put(p, &",{"[i == 0], 2 - (i == 0));
+		if (i)
+			PUT(p, ",");
+		PUT(p, "{");
 		if (m->frame) {
 			PUT(p, "\"frame\":");
 			put_u64(p, m->frame);
@@ -483,8 +485,8 @@ static void put_path(struct pen *p, const struct exchange *x)
 	const struct trace_path *up = &x->path[CLIENT], *down = &x->path[PROXY];
 	MEMBER_NUMBER(p, "bytes_up", side_is_known(x, CLIENT), x->bytes[CLIENT]);
 	MEMBER_NUMBER(p, "bytes_down", side_is_known(x, PROXY), x->bytes[PROXY]);
-	MEMBER_NUMBER(p, "retrans_up", up->packets || up->retrans, up->retrans);
-	MEMBER_NUMBER(p, "retrans_down", down->packets || down->retrans, down->retrans);
+	MEMBER_NUMBER(p, "retrans_up", up->packets || up->retrans, trace_sent_again(up));
+	MEMBER_NUMBER(p, "retrans_down", down->packets || down->retrans, trace_sent_again(down));
 	if (x->rtt >= 0) {
 		KEY(p, "rtt_ms");
 		put_ms(p, x->rtt);

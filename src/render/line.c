@@ -6,24 +6,26 @@
 enum {
 	VERDICT_COLUMNS = 19, /* "large-segment-reset" */
 	STATUS_COLUMNS = 3,
-	SPAN_COLUMNS = 9, /* "59 min 59 s" is rare; "119.9 s" is not */
+	SPAN_COLUMNS = 8,
 };
 
 /* Columns of each part; 0: left out. */
 struct plan {
-	unsigned time, pair, what;
+	unsigned time, verdict, pair, what;
 	bool method, status, span;
 };
 
-static struct plan plan_for(const struct render_style *s)
+static struct plan plan_for(const struct render_style *s, const struct diagnosis *d)
 {
 	unsigned width = layout_width(s);
 	struct plan p = { .status = true };
-	p.time = width < 60 ? 0 : width < 76 ? 8 : 12;
+	p.time = width < 60 ? 0 : width < 90 ? 8 : 12;
+	/* in a narrow terminal the columns are ragged, for more of the target */
+	p.verdict = width < 60 ? (unsigned)slice_of(verdict_id(d->verdict)).len : VERDICT_COLUMNS;
 	p.method = width >= 60;
 	p.span = width >= 70;
 	p.pair = width < 110 ? 0 : width < 150 ? 34 : 46;
-	unsigned used = layout_mark_width(s) + 1 + VERDICT_COLUMNS + 1;
+	unsigned used = layout_mark_width(s) + 1 + p.verdict + 1;
 	used += p.time ? p.time + 1 : 0;
 	used += p.pair ? p.pair + 1 : 0;
 	used += 1 + STATUS_COLUMNS;
@@ -49,15 +51,16 @@ static void add_time(struct buffer *out, const struct render_style *s, const str
 	buffer_done(&text);
 }
 
-static void add_verdict(struct buffer *out, const struct render_style *s, const struct diagnosis *d)
+static void add_verdict(struct buffer *out, const struct render_style *s, const struct diagnosis *d,
+			unsigned columns)
 {
 	struct slice id = slice_of(verdict_id(d->verdict));
 	layout_look(out, s, layout_look_of(d->severity));
 	layout_add_mark(out, s, d->verdict, d->severity);
 	buffer_add_byte(out, ' ');
-	unsigned used = layout_add_cut(out, s, id, VERDICT_COLUMNS);
+	unsigned used = layout_add_cut(out, s, id, columns);
 	layout_plain(out, s);
-	layout_fill(out, used, VERDICT_COLUMNS + 1);
+	layout_fill(out, used, columns + 1);
 }
 
 /* What was asked; where nothing was, who wanted to, or at least of whom. */
@@ -79,7 +82,9 @@ static void say_what(struct buffer *text, const struct exchange *x, const struct
 
 static void add_status(struct buffer *out, const struct exchange *x)
 {
-	if (x->response.status)
+	if (x->response.status > 999)
+		buffer_add_text(out, " ???");
+	else if (x->response.status)
 		buffer_printf(out, " %3u", x->response.status);
 	else
 		buffer_add_text(out, "   -");
@@ -92,21 +97,26 @@ static void add_span(struct buffer *out, const struct exchange *x)
 	struct buffer text;
 	buffer_init(&text, 64);
 	when_add_span(&text, x->last.at - x->first.at);
-	layout_fill(out, (unsigned)text.len, SPAN_COLUMNS);
+	struct slice span = buffer_slice(&text);
+	if (span.len > SPAN_COLUMNS) { /* "59 min 59 s": the minutes will do */
+		size_t number = slice_find_byte(span, ' ') + 1;
+		span = slice_first(span, number + slice_find_byte(slice_from(span, number), ' '));
+	}
 	buffer_add_byte(out, ' ');
-	buffer_add(out, slice_first(buffer_slice(&text), SPAN_COLUMNS));
+	layout_fill(out, (unsigned)span.len, SPAN_COLUMNS);
+	buffer_add(out, span);
 	buffer_done(&text);
 }
 
 void render_line(struct buffer *out, const struct render_style *s, const struct exchange *x,
 		 const struct diagnosis *d)
 {
-	struct plan p = plan_for(s);
+	struct plan p = plan_for(s, d);
 	struct buffer text;
 	buffer_init(&text, 1 << 20);
 	if (p.time)
 		add_time(out, s, x, p.time);
-	add_verdict(out, s, d);
+	add_verdict(out, s, d, p.verdict);
 	if (p.pair) {
 		say_pair(&text, x, s->utf8);
 		layout_fill(out, layout_add_middle(out, s, buffer_slice(&text), p.pair),

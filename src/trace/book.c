@@ -36,7 +36,6 @@ struct trace_book {
 	size_t cuts;
 	struct trace_connection *connection; /* a ring */
 	size_t connections;
-	bool onward; /* some of them start at a proxy */
 	struct exchange **suspect;
 	size_t suspects;
 	uint64_t dismissed;
@@ -105,9 +104,6 @@ static void learn_proxy(struct trace_book *b, const struct address *a)
 	if (knows_proxy(b, a) || b->proxies == MAX_PROXIES)
 		return;
 	b->proxy[b->proxies++] = *a;
-	size_t kept = b->connections < MAX_CONNECTIONS ? b->connections : MAX_CONNECTIONS;
-	for (size_t i = 0; i < kept; i++)
-		b->onward |= address_same_host(&b->connection[i].from, a);
 }
 
 void trace_book_proxy(struct trace_book *b, const struct address *proxy)
@@ -238,48 +234,169 @@ static enum trace_outcome outcome_of(const struct trace_connection *c)
 	return c->closed_by_client ? ONWARD_SILENT : ONWARD_CLOSED;
 }
 
+static bool same_hello(const struct trace_connection *c, const struct exchange *x)
+{
+	return c->hello && x->tls.random_known &&
+	       memcmp(c->random, x->tls.random, sizeof c->random) == 0;
+}
+
+static nanos asked_at(const struct exchange *x)
+{
+	return mark_is(&x->request_start) ? x->request_start.at : x->first.at;
+}
+
+static nanos answered_at(const struct exchange *x)
+{
+	return mark_is(&x->response_start) ? x->response_start.at : x->observed_until;
+}
+
 /* It begins after the request did and before the answer, and goes to the port asked for. */
 static bool may_serve(const struct trace_connection *c, const struct exchange *x, uint16_t port)
 {
 	const nanos slack = 50 * NANOS_PER_MS;
-	nanos from = mark_is(&x->request_start) ? x->request_start.at : x->first.at;
-	nanos until = mark_is(&x->response_start) ? x->response_start.at : x->observed_until;
-	return address_same_host(&c->from, &x->proxy) && (port == 0 || c->to.port == port) &&
-	       !address_same_host(&c->to, &x->client) && c->first.at >= from - slack &&
+	bool viewed = x->view.seen && c->first.file == x->view.file;
+	nanos from = viewed ? x->view.from : asked_at(x);
+	nanos until = viewed ? x->view.until : answered_at(x);
+	return (viewed || c->first.file == x->file) && c->to.port == port &&
+	       !address_same_host(&c->from, &x->client) && c->first.at >= from &&
 	       c->first.at <= until + slack;
+}
+
+/* What the proxy's own connection would explain. */
+static bool needs_explaining(const struct exchange *x)
+{
+	bool fine = x->response.status >= 200 && x->response.status < 400;
+	return !x->suspect && !(fine && (x->response.complete || x->next_began));
+}
+
+/* A tunnel's ClientHello comes out of the proxy as it went in: that is certain. Else the first
+ * connection from the proxy's address that fits; and a proxy that goes out from another address of
+ * its own is believed where no other connection fits. */
+static const struct trace_connection *find_onward(const struct trace_book *b,
+						  const struct exchange *x)
+{
+	uint16_t port;
+	trace_target_host(x, &port);
+	const struct trace_connection *best = NULL, *lone = NULL;
+	size_t kept = b->connections < MAX_CONNECTIONS ? b->connections : MAX_CONNECTIONS;
+	unsigned fitting = 0;
+	for (size_t i = 0; i < kept; i++) {
+		const struct trace_connection *c = &b->connection[i];
+		if (same_hello(c, x))
+			return c;
+		if (!may_serve(c, x, port))
+			continue;
+		fitting++;
+		lone = c;
+		if (address_same_host(&c->from, &x->proxy) &&
+		    (!best || c->first.at < best->first.at))
+			best = c;
+	}
+	return best ? best : fitting == 1 ? lone : NULL;
 }
 
 static void relate_onward(const struct trace_book *b, struct exchange *x)
 {
-	if (!b->onward)
-		return;
-	uint16_t port;
-	trace_target_host(x, &port);
-	const struct trace_connection *best = NULL;
-	size_t kept = b->connections < MAX_CONNECTIONS ? b->connections : MAX_CONNECTIONS;
-	for (size_t i = 0; i < kept; i++) {
-		const struct trace_connection *c = &b->connection[i];
-		if (c->first.file == x->file && may_serve(c, x, port) &&
-		    (!best || c->first.at < best->first.at))
-			best = c;
-	}
-	if (!best)
+	const struct trace_connection *c =
+		b->connections && needs_explaining(x) ? find_onward(b, x) : NULL;
+	if (!c)
 		return;
 	x->onward = (struct trace_onward){
 		.seen = true,
-		.origin = best->to,
-		.outcome = outcome_of(best),
-		.first = best->first,
-		.last = best->last,
-		.syns = best->syns,
-		.bytes = { best->bytes[0], best->bytes[1] },
+		.origin = c->to,
+		.outcome = outcome_of(c),
+		.first = c->first,
+		.last = c->last,
+		.syns = c->syns,
+		.bytes = { c->bytes[0], c->bytes[1] },
 	};
 }
 
+/* What goes to a proxy is no proxy's connection to an origin, but for a chain of proxies, and there
+ * it is an exchange. */
 void trace_book_connection(struct trace_book *b, const struct trace_connection *c)
 {
-	b->connection[b->connections++ % MAX_CONNECTIONS] = *c;
-	b->onward |= knows_host(b, &c->from);
+	if (!knows_proxy(b, &c->to))
+		b->connection[b->connections++ % MAX_CONNECTIONS] = *c;
+}
+
+/* x leaves the book: nothing may point at it any more. */
+static void forget_all(struct trace_book *b, const struct exchange *x)
+{
+	if (x->response.status == 407)
+		forget(b->challenge, x);
+	if (x->request.auth != SCHEME_NONE)
+		forget(b->retry, x);
+	for (size_t i = 0; is_cut(x) && i < MAX_CUTS; i++)
+		if (b->cut[i].x == x)
+			b->cut[i].x = NULL;
+}
+
+/* ---- the same exchange in two captures ------------------------------------------------------- */
+
+static const nanos CLOCKS_DIFFER = 600 * NANOS_PER_SECOND;
+
+static bool is_same_exchange(const struct exchange *a, const struct exchange *b)
+{
+	if (a->file == b->file || a->view.seen || b->view.seen ||
+	    !slice_equal(a->request.method, b->request.method) ||
+	    !slice_equal(a->request.target, b->request.target))
+		return false;
+	if (a->tls.random_known && b->tls.random_known)
+		return memcmp(a->tls.random, b->tls.random, sizeof a->tls.random) == 0;
+	nanos apart = a->first.at - b->first.at;
+	return address_equal(&a->client, &b->client) && address_equal(&a->proxy, &b->proxy) &&
+	       a->order == b->order && apart < CLOCKS_DIFFER && apart > -CLOCKS_DIFFER;
+}
+
+/* Every router takes one off: at the client its own packets have the most to live. Where that does
+ * not tell, the handshake takes longer there. */
+static bool is_nearer_client(const struct exchange *a, const struct exchange *b)
+{
+	if (a->path[CLIENT].ttl != b->path[CLIENT].ttl)
+		return a->path[CLIENT].ttl > b->path[CLIENT].ttl;
+	nanos mine = a->syn_ack.at - a->syn.at, other = b->syn_ack.at - b->syn.at;
+	return !mark_is(&b->syn_ack) || (mark_is(&a->syn_ack) && mine >= other);
+}
+
+static struct trace_view view_of(const struct exchange *x)
+{
+	struct trace_view v = { .seen = true,
+				.file = x->file,
+				.answered = x->response.status != 0,
+				.from = asked_at(x),
+				.until = answered_at(x) };
+	for (int side = CLIENT; side <= PROXY; side++) {
+		v.bytes[side] = x->path[side].bytes;
+		v.packets[side] = x->path[side].packets;
+		v.largest[side] = x->path[side].largest;
+		v.fin[side] = mark_is(&x->path[side].fin);
+		v.reset[side] = mark_is(&x->path[side].rst);
+	}
+	return v;
+}
+
+/* The view nearer to the client stays, and takes the other's facts. True when x was absorbed, or
+ * took the other's place. */
+static bool absorb(struct trace_book *b, struct exchange *x)
+{
+	for (size_t i = 0; i < b->held; i++) {
+		struct exchange *held = b->heap[i];
+		if (!is_same_exchange(held, x))
+			continue;
+		if (is_nearer_client(held, x)) {
+			held->view = view_of(x);
+			trace_free(x);
+			return true;
+		}
+		x->view = view_of(held);
+		x->first.at = held->first.at; /* keeps its place in the order */
+		forget_all(b, held);
+		b->heap[i] = x;
+		trace_free(held);
+		return true;
+	}
+	return false;
 }
 
 /* ---- giving out ------------------------------------------------------------------------------ */
@@ -326,14 +443,9 @@ static void give_out(struct trace_book *b, struct exchange *x)
 		trace_free(x);
 		return;
 	}
-	relate_onward(b, x);
-	if (x->response.status == 407)
-		forget(b->challenge, x);
-	if (x->request.auth != SCHEME_NONE)
-		forget(b->retry, x);
-	for (size_t i = 0; is_cut(x) && i < MAX_CUTS; i++)
-		if (b->cut[i].x == x)
-			b->cut[i].x = NULL;
+	if (!x->onward.seen)
+		relate_onward(b, x);
+	forget_all(b, x);
 	b->give(b->context, x);
 }
 
@@ -365,6 +477,8 @@ void trace_book_add(struct trace_book *b, struct exchange *x)
 		give_out(b, x);
 		return;
 	}
+	if (b->options.several && !x->suspect && absorb(b, x))
+		return;
 	relate_challenges(b, x);
 	relate_cuts(b, x);
 	if (x->suspect)

@@ -1,5 +1,5 @@
 /* What several exchanges of one observation tell about each other: which addresses are proxies,
- * which request answered which 407, which transfers were cut at the same size or age, which
+ * which request answered which 407, which exchange another capture shows as well, which transfers were cut at the same size or age, which
  * connection of the proxy toward an origin served which exchange.
  *
  * The book holds a bounded number of exchanges, puts them in order of their start, and gives them
@@ -18,6 +18,8 @@ struct trace_connection {
 	bool began_late, closed_by_client;
 	uint64_t bytes[2];
 	bool unreachable;          /* an ICMP error said so */
+	bool hello;                /* it begins with a ClientHello, and this is the start of its random: */
+	uint8_t random[13];        /* a tunnel's hello comes out of the proxy as it went in */
 };
 
 struct trace_book;
@@ -26,6 +28,7 @@ struct trace_book_options {
 	size_t window;             /* exchanges held; 0: 4096 */
 	bool has_proxy;            /* the user named it */
 	struct address proxy;
+	bool several;              /* captures of one path: exchanges of different files are matched */
 	bool unordered;            /* give exchanges out at once unless something can still change them */
 };
 

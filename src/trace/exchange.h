@@ -202,6 +202,13 @@ struct trace_path { /* what one side sent during this exchange, and how it fared
 	uint8_t ttl, rst_ttl;
 };
 
+/* Segments that were sent again: those whose first sending was seen too, and those that came in
+ * place of one that was lost before it got here. */
+static inline uint32_t trace_sent_again(const struct trace_path *p)
+{
+	return p->retrans + p->repairs;
+}
+
 struct trace_icmp {
 	uint32_t count;
 	struct mark mark;
@@ -245,8 +252,16 @@ struct trace_onward {
 	uint32_t largest[2];
 };
 
-/* A second view of the same exchange, from another capture. */
-enum trace_leg { LEG_UNKNOWN, LEG_CLIENT_PROXY, LEG_PROXY_ORIGIN, LEG_CLIENT_HOST, LEG_PROXY_HOST };
+/* The same exchange as another capture saw it, nearer to the proxy (or at it). */
+struct trace_view {
+	bool seen;
+	uint32_t file;
+	uint64_t bytes[2];           /* distinct payload, by the side that sent it */
+	uint32_t packets[2], largest[2];
+	bool fin[2], reset[2];
+	bool answered;               /* the proxy's answer was seen there */
+	nanos from, until;           /* from the request to its answer, by that capture's clock */
+};
 
 struct exchange {
 	struct arena *arena;
@@ -298,6 +313,7 @@ struct exchange {
 
 	struct trace_links links;
 	struct trace_onward onward;
+	struct trace_view view;
 
 	struct event *event;         /* in order of time */
 	size_t events;

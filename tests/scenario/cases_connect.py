@@ -1,6 +1,5 @@
 """The connection to the proxy does not come about."""
 
-from builder import CLIENT, PROXY
 from path import DOWN, UP
 from scenarios import Expect, scenario
 from speech import answer, connect, get, text
@@ -46,7 +45,7 @@ def _(w):
     c.linger = 4
 
 
-@scenario('icmp-host-unreachable', Expect('proxy-unreachable', says=('10.10.0.254',)), skip=('ipv6',))
+@scenario('icmp-host-unreachable', Expect('proxy-unreachable', says=('10.10.0.254',)))
 def _(w):
     c = w.talk(proxy='10.10.20.5:3128', rtt=3)
     c.path.unreachable('host', '10.10.0.254' if w.family == 4 else '2001:db8::fe')

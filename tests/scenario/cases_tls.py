@@ -2,9 +2,9 @@
 
 import speech
 from builder import CLIENT, PROXY
-from path import DOWN, UP
+from path import UP
 from scenarios import Expect, scenario
-from speech import TLS12, alert, answer, client_hello, flight12, flight13, page, record, server_hello
+from speech import TLS12, alert, answer, client_hello, flight12, flight13, page, record
 
 NAME = 'repo.example.org'
 
@@ -33,9 +33,11 @@ def _(w):
     c.finish()
 
 
-@scenario('hello-unanswered-capture-ends', Expect('tls-silent'))
+@scenario('hello-unanswered-capture-ends', Expect('tls-silent'), near='open')
 def _(w):
-    c = greeted(w, proxy='10.8.0.1:9090')
+    c = w.talk(proxy='10.8.0.1:9090', client_host={'keepalive': 8.0})
+    c.tunnel(f'{NAME}:443')
+    c.up(client_hello(NAME))
     c.linger = 20
 
 
@@ -190,7 +192,8 @@ shows('certificate-without-chain', Expect('tls-untrusted|tls-alert'), 'good', en
 shows('certificate-was-valid-then', Expect('ok'), 'expired', 'middle', end=None, at=MARCH, near='tls-untrusted')
 shows('certificate-wildcard', Expect('ok'), 'good', 'middle', end=None, target='dl.example.com', near='tls-untrusted')
 shows('certificate-with-root', Expect('ok'), 'good', 'middle', 'root', end=None, near='tls-intercepted')
-shows('inspected-by-known-product', Expect('tls-intercepted', says=('Fortinet',)), 'inspected', 'inspector', end=UNKNOWN)
+shows('inspected-by-known-product', Expect('tls-intercepted', says=('Fortinet',)), 'inspected', 'inspector',
+      end=UNKNOWN)
 shows('inspected-leaf-only', Expect('tls-intercepted', says=('Forti',)), 'inspected', end=UNKNOWN)
 shows('inspected-and-trusted', Expect('tls-intercepted'), 'resigned', 'gateway', end=None, target='api.example.com',
       port=9090)

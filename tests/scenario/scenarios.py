@@ -10,10 +10,12 @@ CASES = ['healthy', 'connect', 'request', 'tls', 'mtu', 'transfer']
 
 
 class Expect:
-    """Of one exchange: its verdict (`a|b`: either), members of its record, words in its report."""
+    """Of one exchange: its verdict (`a|b`: either), members of its record, words in its report, and
+    which of the scenario's exchanges (from 1) it is linked to."""
 
-    def __init__(self, verdict: str, says: tuple[str, ...] = (), **members):
+    def __init__(self, verdict: str, says: tuple[str, ...] = (), link: int = 0, **members):
         self.verdicts = verdict.split('|')
+        self.link = link
         self.says = says            # each must stand in summary, evidence, cause or remedy
         self.members = members      # a value, or a function that says whether the value is right
 
@@ -25,7 +27,6 @@ class Scenario:
     expects: tuple[Expect, ...]     # exchanges in order of start; none: no proxy traffic
     near: str                       # the verdict that it nearly shows
     variants: bool                  # false: base form only
-    skip: tuple[str, ...]           # variants that change what is to be seen
 
     def world(self, family: int = 4) -> World:
         w = World(self.name, family)
@@ -36,11 +37,10 @@ class Scenario:
 TABLE: list[Scenario] = []
 
 
-def scenario(name: str, *expects: Expect, near: str = '', variants: bool = True,
-             skip: tuple[str, ...] = ()):
+def scenario(name: str, *expects: Expect, near: str = '', variants: bool = True):
     def add(script):
         assert all(s.name != name for s in TABLE), name
-        TABLE.append(Scenario(name, script, expects, near, variants, skip))
+        TABLE.append(Scenario(name, script, expects, near, variants))
         return script
     return add
 

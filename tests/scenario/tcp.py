@@ -320,11 +320,11 @@ class Endpoint:
         if seg.flags & SYN:
             self.receive_syn(seg)
             return
-        if self.peer_isn is None:
-            return
         if seg.flags & RST:
             self.die()
             self.heard()
+            return
+        if self.peer_isn is None:
             return
         self.idle_since = self.loop.now
         self.receive_ack(seg)

@@ -21,7 +21,7 @@ static inline struct address sample_address(const char *text)
 }
 
 static inline void sample_event(struct exchange *x, enum event_kind kind, enum trace_side side,
-                                uint64_t frame, int64_t micros, uint64_t n)
+				uint64_t frame, int64_t micros, uint64_t n)
 {
 	struct mark m = sample_mark(frame, micros);
 	trace_add(x, kind, side, &m, n);
@@ -85,10 +85,11 @@ static inline struct exchange *sample_denied(struct diagnosis *d)
 	sample_handshake(x);
 	sample_connect(x, "tools.cisco.com:443");
 	sample_answer(x, 403, "Forbidden");
-	x->request.head = SLICE("CONNECT tools.cisco.com:443 HTTP/1.1\r\nHost: tools.cisco.com:443\r\n"
-	                        "User-Agent: curl/7.66.0\r\nProxy-Connection: Keep-Alive\r\n\r\n");
+	x->request.head =
+		SLICE("CONNECT tools.cisco.com:443 HTTP/1.1\r\nHost: tools.cisco.com:443\r\n"
+		      "User-Agent: curl/7.66.0\r\nProxy-Connection: Keep-Alive\r\n\r\n");
 	x->response.head = SLICE("HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\n"
-	                         "Content-Length: 123\r\nConnection: close\r\n\r\n");
+				 "Content-Length: 123\r\nConnection: close\r\n\r\n");
 	x->response.via = SLICE("1.1 gw-3 (squid/5.7)");
 	sample_event(x, EV_RESPONSE_END, PROXY, 11, 219704, 123);
 	sample_event(x, EV_FIN, PROXY, 12, 220010, 0);
@@ -107,19 +108,22 @@ static inline struct exchange *sample_denied(struct diagnosis *d)
 		.severity = SEVERITY_FAILURE,
 		.confidence = CONFIDENCE_HIGH,
 		.summary = "The proxy 10.10.10.1:80 refused CONNECT tools.cisco.com:443 with 403 "
-		           "Forbidden, 176.6 ms after it was asked.",
+			   "Forbidden, 176.6 ms after it was asked.",
 		.evidence = { sample_evidence(8, 43071, "CONNECT tools.cisco.com:443 was sent"),
-		              sample_evidence(11, 219704, "403 Forbidden, Via: 1.1 gw-3 (squid/5.7)"),
-		              sample_evidence(12, 220010, "the proxy closed with FIN") },
+			      sample_evidence(11, 219704,
+					      "403 Forbidden, Via: 1.1 gw-3 (squid/5.7)"),
+			      sample_evidence(12, 220010, "the proxy closed with FIN") },
 		.evidences = 3,
 		.cause = { "An access list of the proxy does not allow this client to reach "
-		           "tools.cisco.com:443: squid answers so where http_access denies.",
-		           "The answer is larger than squid's reply_body_max_size, which it refuses with "
-		           "the same code." },
+			   "tools.cisco.com:443: squid answers so where http_access denies.",
+			   "The answer is larger than squid's reply_body_max_size, which it "
+			   "refuses with "
+			   "the same code." },
 		.causes = 2,
-		.remedy = { "proxy: allow CONNECT from 10.40.40.1 to tools.cisco.com port 443, and look "
-		            "into its access log at 11:30:12 UTC for the rule that decided.",
-		            "client: if the proxy knows users, set the user name and password." },
+		.remedy = { "proxy: allow CONNECT from 10.40.40.1 to tools.cisco.com port 443, and "
+			    "look "
+			    "into its access log at 11:30:12 UTC for the rule that decided.",
+			    "client: if the proxy knows users, set the user name and password." },
 		.remedies = 2,
 		.product = "squid",
 		.answered_by = "proxy",
@@ -167,18 +171,20 @@ static inline struct exchange *sample_black_hole(struct diagnosis *d)
 		.stage = STAGE_TLS,
 		.severity = SEVERITY_FAILURE,
 		.confidence = CONFIDENCE_MEDIUM,
-		.summary = "Segments of 1440 bytes from the client are lost again and again (5 times in "
-		           "6.4 s) while 517 bytes passed, and no ICMP says so.",
+		.summary = "Segments of 1440 bytes from the client are lost again and again (5 "
+			   "times in "
+			   "6.4 s) while 517 bytes passed, and no ICMP says so.",
 		.evidence = { sample_evidence(13, 221900, "517 bytes up, acknowledged"),
-		              sample_evidence(17, 303000, "1440 bytes up, never acknowledged"),
-		              sample_evidence(23, 6711000, "the same for the fifth time") },
+			      sample_evidence(17, 303000, "1440 bytes up, never acknowledged"),
+			      sample_evidence(23, 6711000, "the same for the fifth time") },
 		.evidences = 3,
-		.cause = { "An MTU below 1500 between client and proxy, and the ICMPv6 packet-too-big that "
-		           "would say so is filtered.",
-		           "Inspection on the way that drops large segments." },
+		.cause = { "An MTU below 1500 between client and proxy, and the ICMPv6 "
+			   "packet-too-big that "
+			   "would say so is filtered.",
+			   "Inspection on the way that drops large segments." },
 		.causes = 2,
 		.remedy = { "network: let ICMPv6 type 2 through, or set the tunnel's MTU right.",
-		            "client: until then, set the interface's MTU to 1280." },
+			    "client: until then, set the interface's MTU to 1280." },
 		.remedies = 2,
 	};
 	return x;
@@ -205,7 +211,8 @@ static inline struct exchange *sample_unreachable(struct diagnosis *d)
 		.severity = SEVERITY_FAILURE,
 		.confidence = CONFIDENCE_HIGH,
 		.summary = "10.10.10.9:8080 did not answer 4 SYNs in 7.1 s.",
-		.evidence = { sample_evidence(1, 0, "SYN"), sample_evidence(4, 7110000, "SYN, try 4") },
+		.evidence = { sample_evidence(1, 0, "SYN"),
+			      sample_evidence(4, 7110000, "SYN, try 4") },
 		.evidences = 2,
 		.cause = { "A firewall drops it." },
 		.causes = 1,
@@ -256,7 +263,8 @@ static inline struct exchange *sample_ok(struct diagnosis *d)
 		.verdict = V_OK,
 		.severity = SEVERITY_OK,
 		.confidence = CONFIDENCE_HIGH,
-		.summary = "Answered after 176.6 ms, carried 130,222 bytes down, closed in good order.",
+		.summary = "Answered after 176.6 ms, carried 130,222 bytes down, closed in good "
+			   "order.",
 	};
 	return x;
 }
