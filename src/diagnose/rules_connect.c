@@ -70,8 +70,14 @@ static bool proxy_unreachable(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+/* No SYN-ACK came. */
+static bool concern(const struct exchange *x)
+{
+	return mark_is(&x->syn) && !mark_is(&x->syn_ack) && !has_request(x);
+}
+
 static const struct rule RULES[] = {
 	{ V_PROXY_REFUSED, CONFIDENCE_HIGH, proxy_refused },
 	{ V_PROXY_UNREACHABLE, CONFIDENCE_HIGH, proxy_unreachable },
 };
-const struct rules RULES_CONNECT = { RULES, sizeof RULES / sizeof *RULES };
+const struct rules RULES_CONNECT = { RULES, sizeof RULES / sizeof *RULES, concern };

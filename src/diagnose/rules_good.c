@@ -30,7 +30,7 @@ static const struct rule FIRST[] = {
 	{ V_CHALLENGED, CONFIDENCE_HIGH, challenged },
 	{ V_UNCLEAR, CONFIDENCE_HIGH, began_without_us },
 };
-const struct rules RULES_FIRST = { FIRST, sizeof FIRST / sizeof *FIRST };
+const struct rules RULES_FIRST = { FIRST, sizeof FIRST / sizeof *FIRST, NULL };
 
 /* ---- behind all others ------------------------------------------------------------------------
  */
@@ -126,7 +126,7 @@ static bool lossy(const struct exchange *x, struct finding *f)
 			continue;
 		uint32_t again = p->retrans > p->spurious ? p->retrans - p->spurious : 0;
 		bool costly =
-			p->repair_time >= 200 * NANOS_PER_MS || p->repair_time * 10 >= duration(x);
+			p->repair_time >= 200 * NANOS_PER_MS || p->repair_time >= duration(x) / 10;
 		bool often =
 			p->repairs >= 2 && ((uint64_t)p->repairs * 100 >= p->packets || costly);
 		bool seen_again = p->repairs + again >= 3 && costly && p->repair_time > 0;
@@ -150,7 +150,7 @@ static bool out_of_proportion(const struct exchange *x, nanos stage)
 {
 	if (stage < 1500 * NANOS_PER_MS || stage < ten_rtt(x))
 		return false;
-	return stage >= 3 * NANOS_PER_SECOND || stage * 10 >= duration(x) * 3;
+	return stage >= 3 * NANOS_PER_SECOND || stage >= duration(x) / 10 * 3;
 }
 
 /* slow: one stage took long beyond measure. The client's own pauses are no stage, nor is a long
@@ -251,4 +251,4 @@ static const struct rule GOOD[] = {
 	{ V_OK, CONFIDENCE_LOW, nothing_asked },
 	{ V_UNCLEAR, CONFIDENCE_LOW, whatever },
 };
-const struct rules RULES_GOOD = { GOOD, sizeof GOOD / sizeof *GOOD };
+const struct rules RULES_GOOD = { GOOD, sizeof GOOD / sizeof *GOOD, NULL };

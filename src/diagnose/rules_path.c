@@ -182,7 +182,7 @@ static bool large_segment_reset(const struct exchange *x, struct finding *f)
 	if (!large || !mark_is(large) || !small_before || rst->at < large->at ||
 	    large->at < x->response_start.at)
 		return false;
-	nanos at_once = x->rtt == NO_TIME ? 0 : 2 * x->rtt;
+	nanos at_once = times(2, x->rtt);
 	at_once = later(at_once, 50 * NANOS_PER_MS);
 	if (span(large->at, rst->at) > (at_once < SHORT_WAIT ? at_once : SHORT_WAIT))
 		return false;
@@ -196,9 +196,17 @@ static bool large_segment_reset(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+/* Something was lost for good, reset, or complained of. */
+static bool concern(const struct exchange *x)
+{
+	const struct trace_path *up = &x->path[CLIENT], *down = &x->path[PROXY];
+	return x->icmp.too_big || up->unacked || up->hole || down->unacked || down->hole ||
+	       mark_is(&down->rst);
+}
+
 static const struct rule RULES[] = {
 	{ V_MTU_SIGNALLED, CONFIDENCE_HIGH, mtu_signalled },
 	{ V_MTU_BLACK_HOLE, CONFIDENCE_HIGH, mtu_black_hole },
 	{ V_LARGE_SEGMENT_RESET, CONFIDENCE_LOW, large_segment_reset },
 };
-const struct rules RULES_PATH = { RULES, sizeof RULES / sizeof *RULES };
+const struct rules RULES_PATH = { RULES, sizeof RULES / sizeof *RULES, concern };

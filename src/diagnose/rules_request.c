@@ -509,6 +509,12 @@ static bool refused_by_status(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+/* There is no answer, or one that refuses. */
+static bool concern(const struct exchange *x)
+{
+	return x->response.status == 0 || x->response.status >= 400;
+}
+
 static const struct rule RULES[] = {
 	{ V_REQUEST_LOST, CONFIDENCE_HIGH, request_lost },
 	{ V_PROXY_RESET, CONFIDENCE_HIGH, proxy_reset },
@@ -522,4 +528,4 @@ static const struct rule RULES[] = {
 	{ V_AUTH_REQUIRED, CONFIDENCE_HIGH, auth_required },
 	{ V_OTHER_STATUS, CONFIDENCE_HIGH, refused_by_status },
 };
-const struct rules RULES_REQUEST = { RULES, sizeof RULES / sizeof *RULES };
+const struct rules RULES_REQUEST = { RULES, sizeof RULES / sizeof *RULES, concern };

@@ -389,6 +389,12 @@ static bool unseen_certificate(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+/* A ClientHello went into a tunnel. */
+static bool concern(const struct exchange *x)
+{
+	return in_tls(x);
+}
+
 static const struct rule RULES[] = {
 	{ V_TLS_INTERCEPTED, CONFIDENCE_HIGH, intercepted },
 	{ V_TLS_UNTRUSTED, CONFIDENCE_HIGH, untrusted },
@@ -401,7 +407,7 @@ static const struct rule RULES[] = {
 	{ V_TLS_SILENT, CONFIDENCE_HIGH, tls_silent },
 	{ V_CLIENT_ABORTED, CONFIDENCE_LOW, handshake_left },
 };
-const struct rules RULES_TLS = { RULES, sizeof RULES / sizeof *RULES };
+const struct rules RULES_TLS = { RULES, sizeof RULES / sizeof *RULES, concern };
 
 /* For rules_good.c: the warning where all went well. */
 bool tls_was_inspected(const struct exchange *x)

@@ -202,7 +202,7 @@ static enum undone left_undone(const struct exchange *x)
 	   once) and too short for an idle time-out (whole seconds), no closing alert, the client
 	   still there. */
 	nanos pause = quiet_at_end(x);
-	nanos floor = later(x->rtt == NO_TIME ? 0 : 3 * x->rtt, 100 * NANOS_PER_MS);
+	nanos floor = later(times(3, x->rtt), 100 * NANOS_PER_MS);
 	if (x->tls.app_bytes[PROXY] >= 16384 && in_step(x, PROXY) && pause > floor &&
 	    pause < 900 * NANOS_PER_MS)
 		return PERHAPS_UNDONE;
@@ -279,9 +279,10 @@ static bool left_a_flow(const struct exchange *x)
 		return false;
 	nanos last = x->path[PROXY].last_data.at;
 	nanos flow = span(x->first_byte.at, last);
-	nanos interval = flow / (nanos)(x->tls.records[PROXY] - 1);
+	uint64_t gaps = x->tls.records[PROXY] - 1;
+	nanos interval = flow / (nanos)(gaps < INT32_MAX ? gaps : INT32_MAX);
 	nanos pause = span(last, x->close.at);
-	return pause >= 2 * NANOS_PER_MS && pause <= 3 * interval;
+	return pause >= 2 * NANOS_PER_MS && pause <= times(3, interval);
 }
 
 /* client-aborted: the client ended it first, in the middle of a body, a record or a flow.
@@ -322,4 +323,4 @@ static const struct rule RULES[] = {
 	{ V_TRANSFER_TRUNCATED, CONFIDENCE_HIGH, truncated },
 	{ V_CLIENT_ABORTED, CONFIDENCE_HIGH, aborted },
 };
-const struct rules RULES_TRANSFER = { RULES, sizeof RULES / sizeof *RULES };
+const struct rules RULES_TRANSFER = { RULES, sizeof RULES / sizeof *RULES, NULL };
