@@ -58,6 +58,8 @@ static bool hidden(const struct exchange *x, struct finding *f)
 		return false; /* still running */
 	} else if (x->tunnel.open && blind && x->tls.out_of_step[PROXY] && closed_by(x, PROXY)) {
 		f->detail = "packets are missing from the capture where its end would be seen";
+	} else if (!answered(x) && x->path[PROXY].bytes > 0) {
+		f->detail = "the proxy said something that could not be read as an answer";
 	} else if (!x->tunnel.open && blind) {
 		f->detail = "packets are missing from the capture, or were cut short in it";
 	} else {
@@ -116,6 +118,13 @@ static bool adapted(const struct exchange *x, enum trace_side side)
 	       p->largest_passed * 10 < full * 9 && p->bytes > 4 * (uint64_t)full;
 }
 
+/* A single repair that took more than a round trip, and a hundredth of the whole. */
+static bool cost_a_round_trip(const struct exchange *x, const struct trace_path *p)
+{
+	return p->repairs > 0 && x->rtt != NO_TIME && p->repair_time > x->rtt + x->rtt / 4 &&
+	       p->repair_time >= duration(x) / 100;
+}
+
 /* lossy: it completed, and repairs cost it. One loss repaired within a round trip costs nothing;
  * reordering, duplicates and needless retransmissions are no loss. */
 static bool lossy(const struct exchange *x, struct finding *f)
@@ -130,7 +139,7 @@ static bool lossy(const struct exchange *x, struct finding *f)
 		bool often =
 			p->repairs >= 2 && ((uint64_t)p->repairs * 100 >= p->packets || costly);
 		bool seen_again = p->repairs + again >= 3 && costly && p->repair_time > 0;
-		bool dear = p->repair_time >= SHORT_WAIT;
+		bool dear = p->repair_time >= SHORT_WAIT || cost_a_round_trip(x, p);
 		if ((!often && !seen_again && !dear) || adapted(x, (enum trace_side)side))
 			continue;
 		f->side = (enum trace_side)side;

@@ -60,6 +60,9 @@ static bool large_is_stuck(const struct exchange *x, enum trace_side side, struc
 		return false;
 	if (full != 0 && p->stuck_size * 10 < full * 9 && p->large == 0)
 		return false;
+	if (full == 0 &&
+	    p->stuck_size < 1000) /* what fits is unknown: it must be large in itself */
+		return false;
 	if (p->largest_passed * 20 >= p->stuck_size * 19)
 		return false;
 	if (p->stuck_smallest != 0 && p->stuck_smallest <= p->largest_passed)

@@ -139,6 +139,22 @@ static bool stalled_in_text(const struct exchange *x)
 	       mark_is(&x->tunnel.last[PROXY]);
 }
 
+/* Bytes that one side sent were on the way for five seconds and more, and never arrived: whatever
+ * else was said meanwhile, the flow stood still. Wrong when the capture stopped before they were
+ * sent again; so it takes the seconds. */
+static bool lost_for_long(const struct exchange *x)
+{
+	for (int side = CLIENT; side <= PROXY; side++) {
+		const struct trace_path *p = &x->path[side];
+		bool hole = p->hole > 0 && span(p->hole_shown.at, end_of(x)) >= LONG_SILENCE;
+		bool stuck = p->unacked > 0 && p->stuck_times >= 3 &&
+			     span(p->stuck_first.at, end_of(x)) >= LONG_SILENCE;
+		if ((hole || stuck) && !x->from_text)
+			return true;
+	}
+	return false;
+}
+
 /* transfer-stalled: in the middle of something (a body, a record, a request in the tunnel) there
  * was silence for five seconds and ten round trips, until somebody closed or the observation
  * ended. Wrong for answers that take their time on purpose (long polls); and a tunnel that lay
@@ -149,6 +165,11 @@ static bool stalled(const struct exchange *x, struct finding *f)
 {
 	if (stalled_in_text(x)) {
 		f->confidence = CONFIDENCE_LOW;
+		return stalled_now(x, f);
+	}
+	bool begun = x->tunnel.open ? tls_settled(x) || !in_tls(x) : plain_unfinished(x);
+	if (x->both_ways && begun && lost_for_long(x)) {
+		f->confidence = CONFIDENCE_MEDIUM;
 		return stalled_now(x, f);
 	}
 	nanos quiet = quiet_at_end(x);
@@ -248,7 +269,8 @@ static bool reset(const struct exchange *x, struct finding *f)
  * absence is asked for. */
 static bool truncated(const struct exchange *x, struct finding *f)
 {
-	if (!closed_by(x, PROXY) || x->by_reset || x->next_began)
+	/* of a client that was not captured nobody knows whether it closed first */
+	if (!closed_by(x, PROXY) || x->by_reset || x->next_began || !(x->both_ways || x->from_text))
 		return false;
 	enum undone undone = left_undone(x);
 	if (undone == DONE_OR_UNKNOWN || endless(x))
