@@ -101,13 +101,19 @@ enum { /* conn.flags */
 
 struct conn {
 	struct address side[2];
-	uint32_t hash, chain;
-	uint32_t prev, next, touched; /* its list; touched: in ticks */
+	uint32_t number;              /* its own in the slab */
 	uint32_t full, icmp, alt_isn; /* numbers in slabs; 0 none */
 	uint8_t state, flags, asked, rst_side;
 	struct half half[2];
 	struct pin first, last;
 	nanos established_at;
+};
+
+/* What the table looks at to find a connection, or the idlest one. It stands apart, in an array
+ * by the connection's number, so that searching touches no connection but the one it is after. */
+struct place {
+	uint32_t hash, chain;
+	uint32_t prev, next, touched; /* its list; touched: in ticks */
 };
 
 /* A segment that came before its turn; with start == end only a number that was shown. */
@@ -196,6 +202,8 @@ struct stream_table {
 	struct stream_callbacks on;
 	struct stream_limits limits;
 	struct slab conns, fulls, icmps;
+	struct place *places;
+	uint32_t place_room;
 	uint32_t *heads;
 	uint32_t mask;
 	struct queue queues[CONN_STATES];
