@@ -56,6 +56,8 @@ static void keep_response(struct conversation *c, struct exchange *x, const stru
 void answers_keep_title(struct turn *t)
 {
 	struct slice page = buffer_slice(&t->page);
+	if (page.len == 0)
+		return;
 	size_t open = slice_find_nocase(page, SLICE("<title>"));
 	struct slice title = slice_from(page, open + 7);
 	title = slice_first(title, slice_find_byte(title, '<'));

@@ -40,6 +40,10 @@ struct conversation *observe_new(const struct observe_options *options,
 				 const struct observe_owner *owner);
 void observe_free(struct conversation *c); /* drops what is unfinished; NULL is fine */
 
+/* As new, for another connection. */
+void observe_reset(struct conversation *c, const struct observe_options *options,
+		   const struct observe_owner *owner);
+
 /* The next bytes of a side, in order; one call a segment (or read). False when nothing further of
  * this connection is of interest: it is no conversation with a proxy. */
 bool observe_data(struct conversation *c, enum trace_side side, const struct mark *mark,

@@ -166,6 +166,8 @@ void facts_acked(struct full *f, int side, uint32_t ack, nanos at)
 		tr->flight_first = (uint8_t)((tr->flight_first + 1) % FLIGHTS);
 		tr->flight_count--;
 	}
+	if (tr->flight_count == 0)
+		tr->flight_first = 0; /* one at a time stays in one place in the cache */
 	if (f->adapting)
 		adapted(f, side, ack);
 }

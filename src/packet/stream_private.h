@@ -100,19 +100,21 @@ enum { /* conn.flags */
 };
 
 struct conn {
-	/* one cache line: what every packet asks for */
-	uint32_t hash, chain;
 	struct address side[2];
+	uint32_t number;              /* its own in the slab */
+	uint32_t full, icmp, alt_isn; /* numbers in slabs; 0 none */
 	uint8_t state, flags, asked, rst_side;
-	uint32_t touched;    /* when it was moved in its list, in ticks */
-	uint32_t full, icmp; /* numbers in slabs; 0 none */
-	uint32_t alt_isn;
-	/* and beyond */
-	uint32_t prev, next; /* its list */
 	struct pin last;
 	struct half half[2];
 	struct pin first;
 	nanos established_at;
+};
+
+/* What the table looks at to find a connection, or the idlest one. It stands apart, in an array
+ * by the connection's number, so that searching touches no connection but the one it is after. */
+struct place {
+	uint32_t hash, chain;
+	uint32_t prev, next, touched; /* its list; touched: in ticks */
 };
 
 /* A segment that came before its turn; with start == end only a number that was shown. */
@@ -201,6 +203,8 @@ struct stream_table {
 	struct stream_callbacks on;
 	struct stream_limits limits;
 	struct slab conns, fulls, icmps;
+	struct place *places;
+	uint32_t place_room;
 	uint32_t *heads;
 	uint32_t mask;
 	struct queue queues[CONN_STATES];

@@ -286,7 +286,7 @@ struct exchange {
 	uint32_t syns;
 	struct mark syn, syn_ack;
 	nanos rtt;                   /* NO_TIME unknown */
-	struct trace_path path[2];   /* by sending side */
+	struct trace_path *path;     /* two, by sending side; NULL until trace_open_path */
 	struct trace_icmp icmp;
 
 	/* the conversation; marks have NO_TIME where it did not happen */
@@ -323,6 +323,11 @@ struct exchange {
 /* An exchange with everything unknown; NULL when out of memory. limit: bytes it may ever take. */
 struct exchange *trace_new(enum trace_source source, size_t limit);
 void trace_free(struct exchange *x); /* NULL is fine */
+
+/* The same in two steps, for whoever holds thousands of exchanges under way: nothing of `path` is
+ * known before the end, and it is a third of the whole. False when out of memory. */
+struct exchange *trace_begin(enum trace_source source, size_t limit);
+bool trace_open_path(struct exchange *x);
 
 /* Adds an event; the timeline keeps the first TRACE_MAX_EVENTS - 8 and always has room for FIN,
  * RST, EV_NEXT and EV_END. What does not fit is counted in events_dropped. */
