@@ -241,10 +241,44 @@ static void put_dialect_line(struct page *p, const char *name, const struct dial
 	put_item(p, line);
 }
 
+/* The verdicts that an answer with this status can get. */
+static void put_verdicts(struct page *p, unsigned status)
+{
+	static const struct {
+		unsigned status;
+		const char *ids;
+	} verdicts[] = {
+		{ 400, "bad-request, not-a-proxy" },
+		{ 401, "unauthorized, auth-rejected" },
+		{ 403, "denied, too-large" },
+		{ 404, "not-found, not-a-proxy" },
+		{ 405, "method-refused, not-a-proxy" },
+		{ 407, "challenged, auth-required, auth-rejected, auth-unsupported" },
+		{ 413, "too-large" },
+		{ 429, "rate-limited" },
+		{ 451, "denied" },
+		{ 500, "server-error" },
+		{ 501, "server-error, not-a-proxy" },
+		{ 502, "bad-gateway" },
+		{ 503, "unavailable" },
+		{ 504, "gateway-timeout" },
+		{ 505, "server-error" },
+	};
+	const char *ids = status >= 400 ? verdict_id(V_OTHER_STATUS) : NULL;
+	for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++)
+		if (verdicts[i].status == status)
+			ids = verdicts[i].ids;
+	if (!ids)
+		return;
+	put_heading(p, "Verdicts");
+	put_item(p, ids);
+}
+
 static void explain_code(struct page *p, const struct code_words *c)
 {
 	buffer_printf(p->out, "%u %s\n", c->status, c->name);
 	put_paragraph(p, 2, c->meaning);
+	put_verdicts(p, c->status);
 	put_heading(p, "What to do");
 	put_item(p, c->remedy);
 	bool any = false;

@@ -316,8 +316,10 @@ static bool aborted(const struct exchange *x, struct finding *f)
 	if (!closed_by(x, CLIENT) || x->next_began || endless(x))
 		return false;
 	bool plain = plain_unfinished(x) || half_a_head(x);
-	bool flowing =
-		x->path[PROXY].after_peer_fin > 1024 && (x->tunnel.open || !x->response.complete);
+	/* TLS ends both ways at once; other protocols may go on in one */
+	bool half_closed = x->tunnel.open && !in_tls(x) && !mark_is(&x->path[CLIENT].rst);
+	bool flowing = x->path[PROXY].after_peer_fin > 1024 && !half_closed && !x->from_text &&
+		       (x->tunnel.open || !x->response.complete);
 	if (plain && (x->path[PROXY].missing > 0 || !x->both_ways))
 		return false;
 	bool cut = record_cut(x) && x->both_ways;
