@@ -210,9 +210,14 @@ static enum undone left_undone(const struct exchange *x)
 	if (record_cut(x))
 		return SURELY_UNDONE;
 	if (!in_tls(x)) {
-		/* something was said into the tunnel and never answered */
+		/* something was said into the tunnel and never answered; or the client, whose turn
+		   it is where TLS is expected, had no time to begin */
 		bool mute = x->tunnel.bytes[CLIENT] > 0 && x->tunnel.bytes[PROXY] == 0;
-		return mute && x->both_ways ? PERHAPS_UNDONE : DONE_OR_UNKNOWN;
+		uint16_t port;
+		trace_target_host(x, &port);
+		bool too_soon = x->tunnel.bytes[CLIENT] == 0 && port == 443;
+		return (mute || too_soon) && x->both_ways && !x->from_text ? PERHAPS_UNDONE
+									   : DONE_OR_UNKNOWN;
 	}
 	if (!tls_settled(x) || !x->both_ways)
 		return DONE_OR_UNKNOWN;

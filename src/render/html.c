@@ -340,7 +340,9 @@ void render_html_foot(struct buffer *out, const struct tally *t, const struct su
 	put_total(&p, t->total, "exchange", "exchanges", "all");
 	put_total(&p, t->by_severity[SEVERITY_FAILURE], "failure", "failures", "failure");
 	put_total(&p, t->by_severity[SEVERITY_WARNING], "warning", "warnings", "warning");
-	put_total(&p, t->by_severity[SEVERITY_OK], "in good order", "in good order", "ok");
+	uint64_t unclear = t->verdict[V_UNCLEAR];
+	put_total(&p, t->by_severity[SEVERITY_OK] - unclear, "in good order", "in good order", "ok");
+	put_total(&p, unclear, "unclear", "unclear", "ok");
 	put(&p, "</ul>\n");
 	tally_say_facts(&p.text, facts);
 	if (p.text.len > 0) {

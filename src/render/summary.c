@@ -34,8 +34,14 @@ static void add_totals(struct sheet *h, const struct tally *t, const struct summ
 	buffer_add_text(&text, ", ");
 	say_counted(&text, t->by_severity[SEVERITY_WARNING], "warning", "warnings");
 	buffer_add_text(&text, ", ");
-	say_count(&text, t->by_severity[SEVERITY_OK]);
+	uint64_t unclear = t->verdict[V_UNCLEAR];
+	say_count(&text, t->by_severity[SEVERITY_OK] - unclear);
 	buffer_add_text(&text, " in good order");
+	if (unclear) {
+		buffer_add_text(&text, ", ");
+		say_count(&text, unclear);
+		buffer_add_text(&text, " unclear");
+	}
 	layout_look(h->out, h->style, LOOK_BOLD);
 	wrap_line(h, &text);
 	layout_plain(h->out, h->style);
