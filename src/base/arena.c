@@ -1,11 +1,14 @@
-/* Arenas: blocks in a list, the newest first; a block doubles until 64 KiB. */
+/* Arenas: blocks in a list, the newest first; a block doubles until 64 KiB. The first may stand in
+ * one piece of memory with the arena itself: it is then the oldest, and never freed alone. */
 #include "base/arena.h"
 
+#include <assert.h>
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_BLOCK = 1024, LARGEST_BLOCK = 65536 };
+/* The first block and its head make 1 KiB: the most that malloc gives out again at once. */
+enum { FIRST_BLOCK = 1024 - 32, LARGEST_BLOCK = 65536 };
 
 struct block {
 	struct block *older;
@@ -17,6 +20,13 @@ struct arena {
 	struct block *newest;
 	size_t limit, taken, next_size;
 };
+
+/* Where the block behind the arena is, if it has one. */
+static struct block *own_block(struct arena *a)
+{
+	static_assert(sizeof *a % alignof(struct block) == 0, "a block may follow an arena");
+	return (struct block *)(a + 1);
+}
 
 static struct block *block_new(struct arena *a, size_t need)
 {
@@ -33,9 +43,19 @@ static struct block *block_new(struct arena *a, size_t need)
 
 struct arena *arena_new(size_t limit)
 {
-	struct arena *a = malloc(sizeof *a);
-	if (a)
-		*a = (struct arena){ .limit = limit, .next_size = FIRST_BLOCK };
+	return arena_new_with(limit, 0);
+}
+
+struct arena *arena_new_with(size_t limit, size_t first)
+{
+	struct arena *a = malloc(sizeof *a + (first ? sizeof(struct block) + first : 0));
+	if (!a)
+		return NULL;
+	*a = (struct arena){ .limit = limit, .next_size = FIRST_BLOCK };
+	if (first) {
+		a->newest = own_block(a);
+		*a->newest = (struct block){ .size = first };
+	}
 	return a;
 }
 
@@ -45,7 +65,8 @@ void arena_free(struct arena *a)
 		return;
 	for (struct block *b = a->newest, *older; b; b = older) {
 		older = b->older;
-		free(b);
+		if (b != own_block(a))
+			free(b);
 	}
 	free(a);
 }
@@ -63,7 +84,7 @@ void arena_reset(struct arena *a)
 	a->next_size = FIRST_BLOCK;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+void *arena_take(struct arena *a, size_t size)
 {
 	size_t unit = alignof(max_align_t);
 	if (size > SIZE_MAX - unit)
@@ -80,13 +101,18 @@ void *arena_alloc(struct arena *a, size_t size)
 	void *at = b->data + b->used;
 	b->used += size;
 	a->taken += size;
-	memset(at, 0, size);
 	return at;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	void *at = arena_take(a, size);
+	return at ? memset(at, 0, size) : NULL;
 }
 
 struct slice arena_copy(struct arena *a, struct slice s)
 {
-	uint8_t *at = s.len ? arena_alloc(a, s.len) : NULL;
+	uint8_t *at = s.len ? arena_take(a, s.len) : NULL;
 	if (!at)
 		return (struct slice){ 0 };
 	memcpy(at, s.at, s.len);
@@ -95,8 +121,11 @@ struct slice arena_copy(struct arena *a, struct slice s)
 
 char *arena_string(struct arena *a, struct slice s)
 {
-	char *text = arena_alloc(a, s.len + 1);
-	if (text && s.len)
+	char *text = arena_take(a, s.len + 1);
+	if (!text)
+		return NULL;
+	if (s.len)
 		memcpy(text, s.at, s.len);
+	text[s.len] = 0;
 	return text;
 }

@@ -11,6 +11,10 @@ struct arena;
 
 /* limit: bytes in sum. Allocates nothing but the arena itself; NULL when out of memory. */
 struct arena *arena_new(size_t limit);
+
+/* With room for the first `first` bytes already: all that most of them ever take, in one piece. */
+struct arena *arena_new_with(size_t limit, size_t first);
+
 void arena_free(struct arena *a); /* NULL is fine */
 
 /* Forgets all; keeps the first block for reuse. */
@@ -18,6 +22,9 @@ void arena_reset(struct arena *a);
 
 /* Zeroed, aligned for any type; NULL beyond the limit or out of memory. */
 void *arena_alloc(struct arena *a, size_t size);
+
+/* Not zeroed, else the same: for what is written whole at once. */
+void *arena_take(struct arena *a, size_t size);
 
 /* A copy of the bytes; the empty slice when there is no room. */
 struct slice arena_copy(struct arena *a, struct slice s);

@@ -18,7 +18,8 @@ struct link {
 		uint64_t bytes, after_peer_fin;
 		nanos repair_time, zero_window_time;
 	} used[2];
-	bool begun; /* an exchange has come of it */
+	bool begun;        /* an exchange has come of it */
+	struct link *next; /* of those that wait to be used again */
 };
 
 struct feed {
@@ -28,6 +29,7 @@ struct feed {
 	struct stream_table *streams;
 	struct feed_counts counts;
 	nanos now;
+	struct link *spare; /* the last one first: it is still in the cache */
 };
 
 /* ---- marks and facts --------------------------------------------------------------------- */
@@ -244,33 +246,57 @@ static enum stream_wish on_wish(void *context, const struct stream *s, int side,
 	enum stream_wish wish = wishes[observe_wants(sofar, named)];
 	if (side == 0 || wish == STREAM_WATCH)
 		return wish;
-	/* the other side spoke first: a banner, or an answer whose request comes later in the file
-	 */
-	return s->sent[0].bytes == 0 ? STREAM_ASK_AGAIN : wish;
+	if (s->sent[0].bytes > 0)
+		return wish;
+	/* the other side spoke first: a banner, or an answer whose request comes later in the file,
+	   or not at all */
+	bool answers = observe_is_answer(sofar) && !s->began_late;
+	return answers || (sofar.len == sizeof s->early[0] && !s->began_late) ? STREAM_WATCH
+									      : STREAM_ASK_AGAIN;
 }
 
 /* ---- callbacks of the stream table --------------------------------------------------------- */
 
-static struct link *link_new(struct feed *f, struct stream *s, bool flip)
+/* A link with a conversation, used before or new. */
+static struct link *link_take(struct feed *f, const struct observe_options *options)
 {
-	struct link *l = calloc(1, sizeof *l);
+	struct link *l = f->spare;
+	struct observe_owner owner = { on_begin, on_facts, on_done, l };
+	if (l) {
+		f->spare = l->next;
+		observe_reset(l->talk, options, &owner);
+		return l;
+	}
+	owner.context = l = malloc(sizeof *l);
 	if (!l)
 		return NULL;
-	*l = (struct link){ .feed = f, .stream = s, .flip = flip };
+	l->talk = observe_new(options, &owner);
+	if (l->talk)
+		return l;
+	free(l);
+	return NULL;
+}
+
+static struct link *link_new(struct feed *f, struct stream *s, bool flip)
+{
 	struct observe_options options = {
 		.source = TRACE_CAPTURE,
 		.keep_heads = f->options.keep_heads,
 		.any_request = is_named_proxy(f, &s->side[flip ? 0 : 1]),
 		.began_late = s->began_late,
 	};
-	struct observe_owner owner = { on_begin, on_facts, on_done, l };
-	l->talk = observe_new(&options, &owner);
-	if (!l->talk) {
-		free(l);
+	struct link *l = link_take(f, &options);
+	if (!l)
 		return NULL;
-	}
+	*l = (struct link){ .feed = f, .stream = s, .flip = flip, .talk = l->talk };
 	s->user = l;
 	return l;
+}
+
+static void link_give(struct feed *f, struct link *l)
+{
+	l->next = f->spare;
+	f->spare = l;
 }
 
 /* Where no SYN was seen the table guesses by ports; what is said decides. */
@@ -337,7 +363,9 @@ static bool is_suspect(const struct feed *f, const struct stream *s)
 	bool named = is_named_proxy(f, &s->side[1]);
 	if (f->options.has_proxy && !named)
 		return false;
-	if (s->sent[0].syns > 0 && s->sent[1].syns == 0 && s->sent[0].bytes == 0)
+	/* more than SYNs from the client: it was answered, only the answer was not captured */
+	bool only_syns = s->sent[0].packets <= s->sent[0].syns + s->sent[0].rsts;
+	if (s->sent[0].syns > 0 && s->sent[1].syns == 0 && only_syns)
 		return s->both_ways || s->icmp_count > 0 || s->sent[0].rsts == 0;
 	return s->began_late && looks_like_tls(s);
 }
@@ -441,14 +469,14 @@ static void on_end(void *context, struct stream *s, enum stream_end why)
 	if (l) {
 		bool open = (why == STREAM_OVER || why == STREAM_IDLE) && !is_closed(s);
 		observe_end(l->talk, ends[why], open ? f->now : s->last.at);
-		observe_free(l->talk);
 	}
 	if (!l || !l->begun) {
 		if (is_suspect(f, s))
 			give_suspect(f, s, ends[why]);
 		note_connection(f, s);
 	}
-	free(l);
+	if (l)
+		link_give(f, l);
 	s->user = NULL;
 }
 
@@ -482,6 +510,11 @@ void feed_free(struct feed *f)
 {
 	if (!f)
 		return;
+	for (struct link *l = f->spare, *next; l; l = next) {
+		next = l->next;
+		observe_free(l->talk);
+		free(l);
+	}
 	packet_decoder_free(f->decoder);
 	stream_table_free(f->streams);
 	free(f);
@@ -559,6 +592,13 @@ void feed_segment(struct feed *f, const struct segment *seg)
 	f->counts.packets++;
 	f->counts.tcp++;
 	stream_segment(f->streams, seg);
+}
+
+void feed_note(struct feed *f, const struct icmp_note *note)
+{
+	note_time(f, note->at);
+	f->counts.packets++;
+	stream_icmp(f->streams, note);
 }
 
 void feed_finish(struct feed *f)

@@ -54,7 +54,9 @@ void feed_packet(struct feed *f, const struct capture_packet *p, unsigned share,
  * fragment); otherwise `shares`: every feed has to look. */
 unsigned feed_share_of(const struct capture_packet *p, unsigned shares);
 
+/* What was read from text: segments, and what routers said of them, in the order of their times. */
 void feed_segment(struct feed *f, const struct segment *seg);
+void feed_note(struct feed *f, const struct icmp_note *note);
 
 /* The capture is over: all connections end. */
 void feed_finish(struct feed *f);

@@ -269,7 +269,8 @@ static int run(const struct read_options *o)
 	int status = reading_run(o, r, &facts);
 	if (o->packets && packets_print(o, r) != EXIT_FINE)
 		status = EXIT_TROUBLE;
-	if (report_finish(r, &facts, &err) < 0) {
+	bool nothing = status != EXIT_FINE && facts.packets == 0;
+	if (report_finish(r, nothing ? NULL : &facts, &err) < 0) {
 		complain("%s", err.text);
 		status = EXIT_TROUBLE;
 	}

@@ -49,7 +49,7 @@ bool report_counts_only(const struct report *r);
 struct tally *report_tally(struct report *r);
 /* A line between parts of a text. */
 void report_heading(struct report *r, const char *file, const struct packet_example *e);
-/* Cards, summary, the feet of files. 0, or a negative errno with the first trouble. */
+/* Cards, summary, the feet of files; facts NULL: nothing could be read. 0, or a negative errno with the first trouble. */
 int report_finish(struct report *r, const struct summary_facts *facts, struct error *err);
 bool report_found_failure(const struct report *r);
 

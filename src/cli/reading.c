@@ -368,12 +368,17 @@ static int read_example(struct reading *r, struct packet_text *text, const struc
 	r->book = book_new(r);
 	bool ready = worker_begin(&w, r, 0, &options) && r->book;
 	report_heading(r->report, r->options->shown[r->file], e);
-	for (size_t i = 0; ready && i < e->count; i++) {
+	for (size_t i = 0, n = 0; ready && (i < e->count || n < e->notes);) {
+		bool note = n < e->notes && (i == e->count || e->note[n].at < e->segment[i].at);
+		nanos at = note ? e->note[n].at : e->segment[i].at;
 		if (r->first == NO_TIME)
-			r->first = e->segment[i].at;
+			r->first = at;
 		report_begin(r->report, r->first);
-		r->last = e->segment[i].at;
-		feed_segment(w.feed, &e->segment[i]);
+		r->last = at;
+		if (note)
+			feed_note(w.feed, &e->note[n++]);
+		else
+			feed_segment(w.feed, &e->segment[i++]);
 	}
 	if (ready) {
 		feed_finish(w.feed);

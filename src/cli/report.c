@@ -17,6 +17,14 @@ enum {
 	WRITE_AT = 1 << 16,
 };
 
+/* Failures that are alike get one card; the others are counted. */
+struct card {
+	enum verdict verdict;
+	struct address proxy;
+	char target[64];
+	uint64_t more;
+};
+
 struct report {
 	const struct read_options *options;
 	struct render_style style;
@@ -24,7 +32,9 @@ struct report {
 	struct arena *words;
 	struct buffer out;   /* on its way to standard output */
 	struct buffer cards; /* printed behind the lines */
-	uint64_t card_count, cards_left_out;
+	struct card card[MAX_CARDS];
+	size_t card_count;
+	uint64_t cards_left_out;
 	struct buffer piece; /* of a file */
 	FILE *html;
 	bool ladder_done, ladder_failed_one;
@@ -149,6 +159,26 @@ size_t report_listed(const struct report *r, const struct reported **ret_list)
 
 /* ---- one exchange ---------------------------------------------------------------------------- */
 
+static bool new_card(struct report *r, const struct exchange *x, enum verdict verdict)
+{
+	struct card c = { .verdict = verdict, .proxy = x->proxy };
+	escape_into(c.target, sizeof c.target, x->request.target);
+	for (size_t i = 0; i < r->card_count; i++) {
+		struct card *old = &r->card[i];
+		if (old->verdict == verdict && address_equal(&old->proxy, &c.proxy) &&
+		    strcmp(old->target, c.target) == 0) {
+			old->more++;
+			return false;
+		}
+	}
+	if (r->card_count == MAX_CARDS) {
+		r->cards_left_out++;
+		return false;
+	}
+	r->card[r->card_count++] = c;
+	return true;
+}
+
 static void print_text(struct report *r, const struct exchange *x, const struct diagnosis *d)
 {
 	if (r->options->packets)
@@ -158,11 +188,8 @@ static void print_text(struct report *r, const struct exchange *x, const struct 
 		render_details(&r->out, &r->style, x);
 	if (d->severity != SEVERITY_FAILURE && d->verdict != V_TLS_INTERCEPTED)
 		return;
-	if (r->card_count >= MAX_CARDS) {
-		r->cards_left_out++;
+	if (!new_card(r, x, d->verdict))
 		return;
-	}
-	r->card_count++;
 	buffer_add_byte(&r->cards, '\n');
 	render_card(&r->cards, &r->style, x, d);
 }
@@ -254,12 +281,18 @@ static void print_cards(struct report *r)
 	if (r->cards.len)
 		fwrite(r->cards.at, 1, r->cards.len, stdout);
 	buffer_reset(&r->cards);
+	for (size_t i = 0; i < r->card_count; i++)
+		if (r->card[i].more)
+			printf("\n%llu more like it: %s%s%s\n", (unsigned long long)r->card[i].more,
+			       verdict_id(r->card[i].verdict), r->card[i].target[0] ? ", " : "",
+			       r->card[i].target);
 	if (r->cards_left_out)
 		printf("\n%llu more failures without a card: --only VERDICT, --from and --to "
 		       "narrow "
 		       "them down, --json tells all.\n",
 		       (unsigned long long)r->cards_left_out);
-	r->card_count = r->cards_left_out = 0;
+	r->card_count = 0;
+	r->cards_left_out = 0;
 }
 
 void report_heading(struct report *r, const char *file, const struct packet_example *e)
@@ -329,11 +362,13 @@ static void write_ladder(struct report *r)
 
 int report_finish(struct report *r, const struct summary_facts *facts, struct error *err)
 {
-	print_end(r, facts);
+	static const struct summary_facts none = { .first = NO_TIME, .last = NO_TIME };
+	if (facts)
+		print_end(r, facts);
 	write_ladder(r);
 	if (r->html) {
 		buffer_reset(&r->piece);
-		render_html_foot(&r->piece, r->tally, facts);
+		render_html_foot(&r->piece, r->tally, facts ? facts : &none);
 		write_piece(r, r->html);
 		close_file(r, r->html, r->options->html);
 		r->html = NULL;

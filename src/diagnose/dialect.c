@@ -98,28 +98,44 @@ static bool may_be_the_origins(const struct exchange *x, const struct dialect_wo
 	return where == IN_SERVER && !d->proxy;
 }
 
+/* By its signs, in one pass: the answer's own fields count for more than Via, which may name a
+ * proxy further on. Pages and reasons of good answers are the origin's, or say nothing. */
+static enum dialect by_signs(const struct exchange *x, enum where *ret_where)
+{
+	static const uint8_t rank[] = {
+		[IN_SQUID_ERROR] = 1, [IN_AGENT] = 2,  [IN_SERVER] = 3, [IN_STATUS_FIELD] = 4,
+		[IN_TITLE] = 5,       [IN_REASON] = 6, [IN_REALM] = 7,  [IN_VIA] = 8,
+	};
+	struct slice field[sizeof rank] = { { 0 } };
+	bool any = false;
+	for (size_t w = IN_NOWHERE + 1; w < sizeof rank; w++) {
+		bool page = w == IN_TITLE || w == IN_REASON || w == IN_REALM;
+		if (!page || x->response.status >= 400)
+			field[w] = field_of(&x->response, (enum where)w);
+		any = any || field[w].len;
+	}
+	enum dialect found = DIALECT_UNKNOWN;
+	uint8_t best = UINT8_MAX;
+	for (int d = DIALECT_UNKNOWN + 1; any && d < DIALECT_COUNT_; d++) {
+		const struct dialect_words *w = &DIALECT_WORDS[d];
+		for (const struct dialect_sign *s = w->signs; s < w->signs + 8 && s->word; s++) {
+			if (field[s->where].len == 0 || rank[s->where] >= best ||
+			    !says(field[s->where], s->word) || may_be_the_origins(x, w, s->where))
+				continue;
+			best = rank[s->where];
+			found = (enum dialect)d;
+			*ret_where = s->where;
+		}
+	}
+	return found;
+}
+
 static enum dialect recognise(const struct exchange *x, enum where *ret_where)
 {
 	const struct trace_response *r = &x->response;
-	/* the answer's own fields first, Via last: it may name a proxy further on */
-	static const enum where order[] = { IN_SQUID_ERROR, IN_AGENT,  IN_SERVER, IN_STATUS_FIELD,
-					    IN_TITLE,       IN_REASON, IN_REALM,  IN_VIA };
-	for (size_t o = 0; o < sizeof order / sizeof *order; o++) {
-		struct slice field = field_of(r, order[o]);
-		if (field.len == 0)
-			continue;
-		for (int d = DIALECT_UNKNOWN + 1; d < DIALECT_COUNT_; d++) {
-			const struct dialect_words *w = &DIALECT_WORDS[d];
-			for (size_t s = 0; s < 8 && w->signs[s].word; s++) {
-				if (w->signs[s].where != order[o] ||
-				    !says(field, w->signs[s].word) ||
-				    may_be_the_origins(x, w, order[o]))
-					continue;
-				*ret_where = order[o];
-				return (enum dialect)d;
-			}
-		}
-	}
+	enum dialect known = by_signs(x, ret_where);
+	if (known != DIALECT_UNKNOWN)
+		return known;
 	/* glider has no field at all, only this odd reason */
 	if (r->status == 502 && slice_equal(r->reason, SLICE("ERROR")) && r->server.len == 0)
 		return DIALECT_GLIDER;

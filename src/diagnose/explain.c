@@ -406,7 +406,10 @@ static nanos reset_after(const struct exchange *x)
 static void put_code(struct telling *t)
 {
 	const struct code_words *c = catalogue_code(t->x->response.status);
-	put(t, c ? c->meaning : "a code that is not in the catalogue");
+	struct slice meaning = slice_of(c ? c->meaning : "a code that is not in the catalogue");
+	if (slice_ends(meaning, SLICE(".")))
+		meaning.len--; /* a sentence there, a part of one here */
+	buffer_add(&t->out, meaning);
 }
 
 static void put_product_meaning(struct telling *t)
@@ -438,7 +441,7 @@ static void expand(struct telling *t, char key)
 	const struct trace_path *theirs = &x->path[t->f->side];
 	switch (key) {
 	case 'a':
-		put(t, trace_scheme_name(x->request.auth));
+		put(t, x->request.auth ? trace_scheme_name(x->request.auth) : "client's");
 		break;
 	case 'A':
 		put_offers(t);
@@ -769,7 +772,8 @@ static void tell_black_hole(struct telling *t)
 	} else {
 		put(t, ", while empty ones passed");
 	}
-	put(t, "; the leg is the one between client and proxy");
+	if (!t->x->view.seen)
+		put(t, "; the leg is the one between client and proxy");
 }
 
 static void tell_aborted(struct telling *t)
@@ -852,6 +856,7 @@ static void tell_summary(struct telling *t)
 		tell(t, VERDICT_WORDS[t->f->verdict].summary);
 		break;
 	}
+	put(t, finding_leg(t->x, t->f));
 	if (t->x->from_text)
 		put(t, " (from text, which shows less than packets do)");
 }

@@ -74,7 +74,7 @@ nanos last_word(const struct exchange *x, enum trace_side side)
 			     side == CLIENT ? x->hello.at : x->server_hello.at);
 	nanos last = x->tunnel.last[side].at;
 	bool closing = x->closed && last != NO_TIME && mark_is(&x->close) &&
-		       last > x->close.at - 50 * NANOS_PER_MS;
+		       (last >= x->close.at || span(last, x->close.at) < 50 * NANOS_PER_MS);
 	if (side == CLIENT && closing && last > x->tunnel.last[PROXY].at)
 		last = later(x->first_app_up.at, x->hello.at);
 	return later(last, side == CLIENT ? x->request_end.at : x->response_start.at);
@@ -107,6 +107,8 @@ uint32_t full_size(const struct exchange *x, enum trace_side side)
 
 static bool try_rules(const struct rules *rules, const struct exchange *x, struct finding *f)
 {
+	if (rules->concern && !rules->concern(x))
+		return false;
 	for (size_t i = 0; i < rules->count; i++) {
 		const struct rule *r = &rules->rule[i];
 		f->verdict = r->verdict;

@@ -16,6 +16,9 @@ struct rule {
 struct rules {
 	const struct rule *rule;
 	size_t count;
+	/* Could any of them hold? What is asked of every healthy exchange, once a file. NULL: yes.
+	 */
+	bool (*concern)(const struct exchange *x);
 };
 
 extern const struct rules RULES_FIRST, RULES_CONNECT, RULES_PATH, RULES_REQUEST, RULES_TLS,
@@ -24,6 +27,9 @@ extern const struct rules RULES_FIRST, RULES_CONNECT, RULES_PATH, RULES_REQUEST,
 void finding_cite(struct finding *f, const struct mark *mark, enum sight saw, uint64_t figure);
 void finding_cause(struct finding *f, enum cause cause);
 void finding_doubt(struct finding *f); /* one step less confident */
+
+/* legs.c: a clause that says on which leg the fault is, or NULL where that can't be told. */
+const char *finding_leg(const struct exchange *x, const struct finding *f);
 
 /* Who answered this status, and by which product. */
 void finding_dialect(const struct exchange *x, struct finding *f);
@@ -43,7 +49,18 @@ void finding_cite_onward(const struct exchange *x, struct finding *f);
 
 static inline nanos span(nanos from, nanos to) /* 0 where either is unknown */
 {
-	return from == NO_TIME || to == NO_TIME || to < from ? 0 : to - from;
+	nanos between;
+	if (from == NO_TIME || to == NO_TIME || to < from)
+		return 0;
+	return __builtin_sub_overflow(to, from, &between) ? INT64_MAX : between;
+}
+
+static inline nanos times(int n, nanos t) /* 0 where unknown; clocks in captures can be absurd */
+{
+	nanos product;
+	if (t <= 0)
+		return 0;
+	return __builtin_mul_overflow(n, t, &product) ? INT64_MAX : product;
 }
 
 static inline nanos later(nanos a, nanos b) /* NO_TIME is the smallest there is */
@@ -93,7 +110,7 @@ static inline bool says(struct slice where, const char *what)
 /* ten round trips, or nothing where the round trip is unknown */
 static inline nanos ten_rtt(const struct exchange *x)
 {
-	return x->rtt == NO_TIME ? 0 : 10 * x->rtt;
+	return times(10, x->rtt);
 }
 
 static inline bool in_tls(const struct exchange *x)

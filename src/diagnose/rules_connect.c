@@ -2,13 +2,21 @@
 #include "diagnose/rules.h"
 
 /* A SYN that fails may have been meant for any service. What speaks for a proxy: the user named
- * it, or other exchanges went through this very address, or this host. */
+ * it, or other exchanges went through this very address, or this host. Where the proxy is known
+ * and is another host, this one is none of our business. */
 static void weigh_suspicion(const struct exchange *x, struct finding *f)
 {
-	if (!x->suspect || x->links.proxy_named || x->links.proxy_elsewhere)
+	const struct trace_links *l = &x->links;
+	if (!x->suspect || l->proxy_named || l->proxy_elsewhere)
 		return;
 	finding_cause(f, CAUSE_NOT_KNOWN_PROXY);
-	f->confidence = x->links.proxy_host_elsewhere ? CONFIDENCE_MEDIUM : CONFIDENCE_LOW;
+	f->confidence = l->proxy_host_elsewhere ? CONFIDENCE_MEDIUM : CONFIDENCE_LOW;
+	if (l->capture_has_proxy && !l->proxy_host_elsewhere) {
+		f->verdict = V_UNCLEAR;
+		f->causes = 0;
+		f->detail =
+			"the connection failed, and nothing shows that it was meant for a proxy";
+	}
 }
 
 /* proxy-refused: the SYN was answered by a RST, and no SYN-ACK ever came.
@@ -62,8 +70,14 @@ static bool proxy_unreachable(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+/* No SYN-ACK came. */
+static bool concern(const struct exchange *x)
+{
+	return mark_is(&x->syn) && !mark_is(&x->syn_ack) && !has_request(x);
+}
+
 static const struct rule RULES[] = {
 	{ V_PROXY_REFUSED, CONFIDENCE_HIGH, proxy_refused },
 	{ V_PROXY_UNREACHABLE, CONFIDENCE_HIGH, proxy_unreachable },
 };
-const struct rules RULES_CONNECT = { RULES, sizeof RULES / sizeof *RULES };
+const struct rules RULES_CONNECT = { RULES, sizeof RULES / sizeof *RULES, concern };

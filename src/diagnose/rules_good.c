@@ -30,7 +30,7 @@ static const struct rule FIRST[] = {
 	{ V_CHALLENGED, CONFIDENCE_HIGH, challenged },
 	{ V_UNCLEAR, CONFIDENCE_HIGH, began_without_us },
 };
-const struct rules RULES_FIRST = { FIRST, sizeof FIRST / sizeof *FIRST };
+const struct rules RULES_FIRST = { FIRST, sizeof FIRST / sizeof *FIRST, NULL };
 
 /* ---- behind all others ------------------------------------------------------------------------
  */
@@ -58,6 +58,8 @@ static bool hidden(const struct exchange *x, struct finding *f)
 		return false; /* still running */
 	} else if (x->tunnel.open && blind && x->tls.out_of_step[PROXY] && closed_by(x, PROXY)) {
 		f->detail = "packets are missing from the capture where its end would be seen";
+	} else if (!answered(x) && x->path[PROXY].bytes > 0) {
+		f->detail = "the proxy said something that could not be read as an answer";
 	} else if (!x->tunnel.open && blind) {
 		f->detail = "packets are missing from the capture, or were cut short in it";
 	} else {
@@ -116,6 +118,13 @@ static bool adapted(const struct exchange *x, enum trace_side side)
 	       p->largest_passed * 10 < full * 9 && p->bytes > 4 * (uint64_t)full;
 }
 
+/* A single repair that took more than a round trip, and a hundredth of the whole. */
+static bool cost_a_round_trip(const struct exchange *x, const struct trace_path *p)
+{
+	return p->repairs > 0 && x->rtt != NO_TIME && p->repair_time > x->rtt + x->rtt / 4 &&
+	       p->repair_time >= duration(x) / 100;
+}
+
 /* lossy: it completed, and repairs cost it. One loss repaired within a round trip costs nothing;
  * reordering, duplicates and needless retransmissions are no loss. */
 static bool lossy(const struct exchange *x, struct finding *f)
@@ -126,11 +135,11 @@ static bool lossy(const struct exchange *x, struct finding *f)
 			continue;
 		uint32_t again = p->retrans > p->spurious ? p->retrans - p->spurious : 0;
 		bool costly =
-			p->repair_time >= 200 * NANOS_PER_MS || p->repair_time * 10 >= duration(x);
+			p->repair_time >= 200 * NANOS_PER_MS || p->repair_time >= duration(x) / 10;
 		bool often =
 			p->repairs >= 2 && ((uint64_t)p->repairs * 100 >= p->packets || costly);
 		bool seen_again = p->repairs + again >= 3 && costly && p->repair_time > 0;
-		bool dear = p->repair_time >= SHORT_WAIT;
+		bool dear = p->repair_time >= SHORT_WAIT || cost_a_round_trip(x, p);
 		if ((!often && !seen_again && !dear) || adapted(x, (enum trace_side)side))
 			continue;
 		f->side = (enum trace_side)side;
@@ -150,7 +159,7 @@ static bool out_of_proportion(const struct exchange *x, nanos stage)
 {
 	if (stage < 1500 * NANOS_PER_MS || stage < ten_rtt(x))
 		return false;
-	return stage >= 3 * NANOS_PER_SECOND || stage * 10 >= duration(x) * 3;
+	return stage >= 3 * NANOS_PER_SECOND || stage >= duration(x) / 10 * 3;
 }
 
 /* slow: one stage took long beyond measure. The client's own pauses are no stage, nor is a long
@@ -251,4 +260,4 @@ static const struct rule GOOD[] = {
 	{ V_OK, CONFIDENCE_LOW, nothing_asked },
 	{ V_UNCLEAR, CONFIDENCE_LOW, whatever },
 };
-const struct rules RULES_GOOD = { GOOD, sizeof GOOD / sizeof *GOOD };
+const struct rules RULES_GOOD = { GOOD, sizeof GOOD / sizeof *GOOD, NULL };

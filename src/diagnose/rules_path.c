@@ -60,6 +60,9 @@ static bool large_is_stuck(const struct exchange *x, enum trace_side side, struc
 		return false;
 	if (full != 0 && p->stuck_size * 10 < full * 9 && p->large == 0)
 		return false;
+	if (full == 0 &&
+	    p->stuck_size < 1000) /* what fits is unknown: it must be large in itself */
+		return false;
 	if (p->largest_passed * 20 >= p->stuck_size * 19)
 		return false;
 	if (p->stuck_smallest != 0 && p->stuck_smallest <= p->largest_passed)
@@ -90,6 +93,8 @@ static bool none_large_passed(const struct exchange *x, enum trace_side side, st
 {
 	const struct trace_path *p = &x->path[side];
 	uint32_t full = full_size(x, side);
+	if (full == 0)
+		full = p->largest; /* the handshake was not seen */
 	if (!x->both_ways || full < 500 || p->large < 3 || p->retrans < 3 ||
 	    p->unacked < 2 * (uint64_t)full)
 		return false;
@@ -180,7 +185,7 @@ static bool large_segment_reset(const struct exchange *x, struct finding *f)
 	if (!large || !mark_is(large) || !small_before || rst->at < large->at ||
 	    large->at < x->response_start.at)
 		return false;
-	nanos at_once = x->rtt == NO_TIME ? 0 : 2 * x->rtt;
+	nanos at_once = times(2, x->rtt);
 	at_once = later(at_once, 50 * NANOS_PER_MS);
 	if (span(large->at, rst->at) > (at_once < SHORT_WAIT ? at_once : SHORT_WAIT))
 		return false;
@@ -194,9 +199,17 @@ static bool large_segment_reset(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+/* Something was lost for good, reset, or complained of. */
+static bool concern(const struct exchange *x)
+{
+	const struct trace_path *up = &x->path[CLIENT], *down = &x->path[PROXY];
+	return x->icmp.too_big || up->unacked || up->hole || down->unacked || down->hole ||
+	       mark_is(&down->rst);
+}
+
 static const struct rule RULES[] = {
 	{ V_MTU_SIGNALLED, CONFIDENCE_HIGH, mtu_signalled },
 	{ V_MTU_BLACK_HOLE, CONFIDENCE_HIGH, mtu_black_hole },
 	{ V_LARGE_SEGMENT_RESET, CONFIDENCE_LOW, large_segment_reset },
 };
-const struct rules RULES_PATH = { RULES, sizeof RULES / sizeof *RULES };
+const struct rules RULES_PATH = { RULES, sizeof RULES / sizeof *RULES, concern };

@@ -5,7 +5,7 @@
 static bool answer_may_be_hidden(const struct exchange *x)
 {
 	return !x->both_ways || x->path[PROXY].missing > 0 || x->bytes[PROXY] > 0 ||
-	       (x->began_late && !has_request(x));
+	       x->path[PROXY].bytes > 0 || (x->began_late && !has_request(x));
 }
 
 /* request-lost: what was sent first is still not acknowledged after repeats.
@@ -31,13 +31,23 @@ static bool request_lost(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+/* No request at all: the handshake, and then the proxy ended it. After a while that is the idle
+ * time-out of a connection made in advance; and what is not known to be a proxy may do so. */
+static bool greeted_by_close(const struct exchange *x)
+{
+	const struct trace_links *l = &x->links;
+	return mark_is(&x->syn_ack) && x->bytes[CLIENT] == 0 &&
+	       span(x->syn_ack.at, end_of(x)) < LONG_SILENCE &&
+	       (!x->suspect || l->proxy_elsewhere || l->proxy_named);
+}
+
 /* proxy-reset: a RST from the proxy's side stood where the answer should. Wrong when an answer
  * was sent that the capture lacks. With no request at all: the handshake and then a RST. */
 static bool proxy_reset(const struct exchange *x, struct finding *f)
 {
 	if (answered(x) || answer_may_be_hidden(x) || !closed_by(x, PROXY) || !x->by_reset)
 		return false;
-	if (!has_request(x) && (!mark_is(&x->syn_ack) || quiet_at_end(x) >= LONG_SILENCE))
+	if (!has_request(x) && !greeted_by_close(x))
 		return false;
 	finding_cite_request(x, f);
 	finding_cite_end(x, f);
@@ -58,8 +68,7 @@ static bool proxy_closed(const struct exchange *x, struct finding *f)
 {
 	if (answered(x) || answer_may_be_hidden(x) || !closed_by(x, PROXY) || x->by_reset)
 		return false;
-	nanos handshake = span(x->syn_ack.at, end_of(x));
-	if (!has_request(x) && (!mark_is(&x->syn_ack) || handshake >= LONG_SILENCE || x->suspect))
+	if (!has_request(x) && !greeted_by_close(x))
 		return false;
 	finding_cite_request(x, f);
 	finding_cite_end(x, f);
@@ -445,23 +454,43 @@ static void other_causes(const struct exchange *x, struct finding *f)
 	}
 }
 
+/* What a status cannot tell alone. Codes that mean one thing with credentials and another without,
+ * or one from a web server and another from a proxy, need the heads that say which. */
+static const char *too_little_for(const struct exchange *x)
+{
+	const struct trace_response *r = &x->response;
+	unsigned status = r->status;
+	bool by_request = status == 401 || status == 407;
+	bool by_server = status == 400 || status == 404 || status == 405 || status == 501;
+	if ((by_request || by_server) && !has_request(x))
+		return "the request was not seen, and the status alone does not tell";
+	bool head_cut = has_gaps(x, CLIENT) && x->request.auth == SCHEME_NONE;
+	if (status == 407 && (head_cut || (has_gaps(x, PROXY) && r->offers == 0)))
+		return "the packets hold too little of the heads to see the credentials";
+	if (status == 401 && head_cut && x->request.is_connect)
+		return "the packets hold too little of the request to see the credentials";
+	if (by_server && x->request.is_connect && has_gaps(x, PROXY) && r->server.len == 0)
+		return "the packets hold too little of the answer to see who it was";
+	return NULL;
+}
+
+/* unclear: an answer that is a failure, but not plain which. */
+static bool unknown_refusal(const struct exchange *x, struct finding *f)
+{
+	f->detail = x->response.status >= 400 ? too_little_for(x) : NULL;
+	if (!f->detail)
+		return false;
+	finding_cite_request(x, f);
+	return true;
+}
+
 /* The status itself is the verdict. Wrong about the cause as often as products differ: so what
- * the answer says beside its code goes first, then the dialect, then the time it took. What is
- * ambiguous without the request (401, and what web servers send) is not judged without it. */
+ * the answer says beside its code goes first, then the dialect, then the time it took. */
 static bool refused_by_status(const struct exchange *x, struct finding *f)
 {
 	unsigned status = x->response.status;
 	if (status < 400)
 		return false;
-	bool needs_request = status == 401 || status == 407 || status == 400 || status == 404 ||
-			     status == 405 || status == 501;
-	if (needs_request && !has_request(x)) {
-		f->verdict = V_UNCLEAR;
-		f->confidence = CONFIDENCE_LOW;
-		f->detail = "the request was not seen, and the status alone does not tell";
-		finding_cite_request(x, f);
-		return true;
-	}
 	f->verdict = verdict_of(status);
 	finding_dialect(x, f);
 	finding_cite_request(x, f);
@@ -480,6 +509,12 @@ static bool refused_by_status(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+/* There is no answer, or one that refuses. */
+static bool concern(const struct exchange *x)
+{
+	return x->response.status == 0 || x->response.status >= 400;
+}
+
 static const struct rule RULES[] = {
 	{ V_REQUEST_LOST, CONFIDENCE_HIGH, request_lost },
 	{ V_PROXY_RESET, CONFIDENCE_HIGH, proxy_reset },
@@ -487,9 +522,10 @@ static const struct rule RULES[] = {
 	{ V_PROXY_SILENT, CONFIDENCE_HIGH, proxy_silent },
 	{ V_NOT_A_PROXY, CONFIDENCE_HIGH, not_http },
 	{ V_NOT_A_PROXY, CONFIDENCE_MEDIUM, web_server },
+	{ V_UNCLEAR, CONFIDENCE_LOW, unknown_refusal },
 	{ V_AUTH_UNSUPPORTED, CONFIDENCE_HIGH, auth_unsupported },
 	{ V_AUTH_REJECTED, CONFIDENCE_HIGH, auth_rejected },
 	{ V_AUTH_REQUIRED, CONFIDENCE_HIGH, auth_required },
 	{ V_OTHER_STATUS, CONFIDENCE_HIGH, refused_by_status },
 };
-const struct rules RULES_REQUEST = { RULES, sizeof RULES / sizeof *RULES };
+const struct rules RULES_REQUEST = { RULES, sizeof RULES / sizeof *RULES, concern };

@@ -373,10 +373,33 @@ static bool handshake_left(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+/* unclear: the client turned a certificate down that the capture cut off. TLS 1.2 shows it, so
+ * whether it was an inspection's, or expired, stood there. */
+static bool unseen_certificate(const struct exchange *x, struct finding *f)
+{
+	const struct trace_tls *t = &x->tls;
+	bool about_it =
+		t->alert && t->alert_from == CLIENT && t->alert_what >= 42 && t->alert_what <= 48;
+	if (!in_tls(x) || !about_it || t->certificates || !has_gaps(x, PROXY) ||
+	    t->version >= 0x0304)
+		return false;
+	f->detail = "the client turned the certificate down, and the capture does not hold it";
+	cite_handshake(x, f);
+	cite_alert(x, f);
+	return true;
+}
+
+/* A ClientHello went into a tunnel. */
+static bool concern(const struct exchange *x)
+{
+	return in_tls(x);
+}
+
 static const struct rule RULES[] = {
 	{ V_TLS_INTERCEPTED, CONFIDENCE_HIGH, intercepted },
 	{ V_TLS_UNTRUSTED, CONFIDENCE_HIGH, untrusted },
 	{ V_TLS_INTERCEPTED, CONFIDENCE_LOW, intercepted_by_shape },
+	{ V_UNCLEAR, CONFIDENCE_MEDIUM, unseen_certificate },
 	{ V_TLS_ALERT, CONFIDENCE_HIGH, alert },
 	{ V_NOT_TLS, CONFIDENCE_HIGH, not_tls },
 	{ V_TLS_RESET, CONFIDENCE_HIGH, tls_reset },
@@ -384,7 +407,7 @@ static const struct rule RULES[] = {
 	{ V_TLS_SILENT, CONFIDENCE_HIGH, tls_silent },
 	{ V_CLIENT_ABORTED, CONFIDENCE_LOW, handshake_left },
 };
-const struct rules RULES_TLS = { RULES, sizeof RULES / sizeof *RULES };
+const struct rules RULES_TLS = { RULES, sizeof RULES / sizeof *RULES, concern };
 
 /* For rules_good.c: the warning where all went well. */
 bool tls_was_inspected(const struct exchange *x)

@@ -1,10 +1,15 @@
 /* The transfer: bodies of plain answers, and what goes through a tunnel. */
 #include "diagnose/rules.h"
 
+/* A body that lacks its end, as far as it can be known: what the capture lost or cut off may have
+ * held the end, or the field that tells the length. */
 static bool plain_unfinished(const struct exchange *x)
 {
-	return !x->tunnel.open && x->response.status != 0 && x->response.status < 400 &&
-	       !x->response.complete && !x->next_began;
+	const struct trace_response *r = &x->response;
+	if (x->tunnel.open || r->status == 0 || r->status >= 400 || r->complete || x->next_began)
+		return false;
+	bool measured = x->path[PROXY].unseen == 0 || r->body_length != UINT64_MAX;
+	return x->path[PROXY].missing == 0 && measured;
 }
 
 /* The head of an answer began and never ended. */
@@ -134,6 +139,22 @@ static bool stalled_in_text(const struct exchange *x)
 	       mark_is(&x->tunnel.last[PROXY]);
 }
 
+/* Bytes that one side sent were on the way for five seconds and more, and never arrived: whatever
+ * else was said meanwhile, the flow stood still. Wrong when the capture stopped before they were
+ * sent again; so it takes the seconds. */
+static bool lost_for_long(const struct exchange *x)
+{
+	for (int side = CLIENT; side <= PROXY; side++) {
+		const struct trace_path *p = &x->path[side];
+		bool hole = p->hole > 0 && span(p->hole_shown.at, end_of(x)) >= LONG_SILENCE;
+		bool stuck = p->unacked > 0 && p->stuck_times >= 3 &&
+			     span(p->stuck_first.at, end_of(x)) >= LONG_SILENCE;
+		if ((hole || stuck) && !x->from_text)
+			return true;
+	}
+	return false;
+}
+
 /* transfer-stalled: in the middle of something (a body, a record, a request in the tunnel) there
  * was silence for five seconds and ten round trips, until somebody closed or the observation
  * ended. Wrong for answers that take their time on purpose (long polls); and a tunnel that lay
@@ -144,6 +165,11 @@ static bool stalled(const struct exchange *x, struct finding *f)
 {
 	if (stalled_in_text(x)) {
 		f->confidence = CONFIDENCE_LOW;
+		return stalled_now(x, f);
+	}
+	bool begun = x->tunnel.open ? tls_settled(x) || !in_tls(x) : plain_unfinished(x);
+	if (x->both_ways && begun && lost_for_long(x)) {
+		f->confidence = CONFIDENCE_MEDIUM;
 		return stalled_now(x, f);
 	}
 	nanos quiet = quiet_at_end(x);
@@ -197,7 +223,7 @@ static enum undone left_undone(const struct exchange *x)
 	   once) and too short for an idle time-out (whole seconds), no closing alert, the client
 	   still there. */
 	nanos pause = quiet_at_end(x);
-	nanos floor = later(x->rtt == NO_TIME ? 0 : 3 * x->rtt, 100 * NANOS_PER_MS);
+	nanos floor = later(times(3, x->rtt), 100 * NANOS_PER_MS);
 	if (x->tls.app_bytes[PROXY] >= 16384 && in_step(x, PROXY) && pause > floor &&
 	    pause < 900 * NANOS_PER_MS)
 		return PERHAPS_UNDONE;
@@ -243,7 +269,8 @@ static bool reset(const struct exchange *x, struct finding *f)
  * absence is asked for. */
 static bool truncated(const struct exchange *x, struct finding *f)
 {
-	if (!closed_by(x, PROXY) || x->by_reset || x->next_began)
+	/* of a client that was not captured nobody knows whether it closed first */
+	if (!closed_by(x, PROXY) || x->by_reset || x->next_began || !(x->both_ways || x->from_text))
 		return false;
 	enum undone undone = left_undone(x);
 	if (undone == DONE_OR_UNKNOWN || endless(x))
@@ -274,9 +301,10 @@ static bool left_a_flow(const struct exchange *x)
 		return false;
 	nanos last = x->path[PROXY].last_data.at;
 	nanos flow = span(x->first_byte.at, last);
-	nanos interval = flow / (nanos)(x->tls.records[PROXY] - 1);
+	uint64_t gaps = x->tls.records[PROXY] - 1;
+	nanos interval = flow / (nanos)(gaps < INT32_MAX ? gaps : INT32_MAX);
 	nanos pause = span(last, x->close.at);
-	return pause >= 2 * NANOS_PER_MS && pause <= 3 * interval;
+	return pause >= 2 * NANOS_PER_MS && pause <= times(3, interval);
 }
 
 /* client-aborted: the client ended it first, in the middle of a body, a record or a flow.
@@ -317,4 +345,4 @@ static const struct rule RULES[] = {
 	{ V_TRANSFER_TRUNCATED, CONFIDENCE_HIGH, truncated },
 	{ V_CLIENT_ABORTED, CONFIDENCE_HIGH, aborted },
 };
-const struct rules RULES_TRANSFER = { RULES, sizeof RULES / sizeof *RULES };
+const struct rules RULES_TRANSFER = { RULES, sizeof RULES / sizeof *RULES, NULL };

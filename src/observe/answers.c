@@ -2,7 +2,11 @@
 #include "observe/conversation.h"
 #include "tls/record.h"
 
-enum { MAX_TITLE = 200, MAX_START = 64 };
+enum {
+	MAX_WAITING = 4096, /* bytes of an answer whose request was not seen yet */
+	MAX_TITLE = 200,
+	MAX_START = 64
+};
 
 /* ---- what is kept of an answer -------------------------------------------------------------- */
 
@@ -53,6 +57,8 @@ static void keep_response(struct conversation *c, struct exchange *x, const stru
 void answers_keep_title(struct turn *t)
 {
 	struct slice page = buffer_slice(&t->page);
+	if (page.len == 0)
+		return;
 	size_t open = slice_find_nocase(page, SLICE("<title>"));
 	struct slice title = slice_from(page, open + 7);
 	title = slice_first(title, slice_find_byte(title, '<'));
@@ -170,10 +176,11 @@ void answers_take_foreign(struct conversation *c, struct turn *t, struct slice s
 static size_t hold_answer(struct conversation *c, struct slice whole, struct slice bytes)
 {
 	struct talk *down = &c->talk[PROXY];
-	if ((c->newest && http_looks_like_response(whole) == HTTP_BAD) ||
-	    !speech_keep_for_later(down, whole, whole.at != bytes.at))
-		return speech_lose_step(down, bytes);
-	return bytes.len;
+	bool worth = !c->newest || http_looks_like_response(whole) != HTTP_BAD;
+	if (worth && whole.len <= MAX_WAITING &&
+	    speech_keep_for_later(down, whole, whole.at != bytes.at))
+		return bytes.len;
+	return cut_begin_lone_answer(c) ? bytes.len : speech_lose_step(down, bytes);
 }
 
 /* What is no HTTP is held until it tells what it is. */

@@ -78,6 +78,7 @@ struct conversation {
 	struct observe_owner owner;
 	struct talk talk[2];
 	struct turn *oldest, *newest; /* the answers go to `oldest` that is not whole */
+	struct turn usual;            /* for the first of them while it is free (x is NULL) */
 	unsigned turns;
 	bool known;           /* at least one request to a proxy was seen */
 	bool tunnel;          /* both sides are in SPEECH_TUNNEL */
@@ -144,6 +145,8 @@ void answers_read_waiting(struct conversation *c);
 void answers_keep_title(struct turn *t);
 
 /* cut.c */
+/* An answer whose request nobody saw begins an exchange, where only a proxy can have given it. */
+bool cut_begin_lone_answer(struct conversation *c);
 /* As requests_read and answers_read, for a head that is no HTTP by the letter, or too long. */
 size_t cut_read_odd_request(struct conversation *c, const struct mark *mark, struct slice whole,
 			    struct slice bytes);

@@ -93,6 +93,33 @@ size_t cut_read_odd_request(struct conversation *c, const struct mark *mark, str
 	return endless ? bytes.len : end - before;
 }
 
+/* An answer that only a proxy gives. (A 407 is given by confused origins too.) */
+static bool is_proxys(const struct http_response *r)
+{
+	return slice_find_nocase(r->reason, SLICE("connection established")) < r->reason.len;
+}
+
+/* A capture of the proxy's packets alone: its answer is an exchange all the same. What it answers
+ * with "Connection established" can only have been a CONNECT. */
+bool cut_begin_lone_answer(struct conversation *c)
+{
+	struct talk *down = &c->talk[PROXY];
+	struct http_response r;
+	struct http_bad bad;
+	if (c->newest ||
+	    http_read_response(buffer_slice(&down->head), SLICE("CONNECT"), &r, &bad) !=
+		    HTTP_DONE ||
+	    !is_proxys(&r))
+		return false;
+	struct turn *t = conversation_begin(c, &down->head_start);
+	if (!t)
+		return false;
+	t->x->request.method = trace_keep(t->x, SLICE("CONNECT"), 7);
+	t->x->request.is_connect = true;
+	answers_read_waiting(c);
+	return true;
+}
+
 /* By its status line alone. How the body ends was in what is missing or odd. */
 static bool take_status_line(struct conversation *c, struct turn *t, struct slice seen,
 			     uint64_t len, const struct mark *mark)
@@ -108,8 +135,6 @@ static bool take_status_line(struct conversation *c, struct turn *t, struct slic
 		    http_read_response(buffer_slice(&head), t->x->request.method, &r, &bad) ==
 			    HTTP_DONE;
 	if (read) {
-		struct http_fields none = { .count = 0 };
-		r.fields.count = none.count;
 		r.keep_alive = true; /* it never said otherwise */
 		answers_take(c, t, &r, buffer_slice(&head), len, mark);
 	}
@@ -300,5 +325,7 @@ static void end_answer(struct conversation *c)
 void cut_end(struct conversation *c)
 {
 	end_request(c);
+	if (c->talk[CLIENT].head.len == 0)
+		cut_begin_lone_answer(c);
 	end_answer(c);
 }

@@ -85,3 +85,8 @@ bool observe_is_request(struct slice bytes)
 	return http_looks_like_request(bytes) == HTTP_DONE &&
 	       http_looks_like_response(bytes) != HTTP_DONE;
 }
+
+bool observe_is_answer(struct slice bytes)
+{
+	return http_looks_like_response(bytes) == HTTP_DONE;
+}

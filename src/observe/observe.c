@@ -5,47 +5,81 @@
 
 enum { EXCHANGE_LIMIT = 256 * 1024, HEAD_LIMIT = HTTP_MAX_HEAD + 4096, MESSAGE_LIMIT = 65536 };
 
-struct conversation *observe_new(const struct observe_options *options,
-				 const struct observe_owner *owner)
+static void init(struct conversation *c, const struct observe_options *options,
+		 const struct observe_owner *owner)
 {
-	struct conversation *c = malloc(sizeof *c);
-	if (!c)
-		return NULL;
 	*c = (struct conversation){ .options = *options, .owner = *owner, .proxy_fin = NO_MARK };
 	for (int side = CLIENT; side <= PROXY; side++) {
 		buffer_init(&c->talk[side].head, HEAD_LIMIT);
 		buffer_init(&c->talk[side].tls.messages, MESSAGE_LIMIT);
 		c->talk[side].tls.held = NO_MARK;
 	}
+}
+
+struct conversation *observe_new(const struct observe_options *options,
+				 const struct observe_owner *owner)
+{
+	struct conversation *c = malloc(sizeof *c);
+	if (c)
+		init(c, options, owner);
 	return c;
 }
 
-static void turn_free(struct turn *t)
+static struct turn *turn_new(struct conversation *c)
 {
-	buffer_done(&t->page);
-	trace_free(t->x);
-	free(t);
+	struct turn *t = c->usual.x ? malloc(sizeof *t) : &c->usual;
+	struct exchange *x = t ? trace_begin(c->options.source, EXCHANGE_LIMIT) : NULL;
+	if (!x) {
+		if (t != &c->usual)
+			free(t);
+		return NULL;
+	}
+	*t = (struct turn){ .x = x };
+	buffer_init(&t->page, PAGE_BYTES);
+	return t;
 }
 
-void observe_free(struct conversation *c)
+/* The exchange stays: it is the owner's by now. */
+static void turn_free(struct conversation *c, struct turn *t)
 {
-	if (!c)
-		return;
+	buffer_done(&t->page);
+	t->x = NULL;
+	if (t != &c->usual)
+		free(t);
+}
+
+static void done(struct conversation *c)
+{
 	for (struct turn *t = c->oldest, *next; t; t = next) {
 		next = t->next;
-		turn_free(t);
+		trace_free(t->x);
+		turn_free(c, t);
 	}
 	for (int side = CLIENT; side <= PROXY; side++) {
 		buffer_done(&c->talk[side].head);
 		buffer_done(&c->talk[side].tls.messages);
 	}
+}
+
+void observe_free(struct conversation *c)
+{
+	if (c)
+		done(c);
 	free(c);
 }
 
+<<<<<<< HEAD
 void conversation_drop(struct conversation *c, struct turn *t)
 {
 	c->turns--;
 	turn_free(t);
+=======
+void observe_reset(struct conversation *c, const struct observe_options *options,
+		   const struct observe_owner *owner)
+{
+	done(c);
+	init(c, options, owner);
+>>>>>>> 3321df46ae21b0320df61a8c225196ec15b8a233
 }
 
 /* Hands the oldest exchange to the owner: it is final now. */
@@ -58,10 +92,13 @@ static void finish_oldest(struct conversation *c)
 		c->newest = NULL;
 	c->turns--;
 	answers_keep_title(t);
+	turn_free(c, t);
+	if (!trace_open_path(x)) {
+		trace_free(x);
+		return;
+	}
 	if (c->owner.facts)
 		c->owner.facts(c->owner.context, x);
-	t->x = NULL;
-	turn_free(t);
 	c->owner.done(c->owner.context, x);
 }
 
@@ -81,14 +118,10 @@ struct turn *conversation_begin(struct conversation *c, const struct mark *mark)
 {
 	if (c->turns >= MAX_PIPELINE)
 		return NULL;
-	struct turn *t = calloc(1, sizeof *t);
-	struct exchange *x = t ? trace_new(c->options.source, EXCHANGE_LIMIT) : NULL;
-	if (!x) {
-		free(t);
+	struct turn *t = turn_new(c);
+	if (!t)
 		return NULL;
-	}
-	buffer_init(&t->page, PAGE_BYTES);
-	t->x = x;
+	struct exchange *x = t->x;
 	if (c->newest)
 		c->newest->next = t;
 	else

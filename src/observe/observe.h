@@ -40,6 +40,10 @@ struct conversation *observe_new(const struct observe_options *options,
 				 const struct observe_owner *owner);
 void observe_free(struct conversation *c); /* drops what is unfinished; NULL is fine */
 
+/* As new, for another connection. */
+void observe_reset(struct conversation *c, const struct observe_options *options,
+		   const struct observe_owner *owner);
+
 /* The next bytes of a side, in order; one call a segment (or read). False when nothing further of
  * this connection is of interest: it is no conversation with a proxy. */
 bool observe_data(struct conversation *c, enum trace_side side, const struct mark *mark,
@@ -63,8 +67,9 @@ void observe_end(struct conversation *c, enum trace_end end, nanos until);
 enum observe_wish { OBSERVE_NO, OBSERVE_YES, OBSERVE_MORE };
 enum observe_wish observe_wants(struct slice sofar, bool any_request);
 
-/* Do these bytes begin a request, rather than an answer? */
+/* Do these bytes begin a request, rather than an answer? Or an answer? */
 bool observe_is_request(struct slice bytes);
+bool observe_is_answer(struct slice bytes);
 
 /* What some first bytes look like. */
 enum trace_protocol observe_guess(struct slice bytes);

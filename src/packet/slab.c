@@ -6,7 +6,7 @@
 
 void slab_init(struct slab *s, size_t item)
 {
-	*s = (struct slab){ .item = item, .used = 1 };
+	*s = (struct slab){ .item = (item + SLAB_ALIGN - 1) / SLAB_ALIGN * SLAB_ALIGN, .used = 1 };
 }
 
 void slab_done(struct slab *s)
@@ -27,7 +27,7 @@ static bool add_chunk(struct slab *s)
 		s->chunks = more;
 		s->chunk_room = room;
 	}
-	uint8_t *chunk = malloc(s->item * SLAB_PER_CHUNK);
+	uint8_t *chunk = aligned_alloc(SLAB_ALIGN, s->item * SLAB_PER_CHUNK);
 	if (!chunk)
 		return false;
 	s->chunks[s->chunk_count++] = chunk;

@@ -5,7 +5,7 @@
 
 #include "base/slice.h"
 
-enum { SLAB_SHIFT = 5, SLAB_PER_CHUNK = 1 << SLAB_SHIFT };
+enum { SLAB_ALIGN = 64, /* a cache line */ SLAB_SHIFT = 5, SLAB_PER_CHUNK = 1 << SLAB_SHIFT };
 
 struct slab {
 	uint8_t **chunks;

@@ -15,7 +15,13 @@
 #define DEFAULT_IDLE        (7440 * NANOS_PER_SECOND)
 #define HALF_CLOSED_IDLE    (1800 * NANOS_PER_SECOND)
 
-enum { PRINTS = 4096, FIRST_HEADS = 1024, MAX_CLOSED = 1024, MAX_WAITING = 4096 };
+enum {
+	PRINTS = 4096,
+	FIRST_HEADS = 1024,
+	MAX_CLOSED = 1024,
+	MAX_UNANSWERED = 4096,
+	MAX_HALF = 1024
+};
 enum { TICK_SHIFT = 26, TICKS_CLOSED = 30, TICKS_WAITING = 75, TICKS_MOVE = 8 };
 
 /* A copy by the capture follows at once, or, where the packet itself tells that it is no
@@ -50,10 +56,20 @@ uint32_t stream_hash(const struct address *a, const struct address *b)
 	return (uint32_t)mix(hash_end(a, 0) + hash_end(b, 0));
 }
 
-/* What a copy has in common with its original: all but TTL and link layer. */
-static uint64_t print_of(const struct segment *seg, uint64_t way)
+/* Who speaks to whom. Without a seed: the same file must give the same copies every time. */
+static inline uint64_t way_of(const struct segment *seg)
 {
-	uint64_t x = mix(way ^ ((uint64_t)seg->seq << 32 | seg->ack));
+	uint64_t from, to;
+	memcpy(&from, seg->from.ip + 8, sizeof from);
+	memcpy(&to, seg->to.ip + 8, sizeof to);
+	uint64_t ports = (uint64_t)seg->from.port << 16 | seg->to.port;
+	return (from * 3 + to) ^ ports << 20;
+}
+
+/* What a copy has in common with its original: all but TTL and link layer. */
+static uint64_t print_of(const struct segment *seg)
+{
+	uint64_t x = mix(way_of(seg) ^ ((uint64_t)seg->seq << 32 | seg->ack));
 	x = mix(x + ((uint64_t)seg->ip_id << 48 | (uint64_t)seg->window << 32 | seg->payload_len));
 	x = mix(x + ((uint64_t)seg->tsval << 32 | seg->tsecr));
 	for (unsigned i = 0; i < seg->sack_count && i < PACKET_MAX_SACK; i++)
@@ -61,12 +77,10 @@ static uint64_t print_of(const struct segment *seg, uint64_t way)
 	return mix(x + seg->flags) | 1; /* never 0, which is an empty place */
 }
 
-static bool is_copy(struct stream_table *t, const struct segment *seg, uint64_t way)
+static bool is_copy(struct print *p, uint64_t print, const struct segment *seg)
 {
 	if (seg->at == NO_TIME || (seg->has & (SEGMENT_NO_SEQ | SEGMENT_NO_LENGTH)))
 		return false;
-	uint64_t print = print_of(seg, way);
-	struct print *p = &t->prints[print >> 32 & (PRINTS - 1)];
 	if (p->print != print) {
 		*p = (struct print){ print, seg->at };
 		return false;
@@ -82,46 +96,41 @@ static bool is_copy(struct stream_table *t, const struct segment *seg, uint64_t 
 
 /* ---- lists ---- */
 
-static void queue_remove(struct stream_table *t, struct conn *c)
+static void queue_remove(struct stream_table *t, const struct conn *c)
 {
 	struct queue *q = &t->queues[c->state];
-	if (c->prev)
-		conn_at(t, c->prev)->next = c->next;
+	const struct place *p = &t->places[c->number];
+	if (p->prev)
+		t->places[p->prev].next = p->next;
 	else
-		q->first = c->next;
-	if (c->next)
-		conn_at(t, c->next)->prev = c->prev;
+		q->first = p->next;
+	if (p->next)
+		t->places[p->next].prev = p->prev;
 	else
-		q->last = c->prev;
+		q->last = p->prev;
 	q->count--;
 }
 
-static void queue_append(struct stream_table *t, struct conn *c, uint32_t number)
+static void queue_append(struct stream_table *t, const struct conn *c, uint32_t tick)
 {
 	struct queue *q = &t->queues[c->state];
-	c->prev = q->last;
-	c->next = 0;
+	struct place *p = &t->places[c->number];
+	p->touched = tick;
+	p->prev = q->last;
+	p->next = 0;
 	if (q->last)
-		conn_at(t, q->last)->next = number;
+		t->places[q->last].next = c->number;
 	else
-		q->first = number;
-	q->last = number;
+		q->first = c->number;
+	q->last = c->number;
 	q->count++;
-}
-
-static uint32_t number_of(const struct stream_table *t, const struct conn *c)
-{
-	const struct queue *q = &t->queues[c->state];
-	return c->next ? conn_at(t, c->next)->prev : q->last;
 }
 
 static void queue_move(struct stream_table *t, struct conn *c, enum conn_state to, uint32_t tick)
 {
-	uint32_t number = number_of(t, c);
 	queue_remove(t, c);
 	c->state = (uint8_t)to;
-	c->touched = tick;
-	queue_append(t, c, number);
+	queue_append(t, c, tick);
 }
 
 void conn_go(struct stream_table *t, struct conn *c, enum conn_state to)
@@ -140,11 +149,10 @@ static bool same_address(const struct address *a, const struct address *b)
 static struct conn *find(const struct stream_table *t, uint32_t hash, const struct address *from,
 			 const struct address *to, int *ret_side)
 {
-	for (uint32_t n = t->heads[hash & t->mask]; n;) {
-		struct conn *c = conn_at(t, n);
-		n = c->chain;
-		if (c->hash != hash)
+	for (uint32_t n = t->heads[hash & t->mask]; n; n = t->places[n].chain) {
+		if (t->places[n].hash != hash)
 			continue;
+		struct conn *c = conn_at(t, n);
 		bool client = same_address(from, &c->side[0]) && same_address(to, &c->side[1]);
 		if (client || (same_address(from, &c->side[1]) && same_address(to, &c->side[0]))) {
 			*ret_side = client ? 0 : 1;
@@ -162,10 +170,10 @@ static void grow_heads(struct stream_table *t)
 		return; /* longer chains, then */
 	for (uint32_t i = 0; i <= t->mask; i++) {
 		for (uint32_t n = t->heads[i], next; n; n = next) {
-			struct conn *c = conn_at(t, n);
-			next = c->chain;
-			c->chain = heads[c->hash & (size - 1)];
-			heads[c->hash & (size - 1)] = n;
+			struct place *p = &t->places[n];
+			next = p->chain;
+			p->chain = heads[p->hash & (size - 1)];
+			heads[p->hash & (size - 1)] = n;
 		}
 	}
 	free(t->heads);
@@ -173,19 +181,48 @@ static void grow_heads(struct stream_table *t)
 	t->mask = size - 1;
 }
 
-static void unlink_hash(struct stream_table *t, const struct conn *c, uint32_t number)
+static void unlink_hash(struct stream_table *t, uint32_t number)
 {
-	uint32_t *link = &t->heads[c->hash & t->mask];
+	uint32_t *link = &t->heads[t->places[number].hash & t->mask];
 	while (*link != number)
-		link = &conn_at(t, *link)->chain;
-	*link = c->chain;
+		link = &t->places[*link].chain;
+	*link = t->places[number].chain;
+}
+
+static bool grow_places(struct stream_table *t)
+{
+	uint32_t room = t->place_room ? t->place_room * 2 : FIRST_HEADS;
+	struct place *grown = realloc(t->places, room * sizeof *grown);
+	if (!grown)
+		return false;
+	t->places = grown;
+	t->place_room = room;
+	return true;
+}
+
+/* A new connection at the head of its chain; 0: out of memory. */
+static uint32_t take_number(struct stream_table *t, uint32_t hash)
+{
+	uint32_t number = slab_take(&t->conns);
+	if (number == 0)
+		return 0;
+	if (number >= t->place_room && !grow_places(t)) {
+		slab_give(&t->conns, number);
+		return 0;
+	}
+	if (t->counts.live > t->mask)
+		grow_heads(t);
+	t->places[number].hash = hash;
+	t->places[number].chain = t->heads[hash & t->mask];
+	t->heads[hash & t->mask] = number;
+	return number;
 }
 
 /* ---- ends ---- */
 
 static void end_conn(struct stream_table *t, struct conn *c, enum stream_end why)
 {
-	uint32_t number = number_of(t, c);
+	uint32_t number = c->number;
 	if (c->state == CONN_CLOSED && why != STREAM_REUSED)
 		why = STREAM_CLOSED;
 	struct full *f = full_of(t, c);
@@ -201,25 +238,28 @@ static void end_conn(struct stream_table *t, struct conn *c, enum stream_end why
 	if (c->icmp)
 		slab_give(&t->icmps, c->icmp);
 	queue_remove(t, c);
-	unlink_hash(t, c, number);
+	unlink_hash(t, number);
 	slab_give(&t->conns, number);
 	t->counts.live--;
 }
 
 /* How long the first of a list has been quiet, in ticks; negative when it wasn't, and went to
- * the end of the list instead. */
+ * the end of the list instead. What lies in the future did not happen: the clock went back. */
 static int32_t quiet_ticks(struct stream_table *t, struct conn *c)
 {
-	uint32_t last =
-		c->state == CONN_CLOSED || c->last.at == NO_TIME ? c->touched : tick_of(c->last.at);
-	if (ahead(last, c->touched) > TICKS_MOVE) {
+	struct place *p = &t->places[c->number];
+	if (ahead(p->touched, t->tick) > 0)
+		p->touched = t->tick;
+	uint32_t last = p->touched;
+	if (c->state != CONN_CLOSED && c->last.at != NO_TIME)
+		last = tick_of(c->last.at);
+	if (ahead(last, t->tick) > 0)
+		last = p->touched;
+	if (ahead(last, p->touched) > TICKS_MOVE) {
 		queue_move(t, c, c->state, last);
 		return -1;
 	}
-	int32_t quiet = ahead(t->tick, c->touched);
-	if (quiet < 0)
-		c->touched = t->tick; /* the time jumped back */
-	return ahead(t->tick, last) < quiet ? ahead(t->tick, last) : quiet;
+	return ahead(t->tick, last);
 }
 
 static int32_t ticks_of(nanos limit)
@@ -236,12 +276,29 @@ static bool outlived(const struct stream_table *t, enum conn_state state, int32_
 	case CONN_CLOSED:
 		return quiet >= TICKS_CLOSED || count > MAX_CLOSED;
 	case CONN_HALF:
-		return (quiet >= TICKS_WAITING && count > MAX_WAITING) || quiet > ticks_of(half);
+		return (quiet >= TICKS_WAITING && count > MAX_HALF) || quiet > ticks_of(half);
 	case CONN_NEW:
-		return (quiet >= TICKS_WAITING && count > MAX_WAITING) ||
+		return (quiet >= TICKS_WAITING && count > MAX_UNANSWERED) ||
 		       quiet > ticks_of(t->limits.idle);
 	default:
 		return quiet > ticks_of(t->limits.idle);
+	}
+}
+
+static void sweep_list(struct stream_table *t, enum conn_state state)
+{
+	unsigned moves = 64; /* a bound for one sweep; the next goes on */
+	while (t->queues[state].first && moves) {
+		struct conn *c = conn_at(t, t->queues[state].first);
+		int32_t quiet = quiet_ticks(t, c);
+		if (quiet < 0)
+			moves--;
+		else if (!outlived(t, state, quiet))
+			break;
+		else
+			end_conn(t, c, state == CONN_CLOSED ? STREAM_CLOSED : STREAM_IDLE);
+		if (quiet < 0 && t->queues[state].count == 1)
+			break;
 	}
 }
 
@@ -249,41 +306,24 @@ static bool outlived(const struct stream_table *t, enum conn_state state, int32_
 static void sweep(struct stream_table *t)
 {
 	t->swept = t->tick;
-	for (unsigned state = 0; state < CONN_STATES; state++) {
-		unsigned moves = 64; /* a bound for one sweep; the next goes on */
-		while (t->queues[state].first && moves) {
-			struct conn *c = conn_at(t, t->queues[state].first);
-			int32_t quiet = quiet_ticks(t, c);
-			if (quiet < 0)
-				moves--;
-			else if (!outlived(t, state, quiet))
-				break;
-			else
-				end_conn(t, c, state == CONN_CLOSED ? STREAM_CLOSED : STREAM_IDLE);
-			if (quiet < 0 && t->queues[state].count == 1)
-				break;
-		}
-	}
+	for (unsigned state = 0; state < CONN_STATES; state++)
+		sweep_list(t, state);
 }
 
 /* Makes room: a closed one, or the idlest of the others. */
 static bool evict(struct stream_table *t)
 {
-	struct conn *idlest = NULL;
-	if (t->queues[CONN_CLOSED].first) {
-		idlest = conn_at(t, t->queues[CONN_CLOSED].first);
-	} else {
-		for (unsigned state = CONN_NEW; state < CONN_CLOSED; state++) {
-			if (!t->queues[state].first)
-				continue;
-			struct conn *c = conn_at(t, t->queues[state].first);
-			if (!idlest || ahead(c->touched, idlest->touched) < 0)
-				idlest = c;
-		}
+	uint32_t idlest = t->queues[CONN_CLOSED].first;
+	for (unsigned state = CONN_NEW; state < CONN_CLOSED && !t->queues[CONN_CLOSED].first;
+	     state++) {
+		uint32_t first = t->queues[state].first;
+		if (first &&
+		    (!idlest || ahead(t->places[first].touched, t->places[idlest].touched) < 0))
+			idlest = first;
 	}
 	if (!idlest)
 		return false;
-	end_conn(t, idlest, STREAM_EVICTED);
+	end_conn(t, conn_at(t, idlest), STREAM_EVICTED);
 	return true;
 }
 
@@ -304,24 +344,20 @@ static struct conn *begin(struct stream_table *t, const struct segment *seg, uin
 		return NULL; /* a lone reset is no connection */
 	if (t->counts.live >= t->limits.max_connections)
 		evict(t);
-	uint32_t number = slab_take(&t->conns);
+	uint32_t number = take_number(t, hash);
 	if (!number && evict(t))
-		number = slab_take(&t->conns);
+		number = take_number(t, hash);
 	if (!number)
 		return NULL;
-	if (t->counts.live > t->mask)
-		grow_heads(t);
 	struct conn *c = conn_at(t, number);
 	bool client = from_client(seg);
-	*c = (struct conn){ .hash = hash, .touched = t->tick, .established_at = NO_TIME };
+	*c = (struct conn){ .number = number, .established_at = NO_TIME };
 	c->side[!client] = seg->from;
 	c->side[client] = seg->to;
 	c->first = pin_of(seg);
 	c->state = seg->flags & TCP_SYN ? CONN_NEW : CONN_OPEN;
 	c->flags = seg->flags & TCP_SYN ? 0 : CONN_LATE;
-	c->chain = t->heads[hash & t->mask];
-	t->heads[hash & t->mask] = number;
-	queue_append(t, c, number);
+	queue_append(t, c, t->tick);
 	t->counts.connections++;
 	if (++t->counts.live > t->counts.peak_live)
 		t->counts.peak_live = t->counts.live;
@@ -413,10 +449,14 @@ static struct full *consider(struct stream_table *t, struct conn *c, int side,
 		t->undecided += f != NULL;
 		return f;
 	}
-	if (jump != 0)
+	if (jump > 0)
+		h->early_len = 0; /* a hole, and no room to wait for what belongs there */
+	if (ahead(r->end, h->next) <= 0)
 		return NULL;
+	uint32_t old = jump < 0 ? (uint32_t)-jump : 0;
 	uint8_t before = h->early_len;
-	if (note_ask(t, c, side, r->bytes, r->end - r->start) != STREAM_WATCH)
+	if (jump > 0 || note_ask(t, c, side, slice_from(r->bytes, old), r->end - r->start - old) !=
+				STREAM_WATCH)
 		return NULL;
 	struct full *f = note_promote(t, c);
 	if (!f)
@@ -448,9 +488,13 @@ static void follow_ack(struct stream_table *t, struct conn *c, struct full *f, i
 
 static void settle(struct stream_table *t, struct conn *c, struct full *f, nanos now)
 {
-	for (int side = 0; side < 2; side++)
+	bool busy = !f->s.watched;
+	for (int side = 0; side < 2; side++) {
 		if (f->track[side].first)
 			order_settle(t, c, f, side, now, false);
+		busy |= f->track[side].first || f->s.sent[side].zero_window_since != NO_TIME;
+	}
+	f->busy = busy;
 	if ((c->flags & CONN_DECIDED) && !f->s.watched)
 		note_demote(t, c);
 }
@@ -499,29 +543,26 @@ static void follow_slow(struct stream_table *t, struct conn *c, struct full *f, 
 }
 
 /* Nothing to see here: the next bytes, or a plain acknowledgement. */
-static bool is_plain(const struct full *f, const struct half *h, int side,
-		     const struct segment *seg, const struct range *r)
+static bool is_plain(const struct full *f, const struct half *h, const struct segment *seg,
+		     const struct range *r)
 {
-	const struct track *tr = &f->track[side];
-	return f->s.watched && (seg->flags & ~TCP_PSH) == TCP_ACK && r->start == h->next &&
-	       seg->sack_count == 0 && !(seg->has & SEGMENT_TEXT) && !tr->first &&
-	       !f->track[!side].first && seg->window != 0 &&
-	       f->s.sent[!side].zero_window_since == NO_TIME &&
-	       f->s.sent[side].zero_window_since == NO_TIME && !(h->flags & HALF_FIN);
+	return !f->busy && (seg->flags & ~TCP_PSH) == TCP_ACK && r->start == h->next &&
+	       seg->sack_count == 0 && !(seg->has & SEGMENT_TEXT) && seg->window != 0 &&
+	       !(h->flags & HALF_FIN);
 }
 
 static void follow(struct stream_table *t, struct conn *c, struct full *f, int side,
 		   const struct segment *seg, const struct range *r)
 {
 	struct half *h = &c->half[side], *peer = &c->half[!side];
-	bool plain = is_plain(f, h, side, seg, r);
+	bool plain = is_plain(f, h, seg, r);
 	uint32_t acked_before = peer->acked;
 	uint8_t known = h->flags;
 	unsigned news = note_segment(t, c, side, seg, r);
 	if (known != h->flags || (seg->flags & (TCP_SYN | TCP_FIN | TCP_RST)))
 		note_view(t, c, &f->s);
 	else
-		note_publish(c, &f->s);
+		note_publish(c, &f->s, side);
 	f->s.sent[side].last_any = mark_of(seg);
 	if (!plain || ahead(peer->acked, peer->next) > 0) {
 		follow_slow(t, c, f, side, seg, r, acked_before, news);
@@ -553,7 +594,7 @@ static void take(struct stream_table *t, struct conn *c, int side, const struct 
 		note_advance(&c->half[side], &r);
 		return;
 	}
-	note_publish(c, &f->s);
+	note_publish(c, &f->s, side);
 	f->s.sent[side].last_any = mark_of(seg);
 	follow_slow(t, c, f, side, seg, &r, c->half[!side].acked, news);
 }
@@ -568,13 +609,27 @@ static void note_copy(struct stream_table *t, struct conn *c, int side)
 		c->half[side].copies++;
 }
 
+/* What the packet will want of a watched connection, while its copy is looked for. */
+static void prefetch(const struct full *f, int side)
+{
+	__builtin_prefetch(&f->s.sent[side].last_data, 1);
+	__builtin_prefetch(&f->busy, 1);
+	__builtin_prefetch(&f->track[side], 1);
+	__builtin_prefetch(&f->track[!side], 1);
+}
+
 void stream_segment(struct stream_table *t, const struct segment *seg)
 {
 	uint64_t from = hash_end(&seg->from, t->seed), to = hash_end(&seg->to, t->seed);
 	uint32_t hash = (uint32_t)mix(from + to);
+	uint64_t print = print_of(seg);
+	struct print *lately = &t->prints[print >> 32 & (PRINTS - 1)];
+	__builtin_prefetch(lately, 1);
 	int side = 0;
 	struct conn *c = find(t, hash, &seg->from, &seg->to, &side);
-	if (is_copy(t, seg, from * 3 + to)) {
+	if (c && c->full)
+		prefetch(full_of(t, c), side);
+	if (is_copy(lately, print, seg)) {
 		note_copy(t, c, side);
 		return;
 	}
@@ -589,12 +644,15 @@ void stream_segment(struct stream_table *t, const struct segment *seg)
 	else if (seg->flags & TCP_SYN)
 		side = mend_sides(c, side, seg);
 	if (c) {
-		if (ahead(t->tick, c->touched) > TICKS_MOVE && c->state != CONN_CLOSED)
+		if (ahead(t->tick, t->places[c->number].touched) > TICKS_MOVE &&
+		    c->state != CONN_CLOSED)
 			queue_move(t, c, c->state, t->tick);
 		take(t, c, side, seg);
 	}
-	if (t->tick != t->swept || t->queues[CONN_CLOSED].count > MAX_CLOSED)
+	if (t->tick != t->swept)
 		sweep(t);
+	else if (t->queues[CONN_CLOSED].count > MAX_CLOSED)
+		sweep_list(t, CONN_CLOSED);
 }
 
 /* ---- ICMP ---- */
@@ -675,12 +733,13 @@ void stream_table_free(struct stream_table *t)
 	if (!t)
 		return;
 	for (unsigned state = 0; state < CONN_STATES; state++)
-		for (uint32_t n = t->queues[state].first; n; n = conn_at(t, n)->next)
+		for (uint32_t n = t->queues[state].first; n; n = t->places[n].next)
 			if (conn_at(t, n)->full)
 				order_drop(t, full_of(t, conn_at(t, n)));
 	slab_done(&t->conns);
 	slab_done(&t->fulls);
 	slab_done(&t->icmps);
+	free(t->places);
 	free(t->heads);
 	free(t->prints);
 	free(t);

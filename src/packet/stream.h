@@ -34,31 +34,35 @@ struct stream_mark { /* a packet worth pointing at */
 
 /* What one side sent, and how it fared. */
 struct stream_side {
-	struct stream_mark syn, fin, rst, first_data; /* (n) the first of each */
-	struct stream_mark last_data, last_any;
-	uint32_t packets;        /* (n) distinct ones */
-	uint16_t syns, rsts, fins; /* (n) */
+	struct stream_mark last_data, last_any; /* these come first: every packet writes them */
 	uint64_t bytes;          /* (n) distinct payload bytes that were seen or acknowledged */
-	uint32_t retrans;        /* segments with data (or SYN, FIN) seen here again */
-	uint32_t repairs;        /* holes that a later segment filled after more than a reordering's
-	                            time: loss before the capture point */
-	uint32_t reordered;      /* holes filled sooner */
+	uint32_t packets;        /* (n) distinct ones */
+	uint32_t largest;        /* largest single segment seen from this side, offload cut to the path's
+	                            segment size (see above) */
+	struct stream_mark syn, fin, rst, first_data; /* (n) the first of each */
+	uint16_t syns, rsts, fins; /* (n) */
+	uint32_t retrans;        /* (n) segments with data (or SYN, FIN) seen here again; of a noted one
+	                            the SYNs and FINs alone */
+	uint32_t repairs;        /* segments that filled a hole and were sent after what showed it (by
+	                            timestamp, IP id, else by the time that passed): loss before the
+	                            capture point. tshark calls both of these retransmissions. */
+	uint32_t reordered;      /* segments that filled a hole and only came late */
 	uint32_t spurious;       /* of retrans: those the receiver already had (D-SACK, or already
 	                            acknowledged in this capture) */
-	uint32_t copies;         /* dropped as copies made by the capture */
-	uint32_t overlaps;       /* bytes that came again with other content */
+	uint32_t copies;         /* (n) dropped as copies made by the capture */
+	uint32_t overlaps;       /* bytes that came again with other content while the first were kept */
 	nanos retrans_time;      /* time lost waiting for retransmissions to repair: sum over repairs
 	                            of (repair - hole first visible or original send) */
 	uint16_t mss;            /* (n) announced in this side's SYN: what it is ready to receive; 0 unknown */
 	bool window_scale_known; /* both SYNs seen */
 	bool sack_ok;
-	uint32_t largest;        /* largest single segment seen from this side, offload cut to the path's
-	                            segment size (see above) */
 	uint32_t largest_passed; /* the largest that the other side demonstrably received (acknowledged
 	                            or SACKed; on the receiver's side of a capture: seen) */
 	/* the oldest data that is still unacknowledged when the connection ends */
-	uint64_t unacked;        /* bytes sent, never acknowledged */
-	uint32_t stuck_size;     /* size of the first of these segments */
+	uint64_t unacked;        /* bytes seen, never acknowledged; 0 where the other side's
+	                            acknowledgements are not in the capture */
+	uint32_t stuck_size;     /* size of the first of these segments; 0 with stuck_times where it
+	                            was not seen (a hole stands there) */
 	uint32_t stuck_times;    /* how often it was sent, first time included */
 	struct stream_mark stuck_first, stuck_last;
 	uint32_t stuck_smallest; /* smallest size among its transmissions (a sender that adapts shrinks) */
@@ -69,10 +73,11 @@ struct stream_side {
 	struct stream_mark hole_shown; /* the packet that showed it */
 	uint32_t hole_beyond;    /* payload bytes seen beyond it: small segments that passed */
 	uint32_t hole_dup_acks;  /* duplicate or SACK-only acknowledgements by the other side meanwhile */
-	uint64_t missing;        /* bytes acknowledged but never seen: the capture lost them */
+	uint64_t missing;        /* bytes acknowledged but never seen: the capture lost them (one
+	                            direction only: what later bytes went on without) */
 	struct stream_mark missing_shown;
 	uint64_t unseen;         /* payload bytes cut off by the snap length */
-	/* the other side's window for what this side sends */
+	/* the other side's window for what this side sends; text claims nothing here */
 	nanos zero_window_time;  /* sum */
 	nanos zero_window_since; /* NO_TIME unless it is zero at the end */
 	struct stream_mark zero_window; /* first announcement */
@@ -88,7 +93,7 @@ struct stream_side {
 struct stream {
 	struct address side[2];      /* (n) 0 the client */
 	struct stream_side sent[2];
-	struct stream_mark first, last; /* (n) packets of the connection, any side */
+	struct stream_mark first; /* (n) packets of the connection, any side */
 	bool watched;
 	bool began_late;             /* (n) no SYN and no SYN-ACK */
 	bool both_ways;              /* (n) packets of both sides were seen */
@@ -106,6 +111,7 @@ struct stream {
 	struct icmp_note icmp;       /* (n) the first; of ICMP_TOO_BIG before others */
 	uint32_t large_after_icmp;   /* segments larger than icmp.mtu allows, sent after it */
 	bool adapted_after_icmp;     /* smaller ones were sent in their place, and acknowledged */
+	struct stream_mark last;     /* (n) like first */
 	void *user;                  /* the owner's */
 };
 
@@ -128,12 +134,15 @@ enum stream_wish { STREAM_NOTE, STREAM_WATCH, STREAM_ASK_AGAIN };
 struct stream_callbacks {
 	/* The first bytes of a connection (of either side; `sofar` is all of that side's bytes in
 	   order up to now, at most 24 kept) are here: watch it? STREAM_ASK_AGAIN: too few to tell,
-	   ask with more. Where the connection began late, asked likewise with the first bytes that
-	   are seen. A connection that ends while still being asked about is STREAM_NOTE. */
+	   ask with more; that is STREAM_NOTE once there are more than 24. Where the connection began
+	   late, asked likewise with the first bytes that are seen, and STREAM_ASK_AGAIN lets go of
+	   more than 24 and asks with the next ones (32 times): a request may begin there. A connection
+	   that ends while still being asked about is STREAM_NOTE. Of `s` only (n) holds. */
 	enum stream_wish (*wish)(void *context, const struct stream *s, int side,
 	                         struct slice sofar);
 	/* Of a watched connection: the first SYN, SYN-ACK, FIN and RST of each side, and every segment
-	   with data before its bytes. Segments from before it was watched are not told again (their
+	   with data before its bytes, retransmissions too (`retrans` and `repairs` count them only
+	   after this call). Segments from before it was watched are not told again (their
 	   marks are in the facts). May be NULL. */
 	void (*segment)(void *context, struct stream *s, int side, const struct segment *seg);
 	/* Bytes in order, each once. Not called once stream_ignore was. */
@@ -141,7 +150,9 @@ struct stream_callbacks {
 	             const struct stream_mark *mark);
 	void (*gap)(void *context, struct stream *s, int side, uint64_t len, enum stream_gap why,
 	            const struct stream_mark *mark);
-	/* Last call for this connection; all facts are final. */
+	/* Last call for this connection; all facts are final. Every connection gets it, watched or
+	   not; of one that is not, `s` holds (n) alone and lives only while the call runs. Bytes
+	   beyond a hole that is open at the end are never delivered. */
 	void (*end)(void *context, struct stream *s, enum stream_end why);
 	void *context;
 };
@@ -157,7 +168,7 @@ struct stream_table;
 
 struct stream_table *stream_table_new(const struct stream_limits *limits,
                                       const struct stream_callbacks *callbacks);
-void stream_table_free(struct stream_table *t); /* ends nothing: call stream_finish first */
+void stream_table_free(struct stream_table *t); /* ends nothing: call stream_finish first; NULL is fine */
 
 void stream_segment(struct stream_table *t, const struct segment *seg);
 void stream_icmp(struct stream_table *t, const struct icmp_note *note);

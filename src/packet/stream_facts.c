@@ -166,6 +166,8 @@ void facts_acked(struct full *f, int side, uint32_t ack, nanos at)
 		tr->flight_first = (uint8_t)((tr->flight_first + 1) % FLIGHTS);
 		tr->flight_count--;
 	}
+	if (tr->flight_count == 0)
+		tr->flight_first = 0; /* one at a time stays in one place in the cache */
 	if (f->adapting)
 		adapted(f, side, ack);
 }
@@ -448,5 +450,6 @@ void facts_end(struct stream_table *t, struct conn *c, struct full *f)
 			sent->zero_window_time += held > 0 ? held : 0;
 		}
 	}
-	note_publish(c, &f->s);
+	note_publish(c, &f->s, 0);
+	note_publish(c, &f->s, 1);
 }

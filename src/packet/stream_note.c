@@ -209,7 +209,7 @@ unsigned note_segment(struct stream_table *t, struct conn *c, int side, const st
 void note_advance(struct half *h, const struct range *r)
 {
 	int32_t more = ahead(r->end, h->next), len = ahead(r->end, r->start);
-	if (more <= 0 || more > SEQ_REACH)
+	if (len == 0 || more <= 0 || more > SEQ_REACH)
 		return;
 	h->bytes += (uint64_t)(more < len ? more : len);
 	h->next = r->end;
@@ -217,12 +217,10 @@ void note_advance(struct half *h, const struct range *r)
 
 /* ---- the public record ---- */
 
-void note_publish(const struct conn *c, struct stream *s)
+void note_publish(const struct conn *c, struct stream *s, int side)
 {
-	for (int side = 0; side < 2; side++) {
-		s->sent[side].packets = c->half[side].packets;
-		s->sent[side].bytes = c->half[side].bytes;
-	}
+	s->sent[side].packets = c->half[side].packets;
+	s->sent[side].bytes = c->half[side].bytes;
 	s->last = pin_mark(c->last);
 }
 
@@ -267,7 +265,8 @@ void note_view(const struct stream_table *t, const struct conn *c, struct stream
 			 ((c->half[0].flags | c->half[1].flags) & HALF_DATA);
 	s->established_at = c->established_at;
 	s->synack_at = c->half[1].flags & HALF_SYN ? c->half[1].syn.at : NO_TIME;
-	note_publish(c, s);
+	note_publish(c, s, 0);
+	note_publish(c, s, 1);
 	publish_side(c, s, 0);
 	publish_side(c, s, 1);
 	facts_icmp(t, c, s);

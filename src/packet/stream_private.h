@@ -101,13 +101,20 @@ enum { /* conn.flags */
 
 struct conn {
 	struct address side[2];
-	uint32_t hash, chain;
-	uint32_t prev, next, touched; /* its list; touched: in ticks */
+	uint32_t number;              /* its own in the slab */
 	uint32_t full, icmp, alt_isn; /* numbers in slabs; 0 none */
 	uint8_t state, flags, asked, rst_side;
+	struct pin last;
 	struct half half[2];
-	struct pin first, last;
+	struct pin first;
 	nanos established_at;
+};
+
+/* What the table looks at to find a connection, or the idlest one. It stands apart, in an array
+ * by the connection's number, so that searching touches no connection but the one it is after. */
+struct place {
+	uint32_t hash, chain;
+	uint32_t prev, next, touched; /* its list; touched: in ticks */
 };
 
 /* A segment that came before its turn; with start == end only a number that was shown. */
@@ -167,8 +174,8 @@ struct track {
 
 struct full {
 	struct stream s; /* first: the owner's pointer is ours */
-	uint32_t conn;
-	bool ignored; /* the owner wants no bytes */
+	bool busy;       /* something is kept, a window is zero, or it is not watched yet */
+	bool ignored;    /* the owner wants no bytes */
 	uint32_t size,
 		large_from; /* a full segment on this path, 0 unknown; what counts as large */
 	bool size_known;    /* the SYNs told the size; else it is a guess */
@@ -196,6 +203,8 @@ struct stream_table {
 	struct stream_callbacks on;
 	struct stream_limits limits;
 	struct slab conns, fulls, icmps;
+	struct place *places;
+	uint32_t place_room;
 	uint32_t *heads;
 	uint32_t mask;
 	struct queue queues[CONN_STATES];
@@ -232,7 +241,7 @@ unsigned note_segment(struct stream_table *t, struct conn *c, int side, const st
 		      const struct range *r);
 void note_advance(struct half *h, const struct range *r);
 void note_view(const struct stream_table *t, const struct conn *c, struct stream *ret_view);
-void note_publish(const struct conn *c, struct stream *s);
+void note_publish(const struct conn *c, struct stream *s, int side);
 struct full *note_promote(struct stream_table *t, struct conn *c);
 void note_demote(struct stream_table *t, struct conn *c);
 enum stream_wish note_ask(struct stream_table *t, struct conn *c, int side, struct slice bytes,

@@ -19,7 +19,7 @@ enum {
 	MAX_HEAD = 65536,
 	MAX_PADDING = 4 << 20,
 	MAX_BODY = 16 << 20,
-	SHORT_PAYLOAD = 16
+	MAX_CANDIDATES = 16 /* connections of two hosts that a row may belong to */
 };
 
 /* Keys into indices; 0 is no key. Values are only trusted as hints about grouping, so that two
@@ -242,7 +242,11 @@ static struct flow *flow_begin(struct reading *r, const struct address *from,
 		return NULL;
 	struct flow *f = &r->flow[r->flows];
 	*f = (struct flow){ .end = { client ? *from : *to, client ? *to : *from } };
+	uint32_t older;
+	if (map_get(&r->map, ends_key(r, KEY_HOSTS, from, to), &older))
+		f->older = older + 1;
 	map_set(r, ends_key(r, KEY_FLOW, from, to), (uint32_t)r->flows);
+	map_set(r, ends_key(r, KEY_HOSTS, from, to), (uint32_t)r->flows);
 	r->flows++;
 	return f;
 }
@@ -377,31 +381,42 @@ static void set_http_line(struct reading *r, struct segment *s, struct slice lin
 }
 
 /* What the line says of the content. `length`: of the message, where s is its first segment. */
-static bool set_note(struct reading *r, struct segment *s, struct slice note, uint32_t length)
+static void set_note(struct reading *r, struct segment *s, struct slice note, uint32_t length)
 {
 	uint8_t made[2048];
 	if (text_http_start(slice_trim(note)) != TEXT_HTTP_NONE) {
 		set_http_line(r, s, slice_trim(note), length);
-		return true;
+		return;
 	}
 	bool dear = r->padding + sizeof made > MAX_PADDING;
 	size_t len = text_make_tls(note, length, made, dear ? 320 : sizeof made);
 	if (len == 0)
-		return false;
+		return;
 	if (len > 320)
 		r->padding += len;
 	set_payload(r, s, (struct slice){ made, len });
-	return true;
 }
 
 /* What a request or an answer tells about the connection. */
 static void note_message(struct flow *f, struct slice line)
 {
-	if (slice_starts(line, SLICE("HTTP/")))
+	if (slice_starts(line, SLICE("HTTP/"))) {
+		f->answers++;
 		return;
-	f->asked = true;
+	}
+	f->requests++;
 	f->asked_head = slice_starts(line, SLICE("HEAD "));
 	f->asked_connect = slice_starts(line, SLICE("CONNECT "));
+}
+
+static void note_content(struct flow *f, struct slice note)
+{
+	if (text_http_start(note) != TEXT_HTTP_NONE)
+		note_message(f, note);
+	else if (slice_starts(note, SLICE("Client Hello")))
+		f->hellos++;
+	else if (slice_starts(note, SLICE("Server Hello")))
+		f->hello_answers++;
 }
 
 /* Later data show that the body of the head before them is not what was left out. */
@@ -440,6 +455,7 @@ static struct segment *place_packet(struct reading *r, struct flow *f, int side,
 	s.ip_len = s.payload_len + (address_is_v4(&s.from) ? 40 : 60) +
 		   (s.has & SEGMENT_TIMESTAMP ? 12 : 0);
 	r->current = (size_t)(f - r->flow) + 1;
+	f->active = r->t->segments;
 	struct segment *added = segment_add(r, &s);
 	if (added && s.payload_len > 0)
 		f->side[side].last_data = r->t->segments;
@@ -448,28 +464,27 @@ static struct segment *place_packet(struct reading *r, struct flow *f, int side,
 	return added;
 }
 
-/* A message of several segments is described in the row of its last one; its first bytes stand in
- * its first. */
+/* A message of several segments is described in the row of its last one, sometimes in that of its
+ * first as well; its first bytes stand in its first. */
 static void describe(struct reading *r, struct flow *f, int side, const struct text_packet *p,
 		     struct segment *s)
 {
 	struct flow_side *me = &f->side[side];
-	size_t here = (size_t)(s - r->t->segment) + 1;
 	if (s->payload_len > 0)
 		f->side[!side].part = 0;
-	if (p->part || p->note.len == 0) {
-		if (p->part && !me->part) {
-			me->part = here;
-			me->part_len = 0;
-		}
-		me->part_len += s->payload_len;
-		return;
+	if (!me->part) {
+		me->part = (size_t)(s - r->t->segment) + 1;
+		me->part_len = 0;
+		me->part_told = false;
 	}
-	struct segment *first = me->part ? &r->t->segment[me->part - 1] : s;
-	uint32_t length = me->part ? me->part_len + s->payload_len : s->payload_len;
-	if (set_note(r, first, p->note, length))
-		note_message(f, first->payload);
-	me->part = 0;
+	me->part_len += s->payload_len;
+	if (p->note.len > 0 && !me->part_told) {
+		set_note(r, &r->t->segment[me->part - 1], p->note, p->part ? 0 : me->part_len);
+		note_content(f, p->note);
+		me->part_told = true;
+	}
+	if (!p->part)
+		me->part = 0;
 }
 
 /* ---- heads ---- */
@@ -683,7 +698,7 @@ static struct flow *adopt(struct reading *r, const struct address *from, const s
 {
 	enum { LOOK_BACK = 64 };
 	struct flow *f = flow_find(r, KEY_HOSTS, from, to);
-	if (!f || !f->made_up)
+	if (!f || !f->made_up) /* the hosts' latest, since no other has ports */
 		return NULL;
 	struct address old[2] = { f->end[0], f->end[1] };
 	int side = address_same_host(&f->end[0], from) ? 0 : 1;
@@ -705,6 +720,36 @@ static struct flow *adopt(struct reading *r, const struct address *from, const s
 	return f;
 }
 
+/* Acknowledged here, yet given to another connection of the same hosts: a row without ports was
+ * put in the wrong place, and is put right. */
+static void reclaim(struct reading *r, struct flow *f, int side, const struct text_packet *p)
+{
+	struct flow_side *peer = &f->side[!side];
+	uint32_t more = p->ack - peer->next;
+	if (!p->ack_known || !p->window_scaled || f->unnumbered || !peer->next_known || more == 0 ||
+	    p->flags & TCP_SYN)
+		return;
+	struct flow *g = flow_find(r, KEY_HOSTS, &f->end[0], &f->end[1]);
+	for (int i = 0; g && i < MAX_CANDIDATES; i++) {
+		struct flow_side *other = &g->side[!side];
+		struct segment *s = other->guessed ? &r->t->segment[other->guessed - 1] : NULL;
+		if (g != f && s && s->payload_len == more && other->last_data == other->guessed &&
+		    address_same_host(&s->from, &f->end[!side])) {
+			s->from = f->end[!side];
+			s->to = f->end[side];
+			s->seq = peer->next;
+			s->ack = f->side[side].next;
+			s->window = peer->window;
+			peer->next += more;
+			peer->guessed = peer->last_data = other->guessed;
+			other->next -= more;
+			other->guessed = other->last_data = 0;
+			return;
+		}
+		g = g->older ? &r->flow[g->older - 1] : NULL;
+	}
+}
+
 static void add_tcp(struct reading *r, const struct text_packet *p)
 {
 	struct address from = host_address(r, p->from, p->from_port);
@@ -716,8 +761,8 @@ static void add_tcp(struct reading *r, const struct text_packet *p)
 		f = flow_begin(r, &from, &to, p->flags);
 	if (!f)
 		return;
-	map_set(r, ends_key(r, KEY_HOSTS, &from, &to), (uint32_t)(f - r->flow));
 	int side = side_of(f, &from);
+	reclaim(r, f, side, p);
 	struct segment *s = place_packet(r, f, side, p);
 	if (!s)
 		return;
@@ -746,23 +791,80 @@ static struct flow *data_flow(struct reading *r, const struct text_packet *p,
 	if (!f)
 		return NULL;
 	f->made_up = true;
-	map_set(r, ends_key(r, KEY_HOSTS, &a, &b), (uint32_t)(f - r->flow));
 	return f;
 }
 
-/* A row that tells of the content only: the hosts' last connection. */
+/* How well a row without ports fits a connection: 0 not at all. */
+static int fitness(const struct flow *f, int side, struct slice note)
+{
+	bool first = slice_starts(note, SLICE("Client Hello"));
+	if (f->side[side].part) /* the rest of what was begun there */
+		return 3;
+	switch (text_http_start(note)) {
+	case TEXT_HTTP_REQUEST:
+		return side == 0 && f->requests == f->answers && !f->closed ? 2 : side == 0;
+	case TEXT_HTTP_RESPONSE:
+		return side == 1 && f->requests > f->answers ? 2 : side == 1;
+	case TEXT_HTTP_NONE:
+		break;
+	}
+	if (first)
+		return side == 0 && f->hellos == 0 && f->requests == f->answers ? 2 : 1;
+	if (slice_starts(note, SLICE("Server Hello")))
+		return side == 1 && f->hellos > f->hello_answers ? 2 : 1;
+	return f->closed ? 1 : 2;
+}
+
+/* Which side spoke. On one host, only what is said can tell. */
+static int side_of_row(const struct flow *f, const struct address *from, struct slice note)
+{
+	if (!address_same_host(&f->end[0], &f->end[1]))
+		return side_of(f, from);
+	return text_http_start(note) == TEXT_HTTP_REQUEST ||
+			       slice_starts(note, SLICE("Client Hello"))
+		       ? 0
+		       : 1;
+}
+
+/* The connection of these hosts that the row fits best: for an answer the one that has waited
+ * longest, else the one that was busy last. */
+static struct flow *row_flow(struct reading *r, const struct address *from,
+			     const struct address *to, struct slice note)
+{
+	struct flow *f = flow_find(r, KEY_HOSTS, from, to), *best = NULL;
+	bool answer = text_http_start(note) == TEXT_HTTP_RESPONSE;
+	int best_fit = 0;
+	for (int i = 0; f && i < MAX_CANDIDATES; i++) {
+		int fit = fitness(f, side_of_row(f, from, note), note);
+		bool better = answer ? best && f->active < best->active
+				     : best && f->active > best->active;
+		if (fit > best_fit || (fit == best_fit && better)) {
+			best = f;
+			best_fit = fit;
+		}
+		f = f->older ? &r->flow[f->older - 1] : NULL;
+	}
+	return best;
+}
+
+/* A row that tells of the content only. */
 static void add_data(struct reading *r, const struct text_packet *p)
 {
 	struct address from = host_address(r, p->from, 0), to = host_address(r, p->to, 0);
-	struct flow *f = flow_find(r, KEY_HOSTS, &from, &to);
+	struct flow *f = row_flow(r, &from, &to, p->note);
 	if (!f)
 		f = data_flow(r, p, &from, &to);
 	if (!f)
 		return;
-	int side = side_of(f, &from);
+	int side = side_of_row(f, &from, p->note);
 	struct segment *s = place_packet(r, f, side, p);
 	if (s)
 		describe(r, f, side, p, s);
+}
+
+static struct flow *latest_flow(struct reading *r, const struct address *a, const struct address *b)
+{
+	return row_flow(r, a, b, (struct slice){ 0 });
 }
 
 static void add_icmp(struct reading *r, const struct text_packet *p)
@@ -778,7 +880,7 @@ static void add_icmp(struct reading *r, const struct text_packet *p)
 	struct flow *f = NULL;
 	if (p->about.len > 0) {
 		n.to = host_address(r, p->about, 0);
-		f = flow_find(r, KEY_HOSTS, &n.from, &n.to);
+		f = latest_flow(r, &n.from, &n.to);
 	} else if (r->current) {
 		f = &r->flow[r->current - 1];
 		if (!address_same_host(&f->end[0], &n.from) &&

@@ -109,7 +109,9 @@ static void set_length(struct flow *f, int side, const struct text_packet *p, st
 		f->timestamps = true;
 	if (p->length_known) {
 		s->payload_len = p->length;
-		bool padded = p->frame_length == 60 && p->length == 0; /* Ethernet's least */
+		/* to Ethernet's least, maybe without a VLAN tag; with timestamps none needs it */
+		bool padded = p->length == 0 && !(p->has & SEGMENT_TIMESTAMP) &&
+			      p->frame_length > 54 && p->frame_length <= 60;
 		if (p->frame_length > p->length && !padded && !(p->flags & TCP_SYN) &&
 		    p->sack_count == 0)
 			me->overhead = p->frame_length - p->length;

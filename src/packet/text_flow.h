@@ -15,6 +15,7 @@ struct flow_side {
 	uint32_t overhead; /* bytes of headers in a frame without SYN; 0 unknown */
 	size_t part;       /* first segment of a message that a later row describes, + 1 */
 	uint32_t part_len; /* bytes from it on */
+	bool part_told;    /* its first row said what it was */
 	size_t head;       /* segment of a head with an unseen body, + 1 */
 	uint32_t unseen_body;
 	size_t last_data; /* segment, + 1 */
@@ -24,9 +25,12 @@ struct flow_side {
 struct flow {
 	struct address end[2]; /* 0 the client */
 	struct flow_side side[2];
-	bool begun;   /* a packet was placed */
-	bool made_up; /* its ports are: only rows without them were seen */
-	bool syn_seen, closed, asked, asked_head, asked_connect, unnumbered, timestamps;
+	bool begun;     /* a packet was placed */
+	bool made_up;   /* its ports are: only rows without them were seen */
+	uint32_t older; /* the connection of the same hosts before it, + 1 */
+	size_t active;  /* how many segments there were when it was last touched */
+	uint32_t requests, answers, hellos, hello_answers;
+	bool syn_seen, closed, asked_head, asked_connect, unnumbered, timestamps;
 	nanos syn_at;
 };
 

@@ -156,6 +156,18 @@ static bool is_no_tcp(struct slice protocol)
 	return equal_any(protocol, list) || slice_find(protocol, SLICE("QUIC")) < protocol.len;
 }
 
+/* "HTTP/1.1 403 Forbidden  (text/html)": the type is Wireshark's. So is what stands in brackets
+ * where the message goes on in the next segments. */
+static void set_note(struct text_packet *p, struct slice info)
+{
+	size_t bracket = slice_find(info, SLICE("[TCP segment of a reassembled PDU]"));
+	p->part = bracket < info.len;
+	info = slice_trim(slice_first(info, bracket));
+	if (slice_starts(info, SLICE("HTTP/")))
+		info = slice_first(info, slice_find(info, SLICE("  (")));
+	p->note = slice_trim(info);
+}
+
 static void read_info(struct slice protocol, struct slice info, struct text_packet *p)
 {
 	if (slice_equal(protocol, SLICE("ICMP")) || slice_equal(protocol, SLICE("ICMPv6"))) {
@@ -167,7 +179,7 @@ static void read_info(struct slice protocol, struct slice info, struct text_pack
 	} else {
 		p->kind = TEXT_DATA;
 		p->flags = TCP_PSH | TCP_ACK;
-		p->note = info;
+		set_note(p, info);
 	}
 }
 

@@ -65,9 +65,9 @@ static void say_traffic(struct buffer *out, const struct exchange *x)
 		buffer_add_text(out, " down");
 	}
 	const char *between = x->bytes[CLIENT] + x->bytes[PROXY] > 0 ? "; " : "";
-	if (x->path[CLIENT].retrans + x->path[PROXY].retrans) {
-		buffer_printf(out, "%ssent again: %u up, %u down", between, x->path[CLIENT].retrans,
-			      x->path[PROXY].retrans);
+	uint32_t up = trace_sent_again(&x->path[CLIENT]), down = trace_sent_again(&x->path[PROXY]);
+	if (up + down) {
+		buffer_printf(out, "%ssent again: %u up, %u down", between, up, down);
 		between = "; ";
 	}
 	if (x->rtt >= 0) {

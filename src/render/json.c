@@ -485,8 +485,8 @@ static void put_path(struct pen *p, const struct exchange *x)
 	const struct trace_path *up = &x->path[CLIENT], *down = &x->path[PROXY];
 	MEMBER_NUMBER(p, "bytes_up", side_is_known(x, CLIENT), x->bytes[CLIENT]);
 	MEMBER_NUMBER(p, "bytes_down", side_is_known(x, PROXY), x->bytes[PROXY]);
-	MEMBER_NUMBER(p, "retrans_up", up->packets || up->retrans, up->retrans);
-	MEMBER_NUMBER(p, "retrans_down", down->packets || down->retrans, down->retrans);
+	MEMBER_NUMBER(p, "retrans_up", up->packets || up->retrans, trace_sent_again(up));
+	MEMBER_NUMBER(p, "retrans_down", down->packets || down->retrans, trace_sent_again(down));
 	if (x->rtt >= 0) {
 		KEY(p, "rtt_ms");
 		put_ms(p, x->rtt);
@@ -503,10 +503,13 @@ static void put_end(struct pen *p, const struct exchange *x)
 	put_text(p, x->closed                  ? x->by_reset ? "rst" : "fin"
 		    : x->end == TRACE_END_IDLE ? "timeout"
 					       : "none");
-	uint64_t request = x->request_end.frame ? x->request_end.frame : x->request_start.frame;
+	/* where the head was complete: there Wireshark shows it */
+	const struct event *asked = trace_first(x, EV_REQUEST), *said = trace_last(x, EV_RESPONSE);
+	uint64_t request = asked ? asked->mark.frame : x->request_start.frame;
+	uint64_t response = said ? said->mark.frame : x->response_start.frame;
 	MEMBER_NUMBER(p, "first_frame", x->first.frame, x->first.frame);
 	MEMBER_NUMBER(p, "request_frame", request, request);
-	MEMBER_NUMBER(p, "response_frame", x->response_start.frame, x->response_start.frame);
+	MEMBER_NUMBER(p, "response_frame", response, response);
 	MEMBER_NUMBER(p, "frames", x->frames, x->frames);
 }
 

@@ -6,7 +6,7 @@
 enum {
 	VERDICT_COLUMNS = 19, /* "large-segment-reset" */
 	STATUS_COLUMNS = 3,
-	SPAN_COLUMNS = 9,
+	SPAN_COLUMNS = 8,
 };
 
 /* Columns of each part; 0: left out. */
@@ -19,7 +19,7 @@ static struct plan plan_for(const struct render_style *s, const struct diagnosis
 {
 	unsigned width = layout_width(s);
 	struct plan p = { .status = true };
-	p.time = width < 60 ? 0 : width < 76 ? 8 : 12;
+	p.time = width < 60 ? 0 : width < 90 ? 8 : 12;
 	/* in a narrow terminal the columns are ragged, for more of the target */
 	p.verdict = width < 60 ? (unsigned)slice_of(verdict_id(d->verdict)).len : VERDICT_COLUMNS;
 	p.method = width >= 60;

@@ -474,15 +474,20 @@ const char *say_tls_version(uint16_t version)
 const char *say_side(const char *remedy, const char **ret_rest)
 {
 	static const char *const sides[] = { "client", "network", "proxy", "origin" };
+	static const char *const before[] = { "", "on the ", "in the ", "at the " };
 	struct slice text = slice_of(remedy);
-	for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
-		size_t len = strlen(sides[i]);
-		if (text.len > len + 1 && remedy[len] == ':' &&
-		    slice_starts_nocase(text, slice_of(sides[i]))) {
-			*ret_rest = remedy + len + 1 + strspn(remedy + len + 1, " ");
-			return sides[i];
-		}
-	}
 	*ret_rest = remedy;
+	for (size_t b = 0; b < sizeof before / sizeof *before; b++) {
+		if (!slice_starts_nocase(text, slice_of(before[b])))
+			continue;
+		struct slice rest = slice_from(text, strlen(before[b]));
+		struct slice word = slice_first(rest, slice_find_byte(rest, ':'));
+		for (size_t i = 0; word.len < rest.len && i < sizeof sides / sizeof *sides; i++)
+			if (slice_equal_nocase(word, slice_of(sides[i]))) {
+				const char *what = (const char *)rest.at + word.len + 1;
+				*ret_rest = what + strspn(what, " ");
+				return sides[i];
+			}
+	}
 	return NULL;
 }

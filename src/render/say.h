@@ -46,8 +46,8 @@ bool say_has_date(const struct exchange *x, nanos at);
 const char *say_confidence(enum confidence c); /* in words, what to make of it */
 const char *say_tls_version(uint16_t version); /* "1.3"; NULL unknown */
 
-/* "client", "network", "proxy", "origin" where a remedy begins with it and a colon; *ret_rest is
- * what to do. NULL, and the whole text, where it names no side. */
+/* "client", "network", "proxy", "origin" where a remedy begins with "on the proxy:" or the like;
+ * *ret_rest is what to do. NULL, and the whole text, where it names no side. */
 const char *say_side(const char *remedy, const char **ret_rest);
 
 #endif

@@ -12,7 +12,7 @@ enum { SHOWN = 10, INDENT = 2, COUNT_COLUMNS = 11, BAR_LEAST = 6, BAR_MOST = 30 
 struct sheet {
 	struct buffer *out;
 	const struct render_style *style;
-	unsigned width;
+	unsigned width, names; /* columns */
 };
 
 /* ---- the first lines ----------------------------------------------------------------------- */
@@ -86,6 +86,32 @@ static void add_bar(struct sheet *h, uint64_t n, uint64_t most, unsigned columns
 	buffer_add_text(h->out, parts[eighths % 8]);
 }
 
+/* Where it is narrow, the names need the room. */
+static bool shows_failures(const struct sheet *h)
+{
+	return h->width >= 60;
+}
+
+/* Columns for names: what the longest that is shown needs, at most what the terminal has. All
+ * tables have the same, so that their numbers stand in one column. */
+static unsigned name_columns(const struct sheet *h, unsigned least, const struct counts *c)
+{
+	size_t n;
+	struct counted *list = counts_sorted(c, &n);
+	unsigned most = h->width - INDENT - (shows_failures(h) ? 28 : COUNT_COLUMNS);
+	struct buffer name;
+	buffer_init(&name, 1 << 16);
+	for (size_t i = 0; i < n && i <= SHOWN; i++) {
+		counted_say(&name, &list[i], h->style->utf8);
+		unsigned columns = layout_columns(buffer_slice(&name));
+		least = columns > least ? columns : least;
+		buffer_reset(&name);
+	}
+	buffer_done(&name);
+	free(list);
+	return least < most ? least : most;
+}
+
 static void add_verdicts(struct sheet *h, const struct tally *t)
 {
 	struct verdict_count list[V_COUNT_];
@@ -96,16 +122,16 @@ static void add_verdicts(struct sheet *h, const struct tally *t)
 	if (n == 0)
 		return;
 	add_heading(h, "Verdicts");
-	unsigned names = INDENT + layout_mark_width(h->style) + 1 + 19;
+	unsigned verdicts = h->names - layout_mark_width(h->style) - 1;
 	for (size_t i = 0; i < n; i++) {
 		struct slice id = slice_of(verdict_id(list[i].verdict));
 		buffer_add_repeat(h->out, ' ', INDENT);
 		layout_look(h->out, h->style, layout_look_of(list[i].severity));
 		layout_add_mark(h->out, h->style, list[i].verdict, list[i].severity);
 		buffer_add_byte(h->out, ' ');
-		layout_fill(h->out, layout_add_cut(h->out, h->style, id, 19), 19);
+		layout_fill(h->out, layout_add_cut(h->out, h->style, id, verdicts), verdicts);
 		layout_plain(h->out, h->style);
-		unsigned used = names + add_number(h, list[i].count) + 2;
+		unsigned used = INDENT + h->names + add_number(h, list[i].count) + 2;
 		buffer_add_repeat(h->out, ' ', 2);
 		layout_look(h->out, h->style, layout_look_of(list[i].severity));
 		add_bar(h, list[i].count, most, h->width > used ? h->width - used : 0);
@@ -117,7 +143,7 @@ static void add_verdicts(struct sheet *h, const struct tally *t)
 /* "  12 failed", "all failed" */
 static void add_failures(struct sheet *h, const struct counted *c)
 {
-	if (c->failures == 0)
+	if (c->failures == 0 || !shows_failures(h))
 		return;
 	buffer_add_repeat(h->out, ' ', 2);
 	layout_look(h->out, h->style, LOOK_FAILURE);
@@ -130,29 +156,13 @@ static void add_failures(struct sheet *h, const struct counted *c)
 	layout_plain(h->out, h->style);
 }
 
-static void add_row(struct sheet *h, struct slice name, unsigned names, const struct counted *c)
+static void add_row(struct sheet *h, struct slice name, const struct counted *c)
 {
 	buffer_add_repeat(h->out, ' ', INDENT);
-	layout_fill(h->out, layout_add_middle(h->out, h->style, name, names), names);
+	layout_fill(h->out, layout_add_middle(h->out, h->style, name, h->names), h->names);
 	add_number(h, c->count);
 	add_failures(h, c);
 	layout_end_line(h->out);
-}
-
-/* Columns for the names: as the longest needs, the verdicts' at least, the terminal's at most. */
-static unsigned name_columns(const struct sheet *h, const struct counted *list, size_t n)
-{
-	unsigned least = layout_mark_width(h->style) + 1 + 19, most = h->width - INDENT - 28;
-	struct buffer name;
-	buffer_init(&name, 1 << 16);
-	for (size_t i = 0; i < n && i <= SHOWN; i++) {
-		counted_say(&name, &list[i], h->style->utf8);
-		unsigned columns = layout_columns(buffer_slice(&name));
-		least = columns > least ? columns : least;
-		buffer_reset(&name);
-	}
-	buffer_done(&name);
-	return least < most ? least : most;
 }
 
 static void add_counts(struct sheet *h, const char *heading, const struct counts *c)
@@ -160,7 +170,6 @@ static void add_counts(struct sheet *h, const char *heading, const struct counts
 	size_t n;
 	struct counted *list = counts_sorted(c, &n);
 	struct counted others = c->others;
-	unsigned names = name_columns(h, list, n);
 	struct buffer name;
 	buffer_init(&name, 1 << 16);
 	if (n || others.count)
@@ -172,7 +181,7 @@ static void add_counts(struct sheet *h, const char *heading, const struct counts
 			continue;
 		}
 		counted_say(&name, &list[i], h->style->utf8);
-		add_row(h, buffer_slice(&name), names, &list[i]);
+		add_row(h, buffer_slice(&name), &list[i]);
 		buffer_reset(&name);
 	}
 	if (others.count) {
@@ -180,7 +189,7 @@ static void add_counts(struct sheet *h, const char *heading, const struct counts
 			buffer_add_text(&name, "others");
 		else
 			buffer_printf(&name, "%zu others", n - SHOWN);
-		add_row(h, buffer_slice(&name), names, &others);
+		add_row(h, buffer_slice(&name), &others);
 	}
 	buffer_done(&name);
 	free(list);
@@ -223,7 +232,11 @@ static void add_notes(struct sheet *h, const struct summary_facts *f)
 void render_summary(struct buffer *out, const struct render_style *s, const struct tally *t,
 		    const struct summary_facts *facts)
 {
-	struct sheet h = { out, s, layout_width(s) };
+	struct sheet h = { out, s, layout_width(s), layout_mark_width(s) + 1 + 19 };
+	if (h.names > h.width - INDENT - 16)
+		h.names = h.width - INDENT - 16;
+	h.names = name_columns(&h, h.names, &t->proxies);
+	h.names = name_columns(&h, h.names, &t->targets);
 	add_totals(&h, t, facts);
 	add_verdicts(&h, t);
 	add_counts(&h, "Proxies", &t->proxies);

@@ -36,7 +36,6 @@ struct trace_book {
 	size_t cuts;
 	struct trace_connection *connection; /* a ring */
 	size_t connections;
-	bool onward; /* some of them start at a proxy */
 	struct exchange **suspect;
 	size_t suspects;
 	uint64_t dismissed;
@@ -105,9 +104,6 @@ static void learn_proxy(struct trace_book *b, const struct address *a)
 	if (knows_proxy(b, a) || b->proxies == MAX_PROXIES)
 		return;
 	b->proxy[b->proxies++] = *a;
-	size_t kept = b->connections < MAX_CONNECTIONS ? b->connections : MAX_CONNECTIONS;
-	for (size_t i = 0; i < kept; i++)
-		b->onward |= address_same_host(&b->connection[i].from, a);
 }
 
 void trace_book_proxy(struct trace_book *b, const struct address *proxy)
@@ -244,52 +240,84 @@ static bool same_hello(const struct trace_connection *c, const struct exchange *
 	       memcmp(c->random, x->tls.random, sizeof c->random) == 0;
 }
 
+static nanos asked_at(const struct exchange *x)
+{
+	return mark_is(&x->request_start) ? x->request_start.at : x->first.at;
+}
+
+static nanos answered_at(const struct exchange *x)
+{
+	return mark_is(&x->response_start) ? x->response_start.at : x->observed_until;
+}
+
 /* It begins after the request did and before the answer, and goes to the port asked for. */
 static bool may_serve(const struct trace_connection *c, const struct exchange *x, uint16_t port)
 {
 	const nanos slack = 50 * NANOS_PER_MS;
-	nanos from = mark_is(&x->request_start) ? x->request_start.at : x->first.at;
-	nanos until = mark_is(&x->response_start) ? x->response_start.at : x->observed_until;
-	return address_same_host(&c->from, &x->proxy) && (port == 0 || c->to.port == port) &&
-	       !address_same_host(&c->to, &x->client) && c->first.at >= from - slack &&
+	bool viewed = x->view.seen && c->first.file == x->view.file;
+	nanos from = viewed ? x->view.from : asked_at(x);
+	nanos until = viewed ? x->view.until : answered_at(x);
+	return (viewed || c->first.file == x->file) && c->to.port == port &&
+	       !address_same_host(&c->from, &x->client) && c->first.at >= from &&
 	       c->first.at <= until + slack;
+}
+
+/* What the proxy's own connection would explain. */
+static bool needs_explaining(const struct exchange *x)
+{
+	bool fine = x->response.status >= 200 && x->response.status < 400;
+	return !x->suspect && !(fine && (x->response.complete || x->next_began));
+}
+
+/* A tunnel's ClientHello comes out of the proxy as it went in: that is certain. Else the first
+ * connection from the proxy's address that fits; and a proxy that goes out from another address of
+ * its own is believed where no other connection fits. */
+static const struct trace_connection *find_onward(const struct trace_book *b,
+						  const struct exchange *x)
+{
+	uint16_t port;
+	trace_target_host(x, &port);
+	const struct trace_connection *best = NULL, *lone = NULL;
+	size_t kept = b->connections < MAX_CONNECTIONS ? b->connections : MAX_CONNECTIONS;
+	unsigned fitting = 0;
+	for (size_t i = 0; i < kept; i++) {
+		const struct trace_connection *c = &b->connection[i];
+		if (same_hello(c, x))
+			return c;
+		if (!may_serve(c, x, port))
+			continue;
+		fitting++;
+		lone = c;
+		if (address_same_host(&c->from, &x->proxy) &&
+		    (!best || c->first.at < best->first.at))
+			best = c;
+	}
+	return best ? best : fitting == 1 ? lone : NULL;
 }
 
 static void relate_onward(const struct trace_book *b, struct exchange *x)
 {
-	if (!b->onward && !b->options.several)
-		return;
-	uint16_t port;
-	trace_target_host(x, &port);
-	const struct trace_connection *best = NULL;
-	size_t kept = b->connections < MAX_CONNECTIONS ? b->connections : MAX_CONNECTIONS;
-	for (size_t i = 0; i < kept; i++) {
-		const struct trace_connection *c = &b->connection[i];
-		if (same_hello(c, x)) {
-			best = c;
-			break;
-		}
-		if (c->first.file == x->file && may_serve(c, x, port) &&
-		    (!best || c->first.at < best->first.at))
-			best = c;
-	}
-	if (!best)
+	const struct trace_connection *c =
+		b->connections && needs_explaining(x) ? find_onward(b, x) : NULL;
+	if (!c)
 		return;
 	x->onward = (struct trace_onward){
 		.seen = true,
-		.origin = best->to,
-		.outcome = outcome_of(best),
-		.first = best->first,
-		.last = best->last,
-		.syns = best->syns,
-		.bytes = { best->bytes[0], best->bytes[1] },
+		.origin = c->to,
+		.outcome = outcome_of(c),
+		.first = c->first,
+		.last = c->last,
+		.syns = c->syns,
+		.bytes = { c->bytes[0], c->bytes[1] },
 	};
 }
 
+/* What goes to a proxy is no proxy's connection to an origin, but for a chain of proxies, and there
+ * it is an exchange. */
 void trace_book_connection(struct trace_book *b, const struct trace_connection *c)
 {
-	b->connection[b->connections++ % MAX_CONNECTIONS] = *c;
-	b->onward |= knows_host(b, &c->from);
+	if (!knows_proxy(b, &c->to))
+		b->connection[b->connections++ % MAX_CONNECTIONS] = *c;
 }
 
 /* x leaves the book: nothing may point at it any more. */
@@ -335,7 +363,9 @@ static struct trace_view view_of(const struct exchange *x)
 {
 	struct trace_view v = { .seen = true,
 				.file = x->file,
-				.answered = x->response.status != 0 };
+				.answered = x->response.status != 0,
+				.from = asked_at(x),
+				.until = answered_at(x) };
 	for (int side = CLIENT; side <= PROXY; side++) {
 		v.bytes[side] = x->path[side].bytes;
 		v.packets[side] = x->path[side].packets;
@@ -346,8 +376,8 @@ static struct trace_view view_of(const struct exchange *x)
 	return v;
 }
 
-/* The view nearer to the client stays, and takes the other's facts; what the other capture shows
- * beyond the proxy stays with it too. True when x was absorbed, or took the other's place. */
+/* The view nearer to the client stays, and takes the other's facts. True when x was absorbed, or
+ * took the other's place. */
 static bool absorb(struct trace_book *b, struct exchange *x)
 {
 	for (size_t i = 0; i < b->held; i++) {
@@ -356,15 +386,10 @@ static bool absorb(struct trace_book *b, struct exchange *x)
 			continue;
 		if (is_nearer_client(held, x)) {
 			held->view = view_of(x);
-			relate_onward(b, x);
-			if (!held->onward.seen)
-				held->onward = x->onward;
 			trace_free(x);
 			return true;
 		}
 		x->view = view_of(held);
-		relate_onward(b, held);
-		x->onward = held->onward;
 		x->first.at = held->first.at; /* keeps its place in the order */
 		forget_all(b, held);
 		b->heap[i] = x;

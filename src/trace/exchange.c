@@ -5,6 +5,9 @@
 
 enum { FIRST_EVENTS = 12, KEPT_FOR_THE_END = 8 };
 
+/* What most exchanges take until they end: themselves, their first events, their strings. */
+enum { USUAL_SIZE = sizeof(struct exchange) + FIRST_EVENTS * sizeof(struct event) + 400 };
+
 static const char *const EVENT_NAMES[] = {
 	[EV_SYN] = "syn",
 	[EV_SYN_ACK] = "syn-ack",
@@ -81,15 +84,6 @@ static void set_unknown(struct exchange *x)
 	};
 	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
 		marks[i]->at = NO_TIME;
-	for (int side = CLIENT; side <= PROXY; side++) {
-		struct trace_path *p = &x->path[side];
-		struct mark *const of_path[] = { &p->stuck_first, &p->stuck_last,  &p->hole_shown,
-						 &p->zero_window, &p->first_large, &p->last_large,
-						 &p->first_data,  &p->last_data,   &p->fin,
-						 &p->rst };
-		for (size_t i = 0; i < sizeof of_path / sizeof *of_path; i++)
-			of_path[i]->at = NO_TIME;
-	}
 	x->rtt = NO_TIME;
 	x->observed_until = NO_TIME;
 	x->tls.not_before = x->tls.not_after = NO_TIME;
@@ -99,9 +93,9 @@ static void set_unknown(struct exchange *x)
 	x->end = TRACE_END_OVER;
 }
 
-struct exchange *trace_new(enum trace_source source, size_t limit)
+struct exchange *trace_begin(enum trace_source source, size_t limit)
 {
-	struct arena *arena = arena_new(limit);
+	struct arena *arena = arena_new_with(limit, USUAL_SIZE);
 	struct exchange *x = arena ? arena_alloc(arena, sizeof *x) : NULL;
 	if (!x) {
 		arena_free(arena);
@@ -111,6 +105,32 @@ struct exchange *trace_new(enum trace_source source, size_t limit)
 	x->source = source;
 	set_unknown(x);
 	return x;
+}
+
+bool trace_open_path(struct exchange *x)
+{
+	x->path = arena_alloc(x->arena, 2 * sizeof *x->path);
+	if (!x->path)
+		return false;
+	for (int side = CLIENT; side <= PROXY; side++) {
+		struct trace_path *p = &x->path[side];
+		struct mark *const marks[] = { &p->stuck_first, &p->stuck_last,  &p->hole_shown,
+					       &p->zero_window, &p->first_large, &p->last_large,
+					       &p->first_data,  &p->last_data,   &p->fin,
+					       &p->rst };
+		for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+			marks[i]->at = NO_TIME;
+	}
+	return true;
+}
+
+struct exchange *trace_new(enum trace_source source, size_t limit)
+{
+	struct exchange *x = trace_begin(source, limit);
+	if (x && trace_open_path(x))
+		return x;
+	trace_free(x);
+	return NULL;
 }
 
 void trace_free(struct exchange *x)
@@ -132,7 +152,7 @@ static struct event *next_event(struct exchange *x)
 		room *= 2;
 	if (x->events == 0 || x->events == room) {
 		size_t more = x->events ? room * 2 : room;
-		struct event *grown = arena_alloc(x->arena, more * sizeof *grown);
+		struct event *grown = arena_take(x->arena, more * sizeof *grown);
 		if (!grown)
 			return NULL;
 		if (x->events)

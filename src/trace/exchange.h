@@ -202,6 +202,13 @@ struct trace_path { /* what one side sent during this exchange, and how it fared
 	uint8_t ttl, rst_ttl;
 };
 
+/* Segments that were sent again: those whose first sending was seen too, and those that came in
+ * place of one that was lost before it got here. */
+static inline uint32_t trace_sent_again(const struct trace_path *p)
+{
+	return p->retrans + p->repairs;
+}
+
 struct trace_icmp {
 	uint32_t count;
 	struct mark mark;
@@ -253,6 +260,7 @@ struct trace_view {
 	uint32_t packets[2], largest[2];
 	bool fin[2], reset[2];
 	bool answered;               /* the proxy's answer was seen there */
+	nanos from, until;           /* from the request to its answer, by that capture's clock */
 };
 
 struct exchange {
@@ -278,7 +286,7 @@ struct exchange {
 	uint32_t syns;
 	struct mark syn, syn_ack;
 	nanos rtt;                   /* NO_TIME unknown */
-	struct trace_path path[2];   /* by sending side */
+	struct trace_path *path;     /* two, by sending side; NULL until trace_open_path */
 	struct trace_icmp icmp;
 
 	/* the conversation; marks have NO_TIME where it did not happen */
@@ -315,6 +323,11 @@ struct exchange {
 /* An exchange with everything unknown; NULL when out of memory. limit: bytes it may ever take. */
 struct exchange *trace_new(enum trace_source source, size_t limit);
 void trace_free(struct exchange *x); /* NULL is fine */
+
+/* The same in two steps, for whoever holds thousands of exchanges under way: nothing of `path` is
+ * known before the end, and it is a third of the whole. False when out of memory. */
+struct exchange *trace_begin(enum trace_source source, size_t limit);
+bool trace_open_path(struct exchange *x);
 
 /* Adds an event; the timeline keeps the first TRACE_MAX_EVENTS - 8 and always has room for FIN,
  * RST, EV_NEXT and EV_END. What does not fit is counted in events_dropped. */

@@ -1,7 +1,6 @@
 /* An exchange and a diagnosis of any content, through every renderer: JSON must parse, text must be
  * harmless and fit, markup must nest and hold nothing that is not ours. */
 #include "../unit/render_all.h"
-#include "../unit/render_names.h"
 
 #include "base/reader.h"
 

@@ -1,6 +1,5 @@
 """The connection to the proxy does not come about."""
 
-from builder import CLIENT, PROXY
 from path import DOWN, UP
 from scenarios import Expect, scenario
 from speech import answer, connect, get, text

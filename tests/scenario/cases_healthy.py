@@ -143,6 +143,122 @@ def _(w):
     w.ends_at = 3.0
 
 
+# ---- tunnels that end in their own ways -------------------------------------------------------------
+
+def fetched(w, **how):
+    c = w.talk(**({'proxy': '10.10.20.5:3128'} | how))
+    c.tunnel('repo.example.org:443')
+    c.tls13('repo.example.org')
+    c.fetch(30000)
+    return c
+
+
+@scenario('tunnel-client-resets-when-done', Expect('ok'), near='client-aborted')
+def _(w):
+    c = fetched(w)
+    c.up(speech.close_notify())
+    c.reset(CLIENT)
+
+
+@scenario('tunnel-ticket-after-close', Expect('ok'), near='transfer-reset')
+def _(w):
+    c = fetched(w, rtt=0.09)
+    c.up(speech.close_notify())
+    c.close(CLIENT)
+    c.wait(0.01)
+    c.down(app(240))
+    c.close(PROXY)
+
+
+# Whether more was to come, nobody can tell from outside the encryption.
+@scenario('tunnel-idle-closed-by-proxy', Expect('ok|unclear|transfer-stalled'))
+def _(w):
+    c = fetched(w)
+    c.finish(PROXY, after=300)
+
+
+@scenario('tunnel-idle-reset-by-proxy', Expect('ok|unclear|transfer-stalled'), near='transfer-reset')
+def _(w):
+    c = fetched(w)
+    c.reset(PROXY, after=300)
+
+
+@scenario('tunnel-fin-lost-and-sent-again', Expect('ok'), near='lossy')
+def _(w):
+    c = fetched(w)
+    times = []
+    c.path.lose(DOWN, lambda seg: bool(seg.flags & 1) and not times and not times.append(1))
+    c.end_tls()
+
+
+# ---- handshakes of all kinds -------------------------------------------------------------------------
+
+@scenario('tls-hello-retry', Expect('ok', tls='1.3', sni='repo.example.org'))
+def _(w):
+    c = w.talk(proxy='10.10.20.5:3128')
+    c.tunnel('repo.example.org:443')
+    c.up(speech.client_hello('repo.example.org'))
+    c.down(speech.retry_request())
+    c.tls13('repo.example.org')
+    c.fetch(9000)
+    c.end_tls()
+
+
+@scenario('tls-hello-in-small-records', Expect('ok', tls='1.3', sni='repo.example.org'))
+def _(w):
+    c = w.talk(proxy='10.10.20.5:3128')
+    c.tunnel('repo.example.org:443')
+    c.up(speech.in_records(speech.client_hello('repo.example.org'), 100))
+    c.down(speech.flight13())
+    c.up(speech.finished13())
+    c.fetch(9000)
+    c.end_tls()
+
+
+@scenario('tls-hello-byte-by-byte', Expect('ok|slow', sni='repo.example.org'))
+def _(w):
+    c = w.talk(proxy='10.10.20.5:3128', rtt=0.002)
+    c.tunnel('repo.example.org:443')
+    hello = speech.client_hello('repo.example.org', pad=0)
+    for at in range(0, len(hello), 40):
+        c.up(hello[at:at + 40])
+    c.down(speech.flight13())
+    c.up(speech.finished13())
+    c.fetch(9000)
+    c.end_tls()
+
+
+@scenario('tls12-resumed', Expect('ok', tls='1.2'))
+def _(w):
+    c = w.talk(proxy='10.10.20.5:3128')
+    c.tunnel('repo.example.org:443')
+    c.up(speech.client_hello('repo.example.org', best=speech.TLS12))
+    c.down(speech.record(22, speech.server_hello(speech.TLS12)) + speech.finished12(False))
+    c.up(speech.finished12(False))
+    c.fetch(9000)
+    c.end_tls(version=speech.TLS12)
+
+
+@scenario('post-quantum-second-segment-lost-once', Expect(FINE), near='mtu-black-hole')
+def _(w):
+    c = w.talk(proxy='10.10.20.5:3128')
+    c.path.lose_data(UP, 3)
+    c.tunnel('repo.example.org:443')
+    c.tls13('repo.example.org', quantum=True)
+    c.fetch(9000)
+    c.end_tls()
+
+
+@scenario('established-with-length-and-chunks', Expect('ok', status=200, sni='repo.example.org'))
+def _(w):
+    """A 2xx to CONNECT has no body, whatever its head says (RFC 9110 section 9.3.6)."""
+    c = w.talk(proxy='10.10.20.5:3128')
+    c.tunnel('repo.example.org:443', reply=answer(200, 'OK', content_length=1000, transfer_encoding='chunked'))
+    c.tls13('repo.example.org')
+    c.fetch(9000)
+    c.end_tls()
+
+
 # ---- what tunnels carry besides TLS ---------------------------------------------------------------
 
 @scenario('tunnel-ssh', Expect('ok', target='git.example.org:22'), near='not-tls')
@@ -168,6 +284,22 @@ def _(w):
     c.up(b'QUIT\r\n')
     c.down(b'221 2.0.0 Bye\r\n')
     c.finish(PROXY)
+
+
+@scenario('tunnel-banner-with-the-200', Expect('ok', target='mail.example.org:25'))
+def _(w):
+    c = w.talk(proxy='10.10.20.5:3128')
+    c.tunnel('mail.example.org:25', reply=speech.established() + b'220 mail.example.org ESMTP Postfix\r\n')
+    c.up(b'QUIT\r\n')
+    c.down(b'221 2.0.0 Bye\r\n')
+    c.finish(PROXY)
+
+
+@scenario('tunnel-never-used', Expect('ok|client-aborted', target='repo.example.org:443'), near='transfer-stalled')
+def _(w):
+    c = w.talk(proxy='10.10.20.5:3128')
+    c.tunnel('repo.example.org:443')
+    c.finish(CLIENT, after=1)
 
 
 @scenario('tunnel-plain-http', Expect('ok', target='mirror.example.org:80'))
@@ -235,6 +367,41 @@ def _(w):
     c = w.talk(proxy='10.1.1.9:3128')
     c.up(request('HEAD', 'http://dl.example.org/big.iso'))
     c.down(answer(200, 'OK', content_length=734003200, via='1.1 px'))
+    c.finish()
+
+
+@scenario('early-hints', Expect('ok', status=200))
+def _(w):
+    c = w.talk(proxy='10.1.1.9:3128')
+    c.up(get('http://deb.example.org/a'))
+    c.down(answer(103, 'Early Hints', content_length=None, link='</a.css>; rel=preload'))
+    c.down(answer(200, 'OK', text(5000)), after=0.3)
+    c.finish()
+
+
+@scenario('keep-alive-reset-when-idle', Expect('ok'), near='transfer-reset')
+def _(w):
+    c = w.talk(proxy='10.1.1.9:3128')
+    c.up(get('http://deb.example.org/a'))
+    c.down(answer(200, 'OK', text(5000)))
+    c.reset(PROXY, after=90)
+
+
+@scenario('trickle', Expect('ok|slow'), near='transfer-stalled')
+def _(w):
+    c = w.talk(proxy='10.1.1.9:3128')
+    c.up(get('http://deb.example.org/a'))
+    c.down(answer(200, 'OK', content_length=30000))
+    for _ in range(30):
+        c.down(text(1000), after=2)
+    c.finish()
+
+
+@scenario('upload-only', Expect('ok', method='PUT', status=204))
+def _(w):
+    c = w.talk(proxy='10.1.1.9:3128', rtt=0.06)
+    c.up(request('PUT', 'http://up.example.org/a', text(150000)))
+    c.down(answer(204, 'No Content', content_length=None), after=0.2)
     c.finish()
 
 
@@ -324,7 +491,8 @@ def _(w):
     w.jump_clock = (0.2, -3600)
 
 
-@scenario('request-retried-on-new-connection', Expect('challenged', status=407), Expect('ok', status=200))
+@scenario('request-retried-on-new-connection', Expect('challenged', status=407, link=2),
+          Expect('ok', status=200, link=1))
 def _(w):
     c = w.talk(proxy='10.1.1.9:3128')
     c.up(connect('repo.example.org:443'))
@@ -394,7 +562,8 @@ def _(w):
 def rough(seed: int):
     def script(w):
         r = w.random
-        c = w.talk(proxy=f'10.1.{seed}.9:{r.choice([3128, 8080, 80, 8888, 9400])}', rtt=r.choice([0.002, 0.03, 0.12, 0.3]),
+        c = w.talk(proxy=f'10.1.{seed}.9:{r.choice([3128, 8080, 80, 8888, 9400])}',
+                   rtt=r.choice([0.002, 0.03, 0.12, 0.3]),
                    client_host={'stamps': r.random() < 0.7, 'sack': r.random() < 0.8},
                    proxy_host={'mss': r.choice([0, 1300, 1380, 536])})
         c.path.lose_some(0.02)
@@ -417,6 +586,31 @@ def rough(seed: int):
 
 for number in range(1, 61):
     scenario(f'rough-{number}', Expect(FINE), variants=number <= 4)(rough(number))
+
+
+@scenario('path-mtu-found-by-probing', Expect(FINE), near='mtu-black-hole')
+def _(w):
+    c = w.talk(proxy='10.1.1.9:3128')
+    c.path.lose_larger(DOWN, 1400)
+    c.tunnel('repo.example.org:443')
+    c.up(speech.client_hello('repo.example.org'))
+    c.down(speech.flight13())
+    c.wait(1.2)
+    c.do(lambda: c.proxy.icmp_too_big(1276))        # as RFC 4821 does of its own accord
+    c.wait(0.5)
+    c.up(speech.finished13())
+    c.fetch(40000)
+    c.end_tls()
+
+
+@scenario('icmp-of-other-connections', Expect('ok'), near='mtu-signalled')
+def _(w):
+    old = w.talk(proxy='203.0.113.9:443', at=0.1)
+    old.path.unreachable('port', '203.0.113.1' if w.family == 4 else '2001:db8::1')
+    c = w.talk(proxy='10.1.1.9:3128')
+    c.up(get('http://deb.example.org/a'))
+    c.down(answer(200, 'OK', text(9000)), after=0.5)
+    c.finish()
 
 
 # ---- no proxy -------------------------------------------------------------------------------------

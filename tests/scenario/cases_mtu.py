@@ -134,7 +134,8 @@ def hole(way: bool):
         r = w.random
         kinds = ['get', 'tls13', 'tls12'] if way == DOWN else ['post', 'tunnel', 'hello']
         kind = r.choice(kinds)
-        c = w.talk(proxy=f'10.61.{r.randrange(250)}.9:{r.choice([80, 3128, 8080, 8123])}', rtt=r.choice([0.003, 0.04, 0.2]),
+        c = w.talk(proxy=f'10.61.{r.randrange(250)}.9:{r.choice([80, 3128, 8080, 8123])}',
+                   rtt=r.choice([0.003, 0.04, 0.2]),
                    client_host={'stamps': r.random() < 0.7}, point=r.choice([CLIENT, CLIENT, PROXY, 'middle']))
         side = 'near' if c.path.point != CLIENT and way == DOWN else 'far'
         small = {'get': 400, 'tls13': 600, 'tls12': 1000}.get(kind, 700)
@@ -244,6 +245,18 @@ def _(w):
     c.up(app(60000))
     c.wait(15)
     c.close(CLIENT)
+
+
+@scenario('client-vanishes-seen-at-proxy', Expect('transfer-stalled'), near='mtu-black-hole')
+def _(w):
+    c = secured(w, point=PROXY, rtt=0.04)
+    c.fetch(60000)
+    c.up(app(200))
+    c.vanish(CLIENT)
+    c.wait(0.1)
+    c.down(app(60000))
+    c.wait(30)
+    c.do(lambda: None)
 
 
 @scenario('largest-possible-segments-pass', Expect('ok'), near='mtu-black-hole')

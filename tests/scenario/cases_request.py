@@ -2,9 +2,9 @@
 
 import speech
 from builder import CLIENT, PROXY
-from path import DOWN, UP
+from path import UP
 from scenarios import Expect, scenario
-from speech import answer, app, client_hello, connect, established, get, page, request, text
+from speech import answer, connect, get, page, request, text
 
 
 def refusal(w, ask: bytes, reply: bytes, proxy: str = '10.3.0.1:3128', after: float = 0.02, first: str = PROXY):
@@ -264,8 +264,9 @@ def _(w):
         c.finish(PROXY)
 
 
-@scenario('digest-on-one-connection', Expect('challenged', status=407),
-          Expect('ok', status=200, auth=lambda a: a['scheme'] == 'Digest' and a['user'] == 'alice'), near='auth-required')
+@scenario('digest-on-one-connection', Expect('challenged', status=407, link=2),
+          Expect('ok', status=200, link=1, auth=lambda a: a['scheme'] == 'Digest' and a['user'] == 'alice'),
+          near='auth-required')
 def _(w):
     c = w.talk(proxy='10.3.0.1:3128')
     c.up(connect('repo.example.org:443'))
@@ -278,10 +279,11 @@ def _(w):
 
 @scenario('basic-rejected', Expect('auth-rejected', status=407, auth=lambda a: a['user'] == 'alice'))
 def _(w):
-    refusal(w, connect('repo.example.org:443', proxy_authorization=CREDENTIALS), challenge(BASIC), proxy='10.3.0.1:8080')
+    refusal(w, connect('repo.example.org:443', proxy_authorization=CREDENTIALS), challenge(BASIC),
+            proxy='10.3.0.1:8080')
 
 
-@scenario('digest-rejected-after-challenge', Expect('challenged'), Expect('auth-rejected'))
+@scenario('digest-rejected-after-challenge', Expect('challenged', link=2), Expect('auth-rejected', link=1))
 def _(w):
     c = w.talk(proxy='10.3.0.1:3128')
     c.up(connect('repo.example.org:443'))
@@ -309,7 +311,8 @@ def _(w):
 
 @scenario('negotiate-only-get', Expect('auth-unsupported', says=('Negotiate',)))
 def _(w):
-    refusal(w, get('http://deb.example.org/'), challenge('Negotiate', via='1.1 wsa (Cisco-WSA/15.0)'), proxy='10.3.0.1:80')
+    refusal(w, get('http://deb.example.org/'), challenge('Negotiate', via='1.1 wsa (Cisco-WSA/15.0)'),
+            proxy='10.3.0.1:80')
 
 
 @scenario('ntlm-or-basic', Expect('auth-required'), near='auth-unsupported')
@@ -329,6 +332,34 @@ def _(w):
     c.reset(CLIENT)
 
 
+@scenario('ntlm-in-three-steps', Expect('challenged', link=2), Expect('challenged'), Expect('ok', status=200),
+          near='auth-rejected')
+def _(w):
+    c = w.talk(proxy='10.3.0.1:8080')
+    c.up(connect('repo.example.org:443'))
+    c.down(challenge('NTLM'))
+    c.up(connect('repo.example.org:443', proxy_authorization=speech.ntlm(1)))
+    c.down(challenge(speech.ntlm(2)))
+    c.tunnel('repo.example.org:443', proxy_authorization=speech.ntlm(3))
+    c.tls13('repo.example.org')
+    c.fetch(3000)
+    c.end_tls()
+
+
+@scenario('kept-connection-closed-under-a-request', Expect('ok'), Expect('proxy-reset|proxy-closed'), Expect('ok'))
+def _(w):
+    c = w.talk(proxy='10.3.0.1:3128', rtt=0.1)
+    c.up(get('http://deb.example.org/a'))
+    c.down(answer(200, 'OK', text(900)))
+    c.close(PROXY, after=5)
+    c.wait(0.001)
+    c.up(get('http://deb.example.org/b'))
+    d = w.talk(proxy='10.3.0.1:3128', rtt=0.1, at=6)
+    d.up(get('http://deb.example.org/b'))
+    d.down(answer(200, 'OK', text(900)))
+    d.finish()
+
+
 # ---- other codes: verdict, then (request, answer, port) twice ---------------------------------------
 
 REPO = connect('repo.example.org:443')
@@ -343,7 +374,8 @@ CODES = {
                      (get('http://www.example.org/admin'),
                       answer(401, 'Unauthorized', page('401'), www_authenticate='Basic realm="admin"', **VIA), 3128)],
     'not-found': [(REPO, answer(404, 'Not Found', server='envoy'), 10000),
-                  (get('http://www.example.org/nil'), answer(404, 'Not Found', page('404'), server='Apache', **VIA), 3128)],
+                  (get('http://www.example.org/nil'),
+                   answer(404, 'Not Found', page('404'), server='Apache', **VIA), 3128)],
     'method-refused': [(REPO, squid(405, 'Method Not Allowed', 'ERR_UNSUP_REQ'), 3128),
                        (request('DELETE', 'http://www.example.org/x'),
                         answer(405, 'Method Not Allowed', allow='GET, HEAD', server='gunicorn', **VIA), 3128)],

@@ -2,9 +2,9 @@
 
 import speech
 from builder import CLIENT, PROXY
-from path import DOWN, UP
+from path import UP
 from scenarios import Expect, scenario
-from speech import TLS12, alert, answer, client_hello, flight12, flight13, page, record, server_hello
+from speech import TLS12, alert, answer, client_hello, flight12, flight13, page, record
 
 NAME = 'repo.example.org'
 
@@ -192,7 +192,8 @@ shows('certificate-without-chain', Expect('tls-untrusted|tls-alert'), 'good', en
 shows('certificate-was-valid-then', Expect('ok'), 'expired', 'middle', end=None, at=MARCH, near='tls-untrusted')
 shows('certificate-wildcard', Expect('ok'), 'good', 'middle', end=None, target='dl.example.com', near='tls-untrusted')
 shows('certificate-with-root', Expect('ok'), 'good', 'middle', 'root', end=None, near='tls-intercepted')
-shows('inspected-by-known-product', Expect('tls-intercepted', says=('Fortinet',)), 'inspected', 'inspector', end=UNKNOWN)
+shows('inspected-by-known-product', Expect('tls-intercepted', says=('Fortinet',)), 'inspected', 'inspector',
+      end=UNKNOWN)
 shows('inspected-leaf-only', Expect('tls-intercepted', says=('Forti',)), 'inspected', end=UNKNOWN)
 shows('inspected-and-trusted', Expect('tls-intercepted'), 'resigned', 'gateway', end=None, target='api.example.com',
       port=9090)

@@ -54,6 +54,14 @@ def _(w):
     c.close(CLIENT)
 
 
+@scenario('stalled-before-the-first-byte', Expect('transfer-stalled', sni=NAME))
+def _(w):
+    c = secured(w)
+    c.up(app(400))
+    c.wait(40)
+    c.finish(CLIENT)
+
+
 @scenario('pause-of-a-few-seconds', Expect('ok|slow'), near='transfer-stalled')
 def _(w):
     c = w.talk(proxy='10.3.0.1:3128')
@@ -239,6 +247,13 @@ def _(w):
     c.tunnel(f'{NAME}:443', after=5)
     c.tls13(NAME)
     c.fetch(9000)
+    c.end_tls()
+
+
+@scenario('slow-first-byte-in-tunnel', Expect('slow', first_byte_ms=lambda ms: ms > 7000))
+def _(w):
+    c = secured(w)
+    c.fetch(9000, think=8)
     c.end_tls()
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import random
 from collections.abc import Callable
 
-from packets import FIN, RST, SYN, ACK, IcmpError, Segment
+from packets import ACK, RST, SYN, IcmpError, Segment
 from tcp import MASK, Endpoint, Loop
 
 UP, DOWN = True, False
@@ -117,15 +117,6 @@ class Path:
         self.rule(lambda seg, up: [(delay, seg)] if way in (None, up) and seg.payload
                   and self.random.random() < share else None, on)
 
-    def delay_data(self, way: bool, which: int, delay: float, on: str = 'far') -> None:
-        count = 0
-
-        def rule(seg: Segment, up: bool):
-            nonlocal count
-            count += up == way and bool(seg.payload)
-            return [(delay, seg)] if up == way and seg.payload and count == which else None
-        self.rule(rule, on)
-
     def duplicate(self, share: float, way: bool | None = None, on: str = 'far') -> None:
         self.rule(lambda seg, up: [(0.0, seg), (1e-4, seg)] if way in (None, up) and seg.payload
                   and self.random.random() < share else None, on)
@@ -162,7 +153,3 @@ class Path:
             self.inject(on_ward, up)
             return []
         self.rule(rule, on)
-
-
-def closing(seg: Segment) -> bool:
-    return bool(seg.flags & (FIN | RST))

@@ -129,6 +129,8 @@ def fault_of_base(expects: tuple[Expect, ...], records: list[dict], members: boo
     for n, (expect, record) in enumerate(zip(expects, records), 1):
         if record['verdict'] not in expect.verdicts:
             return f"exchange {n}: expected {'|'.join(expect.verdicts)}, got {show([record])}"
+        if expect.link and record.get('link') != records[expect.link - 1]['id']:
+            return f'exchange {n}: is not linked to exchange {expect.link}'
         if fault := members and differs(expect, record):
             return f'exchange {n}: {fault}; {show([record])}'
     return ''

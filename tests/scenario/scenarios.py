@@ -10,10 +10,12 @@ CASES = ['healthy', 'connect', 'request', 'tls', 'mtu', 'transfer']
 
 
 class Expect:
-    """Of one exchange: its verdict (`a|b`: either), members of its record, words in its report."""
+    """Of one exchange: its verdict (`a|b`: either), members of its record, words in its report, and
+    which of the scenario's exchanges (from 1) it is linked to."""
 
-    def __init__(self, verdict: str, says: tuple[str, ...] = (), **members):
+    def __init__(self, verdict: str, says: tuple[str, ...] = (), link: int = 0, **members):
         self.verdicts = verdict.split('|')
+        self.link = link
         self.says = says            # each must stand in summary, evidence, cause or remedy
         self.members = members      # a value, or a function that says whether the value is right
 

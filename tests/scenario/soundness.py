@@ -10,6 +10,9 @@ from scenarios import Scenario
 FIELDS = ['_ws.malformed', 'tcp.checksum.status', 'ip.checksum.status', 'tcp.analysis.ack_lost_segment',
           'icmp.type', 'icmpv6.type']
 
+# tshark looks for a body after this 200 to CONNECT, which has none.
+ODD = {'established-with-length-and-chunks'}
+
 
 def ask(path: pathlib.Path, port: int) -> list[dict[str, str]]:
     command = ['tshark', '-r', str(path), '-d', f'tcp.port=={port},http', '-o', 'tcp.check_checksum:TRUE',
@@ -28,7 +31,7 @@ def faults(scenario: Scenario, folder: str) -> list[str]:
     rows = ask(path, world.talks[0].proxy.host.port)
     found = []
     for n, row in enumerate(rows, 1):
-        if row['_ws.malformed']:
+        if row['_ws.malformed'] and scenario.name not in ODD:
             found.append(f'frame {n} is malformed')
         quotes = row['icmp.type'] or row['icmpv6.type']     # a cut segment, whose sum can't be right
         if '0' in (row['tcp.checksum.status'], row['ip.checksum.status']) and not world.offload and not quotes:

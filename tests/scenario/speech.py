@@ -1,5 +1,6 @@
 """What is said: HTTP heads and bodies, TLS records, and a few other tongues, as real bytes."""
 
+import base64
 import pathlib
 import random
 import struct
@@ -69,6 +70,16 @@ def ssh_key_exchange() -> bytes:
     return vector(4, bytes([padding]) + body + bytes(padding))
 
 
+def ntlm(step: int) -> str:
+    """The three messages of NTLM, as the fields of HTTP carry them."""
+    start, version = b'NTLMSSP\0' + struct.pack('<I', step), bytes.fromhex('0a00614a0000000f')
+    nothing = struct.pack('<HHI', 0, 0, 88)
+    body = {1: struct.pack('<I', 0xa2088207) + 2 * nothing + version,
+            2: nothing + struct.pack('<I', 0xa2898205) + noise(8) + bytes(8) + nothing + version,
+            3: 6 * nothing + struct.pack('<I', 0xa2888205) + version + noise(16)}[step]
+    return 'NTLM ' + base64.b64encode(start + body).decode()
+
+
 # ---- TLS ----------------------------------------------------------------------------------------
 
 CHANGE = bytes.fromhex('140303000101')
@@ -127,6 +138,22 @@ def client_hello(sni: str | None, best: int = TLS13, quantum: bool = False, seed
     if missing >= 0:
         ext += extension(21, bytes(missing))
     return record(22, handshake(1, body + vector(2, ext)), 0x0301)
+
+
+RETRY = bytes.fromhex('cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c')
+
+
+def retry_request() -> bytes:
+    """HelloRetryRequest: a ServerHello with that random, which asks for another key share."""
+    ext = extension(43, shorts(TLS13)) + extension(51, shorts(P256))
+    body = struct.pack('!H', TLS12) + RETRY + vector(1, noise(32, 9)) + struct.pack('!HB', 0x1302, 0) + vector(2, ext)
+    return record(22, handshake(2, body)) + CHANGE
+
+
+def in_records(stream: bytes, size: int) -> bytes:
+    """One TLS handshake record as several, of that size each."""
+    body = stream[5:]
+    return b''.join(record(22, body[i:i + size], int.from_bytes(stream[1:3], 'big')) for i in range(0, len(body), size))
 
 
 def server_hello(version: int = TLS13, quantum: bool = False, alpn: str = '', seed: int = 2) -> bytes:
