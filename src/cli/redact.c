@@ -1,5 +1,6 @@
 /* --slice: each failed exchange as a small pcapng of its own, with everything secret in it
- * overwritten: same length, checksums mended.
+ * overwritten: same length, checksums mended. Bytes that the first pass could not look at (a gap in
+ * what TCP delivered, before its first byte, behind its last) are overwritten like secrets.
  *
  * Two more passes. The first reads the bytes of the failed connections in order, as TCP delivers
  * them, and notes at which sequence numbers secrets stand. The second writes the packets, with
@@ -20,7 +21,6 @@
 enum {
 	MAX_SLICES = 1000,
 	MAX_RANGES = 4096, /* of one connection and side; beyond, all its payload is overwritten */
-	ICMP_HEAD = 82, /* up to the quoted TCP header (Ethernet, IPv4); nothing of its payload */
 };
 
 struct range {
@@ -108,10 +108,20 @@ static void each_of(struct slicer *l, const struct stream *s, int side,
 
 static void look_for_secrets(struct slice_side *of, struct slice bytes, uint64_t gap)
 {
-	if (gap)
-		http_secrets_gap(&of->finder, gap);
-	else
+	if (!gap) {
 		http_find_secrets(&of->finder, bytes, note_range, of);
+		return;
+	}
+	note_range(of, of->finder.at,
+		   of->finder.at + gap); /* what is there of it was not looked at */
+	http_secrets_gap(&of->finder, gap, note_range, of);
+}
+
+static void look_no_more(struct slice_side *of, struct slice bytes, uint64_t gap)
+{
+	(void)bytes;
+	(void)gap;
+	http_secrets_end(&of->finder, note_range, of);
 }
 
 static void sliced_data(void *context, struct stream *s, int side, struct slice bytes,
@@ -131,9 +141,9 @@ static void sliced_gap(void *context, struct stream *s, int side, uint64_t len, 
 
 static void sliced_end(void *context, struct stream *s, enum stream_end why)
 {
-	(void)context;
-	(void)s;
 	(void)why;
+	for (int side = 0; side < 2; side++)
+		each_of(context, s, side, look_no_more, (struct slice){ 0 }, 0);
 }
 
 /* ---- overwriting -------------------------------------------------------------------------------
@@ -152,43 +162,55 @@ static void mend_checksum(uint8_t *at, bool odd, uint8_t old, uint8_t new)
 	at[1] = (uint8_t)~sum;
 }
 
-static bool is_secret(const struct slice_side *s, uint32_t seq)
-{
-	if (s->everything || !s->known)
-		return true;
-	for (size_t i = 0; i < s->ranges; i++)
-		if ((int32_t)(seq - s->range[i].from) >= 0 && (int32_t)(seq - s->range[i].to) < 0)
-			return true;
-	return false;
-}
+struct payload {
+	uint8_t *data;
+	struct packet_layout at;
+	uint32_t seq; /* of its first byte */
+};
 
-static void overwrite(uint8_t *data, const struct packet_layout *at, const struct slice_side *s,
-		      uint32_t seq)
+/* Overwrites what of the payload has sequence numbers from `from` up to `to`. */
+static void overwrite(const struct payload *p, uint32_t from, uint32_t to)
 {
-	uint8_t *checksum = data + at->tcp + 16;
-	for (size_t i = 0; i < at->payload_len; i++) {
-		uint8_t *byte = data + at->payload + i;
-		if (!is_secret(s, seq + (uint32_t)i))
-			continue;
-		mend_checksum(checksum, (at->payload - at->tcp + i) & 1, *byte, '*');
+	int64_t start = (int32_t)(from - p->seq), len = (uint32_t)(to - from);
+	int64_t end =
+		start + len < (int64_t)p->at.payload_len ? start + len : (int64_t)p->at.payload_len;
+	uint8_t *checksum = p->data + p->at.tcp + 16;
+	for (int64_t i = start < 0 ? 0 : start; i < end; i++) {
+		uint8_t *byte = p->data + p->at.payload + i;
+		mend_checksum(checksum, (p->at.payload - p->at.tcp + (size_t)i) & 1, *byte, '*');
 		*byte = '*';
 	}
+}
+
+static void overwrite_secrets(const struct payload *p, const struct slice_side *s)
+{
+	uint32_t end = p->seq + (uint32_t)p->at.payload_len;
+	uint32_t seen = s->base + (uint32_t)s->finder.at;
+	if (s->everything || !s->known) {
+		overwrite(p, p->seq, end);
+		return;
+	}
+	if ((int32_t)(s->base - p->seq) > 0)
+		overwrite(p, p->seq, s->base);
+	if ((int32_t)(end - seen) > 0)
+		overwrite(p, seen, end);
+	for (size_t i = 0; i < s->ranges; i++)
+		overwrite(p, s->range[i].from, s->range[i].to);
 }
 
 static void write_tcp(struct sliced *s, const struct capture_packet *p, const struct segment *seg,
 		      int side, uint8_t *copy)
 {
 	struct packet_frame f = { p->at, p->frame, p->link, p->wire_len, p->data };
-	struct packet_layout at;
+	struct payload payload = { .data = copy, .seq = seg->seq + !!(seg->flags & TCP_SYN) };
 	char comment[60];
-	if (!packet_find_payload(&f, &at)) {
+	if (!packet_find_payload(&f, &payload.at)) {
 		s->left_out++;
 		return;
 	}
 	memcpy(copy, p->data.at, p->data.len);
-	if (at.payload_len &&
-	    (s->side[side].everything || s->side[side].ranges || !s->side[side].known))
-		overwrite(copy, &at, &s->side[side], seg->seq);
+	if (payload.at.payload_len)
+		overwrite_secrets(&payload, &s->side[side]);
 	struct capture_packet out = *p;
 	out.data.at = copy;
 	snprintf(comment, sizeof comment, "frame %llu of the original",
@@ -196,10 +218,29 @@ static void write_tcp(struct sliced *s, const struct capture_packet *p, const st
 	capture_write(s->writer, &out, comment);
 }
 
-static void write_icmp(struct sliced *s, const struct capture_packet *p)
+/* Ports and sequence number of the segment that an error quotes: where its TCP header begins. */
+static size_t find_quote(const struct capture_packet *p, const struct icmp_note *note)
 {
+	const uint8_t head[8] = {
+		note->from.port >> 8,      (uint8_t)note->from.port, note->to.port >> 8,
+		(uint8_t)note->to.port,    note->seq >> 24,          (uint8_t)(note->seq >> 16),
+		(uint8_t)(note->seq >> 8), (uint8_t)note->seq,
+	};
+	return slice_find(p->data, (struct slice){ head, sizeof head });
+}
+
+/* Of the quoted segment its header, and nothing of its payload. */
+static void write_icmp(struct sliced *s, const struct capture_packet *p,
+		       const struct icmp_note *note)
+{
+	size_t tcp = find_quote(p, note);
+	if (tcp == p->data.len) {
+		s->left_out++;
+		return;
+	}
+	size_t len = p->data.len > tcp + 12 ? (size_t)(p->data.at[tcp + 12] >> 4) * 4 : 8;
 	struct capture_packet out = *p;
-	out.data = slice_first(out.data, ICMP_HEAD);
+	out.data = slice_first(out.data, tcp + (len < 20 ? 8 : len));
 	capture_write(s->writer, &out, NULL);
 }
 
@@ -280,7 +321,7 @@ static void write_action(struct slicer *l, void *context, const struct capture_p
 		if (seg && is_of(s, &seg->from, &seg->to, &side))
 			write_tcp(s, p, seg, side, context);
 		else if (note && is_of(s, &note->from, &note->to, &side))
-			write_icmp(s, p);
+			write_icmp(s, p, note);
 	}
 }
 

@@ -1,6 +1,8 @@
 /* The finder of secrets: a small automaton over lines. */
 #include "http/secret.h"
 
+#include <string.h>
+
 enum { IS_TEXT = 16 }; /* printable bytes in a row: more than chance has in encrypted records */
 
 enum state {
@@ -10,6 +12,11 @@ enum state {
 	BEFORE, /* the space before a secret value */
 	VALUE,  /* the secret value */
 };
+
+static bool slice_ends_nocase(struct slice s, struct slice end)
+{
+	return s.len >= end.len && slice_equal_nocase(slice_from(s, s.len - end.len), end);
+}
 
 bool http_is_secret_field(struct slice name)
 {
@@ -28,7 +35,9 @@ bool http_is_secret_field(struct slice name)
 	for (size_t i = 0; i < sizeof secret / sizeof *secret; i++)
 		if (slice_equal_nocase(name, secret[i]))
 			return true;
-	return false;
+	/* X-Amz-Security-Token, Private-Token, Api-Key, ...: whoever names it so means it */
+	return slice_ends_nocase(name, SLICE("-token")) ||
+	       slice_ends_nocase(name, SLICE("api-key"));
 }
 
 static void new_line(struct http_secrets *s, bool was_secret)
@@ -38,16 +47,33 @@ static void new_line(struct http_secrets *s, bool was_secret)
 	s->was_secret = was_secret;
 }
 
+/* The line began with a word and a space: a request line, or a field with a space before its colon,
+ * which some take for what it means. */
+static void after_word(struct http_secrets *s, struct slice word)
+{
+	s->state = REST;
+	if (slice_equal(word, SLICE("CONNECT"))) {
+		s->state = USER;
+		s->mark = s->at + 1;
+	} else if (http_is_secret_field(word)) {
+		s->state = BEFORE;
+	}
+	s->len = 0;
+}
+
 static void in_name(struct http_secrets *s, uint8_t c)
 {
 	struct slice name = { (const uint8_t *)s->word, s->len };
-	if (c == '\n')
+	bool space = c == ' ' || c == '\t';
+	if (c == '\n') {
 		new_line(s, false);
-	else if ((c == ' ' || c == '\t') && s->len == 0 && s->was_secret)
+	} else if (space && s->len == 0) {
+		s->state = s->was_secret ? BEFORE : NAME;
+	} else if (space) {
+		after_word(s, name);
+	} else if (c == ':' && http_is_secret_field(name)) {
 		s->state = BEFORE;
-	else if (c == ':' && http_is_secret_field(name))
-		s->state = BEFORE;
-	else if (c == ':' || c == ' ' || s->len == sizeof s->word) {
+	} else if (c == ':' || s->len == sizeof s->word) {
 		s->state = REST;
 		s->len = c == ':';
 	} else {
@@ -71,6 +97,11 @@ static void in_rest(struct http_secrets *s, uint8_t c)
 	}
 }
 
+static bool ends_authority(uint8_t c)
+{
+	return c == '/' || c <= ' ' || c == '"' || c == '<' || c == '>' || c == 0x7f;
+}
+
 void http_find_secrets(struct http_secrets *s, struct slice bytes,
 		       void (*found)(void *context, uint64_t from, uint64_t to), void *context)
 {
@@ -86,12 +117,14 @@ void http_find_secrets(struct http_secrets *s, struct slice bytes,
 			in_rest(s, c);
 			break;
 		case USER:
-			if (c == '@')
+			if (c == '@') { /* the password may hold another one */
 				found(context, s->mark, s->at);
-			if (c == '\n')
+				s->mark = s->at + 1;
+			} else if (c == '\n') {
 				new_line(s, false);
-			else if (c == '@' || c == '/' || c == ' ' || c == '\r')
+			} else if (ends_authority(c)) {
 				s->state = REST;
+			}
 			break;
 		case BEFORE:
 			if (c == '\n')
@@ -117,10 +150,40 @@ void http_find_secrets(struct http_secrets *s, struct slice bytes,
 	}
 }
 
-void http_secrets_gap(struct http_secrets *s, uint64_t len)
+/* What may be userinfo counts as such where its end is not to be seen. */
+static void give_up_user(struct http_secrets *s, void (*found)(void *, uint64_t, uint64_t),
+			 void *context)
 {
+	if (s->state == USER && s->mark < s->at)
+		found(context, s->mark, s->at);
+}
+
+void http_secrets_gap(struct http_secrets *s, uint64_t len,
+		      void (*found)(void *context, uint64_t from, uint64_t to), void *context)
+{
+	bool secret = s->state == BEFORE || s->state == VALUE || s->text >= IS_TEXT || s->at == 0;
+	give_up_user(s, found, context);
 	s->at += len;
-	s->state = s->text >= IS_TEXT ? VALUE : REST;
+	s->state = s->state == USER ? USER : secret ? VALUE : REST;
 	s->mark = s->at;
 	s->len = 0;
+}
+
+void http_secrets_end(struct http_secrets *s,
+		      void (*found)(void *context, uint64_t from, uint64_t to), void *context)
+{
+	give_up_user(s, found, context);
+}
+
+static void star(void *context, uint64_t from, uint64_t to)
+{
+	memset((uint8_t *)context + from, '*', (size_t)(to - from));
+}
+
+void http_hide_userinfo(uint8_t *text, size_t len, bool cut)
+{
+	struct http_secrets s = { .state = REST };
+	http_find_secrets(&s, (struct slice){ text, len }, star, text);
+	if (cut)
+		http_secrets_end(&s, star, text);
 }

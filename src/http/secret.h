@@ -25,8 +25,18 @@ bool http_is_secret_field(struct slice name);
 void http_find_secrets(struct http_secrets *s, struct slice bytes,
                        void (*found)(void *context, uint64_t from, uint64_t to), void *context);
 
-/* `len` bytes are missing. Where text stood before them, what follows up to the end of its line
- * counts as secret: the name of its field may have been among them. */
-void http_secrets_gap(struct http_secrets *s, uint64_t len);
+/* `len` bytes are missing. Where text stood before them (or nothing: they were the first), what
+ * follows up to the end of its line counts as secret: the name of its field may have been among
+ * them. */
+void http_secrets_gap(struct http_secrets *s, uint64_t len,
+                      void (*found)(void *context, uint64_t from, uint64_t to), void *context);
+
+/* No more bytes: what may have been the beginning of userinfo is found, too. */
+void http_secrets_end(struct http_secrets *s,
+                      void (*found)(void *context, uint64_t from, uint64_t to), void *context);
+
+/* Overwrites userinfo in the URLs of a text with as many stars. cut: the text goes on where it ends
+ * here, so that what may be the beginning of userinfo is overwritten too. */
+void http_hide_userinfo(uint8_t *text, size_t len, bool cut);
 
 #endif

@@ -1,5 +1,6 @@
 /* Answers, as a proxy sends them: whose they are, where they end, what their page says. */
 #include "observe/conversation.h"
+#include "tls/record.h"
 
 enum {
 	MAX_WAITING = 4096, /* bytes of an answer whose request was not seen yet */
@@ -29,7 +30,7 @@ static void keep_response(struct conversation *c, struct exchange *x, const stru
 	const struct http_fields *f = &r->fields;
 	a->status = r->status;
 	a->minor = r->minor;
-	a->reason = trace_keep(x, r->reason, 100);
+	a->reason = speech_keep_text(x, r->reason, false, 100);
 	a->server = speech_keep_field(x, f, SLICE("server"));
 	a->via = speech_keep_field(x, f, SLICE("via"));
 	a->proxy_agent = speech_keep_field(x, f, SLICE("proxy-agent"));
@@ -49,7 +50,7 @@ static void keep_response(struct conversation *c, struct exchange *x, const stru
 						     : UINT64_MAX;
 	a->connection_close = !r->keep_alive;
 	if (c->options.keep_heads)
-		a->head = speech_keep_head(x, head, f, (struct slice){ 0 });
+		a->head = speech_keep_head(x, head);
 }
 
 /* What stands in <title>, or else the first words outside of tags. */
@@ -69,23 +70,42 @@ void answers_keep_title(struct turn *t)
 		}
 		title = slice_first(title, slice_find_byte(title, '<'));
 	}
+	bool rest = title.at + title.len == page.at + page.len && page.len == PAGE_BYTES;
 	title = slice_trim(title);
 	if (open < page.len || slice_starts_nocase(t->x->response.content_type, SLICE("text/")))
-		t->x->response.title = trace_keep(t->x, title, MAX_TITLE);
+		t->x->response.title = speech_keep_text(t->x, title, rest, MAX_TITLE);
 }
 
 /* ---- an answer begins -------------------------------------------------------------------------
  */
 
-static void enter_tunnel(struct conversation *c)
+/* What looked like requests behind a CONNECT went into its tunnel. */
+static void take_back_turns(struct conversation *c, struct turn *t)
 {
+	for (struct turn *later = t->next, *next; later; later = next) {
+		next = later->next;
+		t->x->tunnel.bytes[CLIENT] += later->x->bytes[CLIENT];
+		t->x->bytes[CLIENT] += later->x->bytes[CLIENT];
+		conversation_drop(c, later);
+	}
+	t->next = NULL;
+	c->newest = t;
+}
+
+static void enter_tunnel(struct conversation *c, struct turn *t)
+{
+	struct talk *up = &c->talk[CLIENT];
+	bool inside = up->speech == SPEECH_TUNNEL; /* the client did not wait */
+	take_back_turns(c, t);
 	c->tunnel = true;
-	c->talk[CLIENT].speech = c->talk[PROXY].speech = SPEECH_TUNNEL;
-	struct buffer early = c->talk[CLIENT].head;
-	struct mark mark = c->talk[CLIENT].head_start;
-	buffer_init(&c->talk[CLIENT].head, early.limit);
-	if (early.len)
-		tunnel_read(c, CLIENT, &mark, buffer_slice(&early));
+	up->speech = c->talk[PROXY].speech = SPEECH_TUNNEL;
+	if (inside || up->head.len == 0)
+		return;
+	struct buffer early = up->head;
+	struct mark mark = up->head_start;
+	buffer_init(&up->head, early.limit);
+	c->hello_calls--; /* it was counted when it came */
+	tunnel_read(c, CLIENT, &mark, buffer_slice(&early));
 	buffer_done(&early);
 }
 
@@ -96,7 +116,7 @@ static void expect_answer_body(struct conversation *c, struct turn *t,
 	switch (r->body) {
 	case HTTP_BODY_TUNNEL:
 		t->x->tunnel.open = true;
-		enter_tunnel(c);
+		enter_tunnel(c, t);
 		return;
 	case HTTP_BODY_CHUNKED:
 		down->speech = SPEECH_BODY_CHUNKED;
@@ -118,32 +138,32 @@ static void expect_answer_body(struct conversation *c, struct turn *t,
 }
 
 void answers_take(struct conversation *c, struct turn *t, const struct http_response *r,
-		  struct slice head, const struct mark *mark)
+		  struct slice head, uint64_t len, const struct mark *mark)
 {
 	struct exchange *x = t->x;
-	x->answer = PROTO_HTTP;
 	x->last = *mark;
-	x->bytes[PROXY] += head.len;
+	x->bytes[PROXY] += len;
 	if (r->status < 200 && r->status != 101) {
 		x->interims++;
+		x->response_start = NO_MARK;
 		trace_add(x, EV_INTERIM, PROXY, mark, r->status);
 		return;
 	}
+	x->answer = PROTO_HTTP;
 	x->response_start = c->talk[PROXY].head_start;
 	keep_response(c, x, r, head);
 	trace_add(x, EV_RESPONSE, PROXY, mark, r->status);
 	expect_answer_body(c, t, r, mark);
 }
 
-static void note_foreign_answer(struct conversation *c, struct turn *t, struct slice bytes,
-				const struct mark *mark)
+void answers_take_foreign(struct conversation *c, struct turn *t, struct slice start, size_t len,
+			  const struct mark *mark)
 {
 	struct exchange *x = t->x;
-	x->answer = observe_guess(bytes);
-	x->answer_start = trace_keep(x, bytes, MAX_START);
+	x->answer = observe_guess(start);
+	x->answer_start = speech_keep_text(x, start, start.len < len, MAX_START);
 	x->response_start = *mark;
-	x->last = *mark;
-	x->bytes[PROXY] += bytes.len;
+	x->bytes[PROXY] += len;
 	trace_add(x, EV_NOT_HTTP, PROXY, mark, x->answer);
 	c->talk[PROXY].speech = SPEECH_LOST;
 }
@@ -151,36 +171,68 @@ static void note_foreign_answer(struct conversation *c, struct turn *t, struct s
 /* ---- reading ----------------------------------------------------------------------------------
  */
 
+/* Nobody asked, as far as was seen: the request may come later in the capture, or the server speaks
+ * first. Behind an answer that is complete only what looks like another one can be of interest. */
+static size_t hold_answer(struct conversation *c, struct slice whole, struct slice bytes)
+{
+	struct talk *down = &c->talk[PROXY];
+	bool worth = !c->newest || http_looks_like_response(whole) != HTTP_BAD;
+	if (worth && whole.len <= MAX_WAITING &&
+	    speech_keep_for_later(down, whole, whole.at != bytes.at))
+		return bytes.len;
+	return cut_begin_lone_answer(c) ? bytes.len : speech_lose_step(down, bytes);
+}
+
+/* What is no HTTP is held until it tells what it is. */
+static size_t read_foreign_answer(struct conversation *c, struct turn *t, struct slice whole,
+				  struct slice bytes)
+{
+	struct talk *down = &c->talk[PROXY];
+	size_t enough = speech_telling_bytes(whole);
+	if (enough == 0 && speech_keep_for_later(down, whole, whole.at != bytes.at))
+		return bytes.len;
+	answers_take_foreign(c, t, slice_first(whole, enough ? enough : whole.len), whole.len,
+			     &down->head_start);
+	return speech_lose_step(down, bytes);
+}
+
 static size_t read_answer_head(struct conversation *c, const struct mark *mark, struct slice bytes)
 {
 	struct talk *down = &c->talk[PROXY];
 	struct turn *t = conversation_answering(c);
 	size_t before = down->head.len;
 	struct slice whole = speech_join_head(down, mark, bytes);
-	if (!t) { /* nobody asked yet, or what follows a complete answer: 408, garbage */
-		bool waits = !c->newest && whole.len <= MAX_WAITING &&
-			     speech_keep_for_later(down, whole, before > 0);
-		return waits || cut_begin_lone_answer(c) ? bytes.len
-							 : speech_lose_step(down, bytes);
-	}
-	struct http_response r;
-	struct http_bad bad;
+	if (!t)
+		return hold_answer(c, whole, bytes);
+	t->x->last = *mark;
 	enum http_parse got = http_looks_like_response(whole);
-	if (got == HTTP_DONE)
-		got = http_read_response(whole, t->x->request.method, &r, &bad);
-	if (got == HTTP_MORE && speech_keep_for_later(down, whole, before > 0)) {
-		t->x->last = *mark;
-		if (t->x->answer == PROTO_NONE)
-			t->x->response_start = *mark;
-		return bytes.len;
-	}
-	if (got != HTTP_DONE) {
-		if (t->x->response.status == 0)
-			note_foreign_answer(c, t, whole, &down->head_start);
+	if (got == HTTP_BAD && down->unsure) {
+		t->x->bytes[PROXY] += whole.len;
 		return speech_lose_step(down, bytes);
 	}
-	answers_take(c, t, &r, slice_first(whole, r.head_len), mark);
+	if (got == HTTP_BAD)
+		return read_foreign_answer(c, t, whole, bytes);
+	if (got == HTTP_DONE && down->unsure && t->x->response.status) {
+		t->whole = true; /* its end was not seen */
+		t = t->next;
+	}
+	down->unsure &= got == HTTP_MORE;
+	struct http_response r;
+	struct http_bad bad;
+	if (got == HTTP_DONE)
+		got = speech_may_end(bytes, before)
+			      ? http_read_response(whole, t->x->request.method, &r, &bad)
+			      : HTTP_MORE;
+	if (got == HTTP_MORE && speech_keep_for_later(down, whole, before > 0)) {
+		if (t->x->answer == PROTO_NONE)
+			t->x->response_start = down->head_start;
+		return bytes.len;
+	}
+	if (got != HTTP_DONE)
+		return cut_read_odd_answer(c, t, mark, whole, bytes);
+	answers_take(c, t, &r, slice_first(whole, r.head_len), r.head_len, mark);
 	buffer_reset(&down->head);
+	requests_read_waiting(c);
 	return r.head_len - before;
 }
 
@@ -188,6 +240,29 @@ static void keep_page(struct turn *t, struct slice bytes)
 {
 	if (t->x->response.status >= 400 && t->page.len < PAGE_BYTES)
 		buffer_add(&t->page, slice_first(bytes, PAGE_BYTES - t->page.len));
+}
+
+/* Byte by byte while a page is kept: what the framing is shows only in what it counts. */
+static enum http_parse read_chunks(struct talk *down, struct turn *t, struct slice bytes,
+				   size_t *ret_used)
+{
+	enum http_parse got = HTTP_MORE;
+	size_t used = 0, part;
+	while (got == HTTP_MORE && used < bytes.len && t->x->response.status >= 400 &&
+	       t->page.len < PAGE_BYTES) {
+		uint64_t content = down->chunks.body_bytes;
+		struct slice byte = { bytes.at + used, 1 };
+		got = http_read_chunks(&down->chunks, byte, &part);
+		used += part;
+		if (down->chunks.body_bytes > content)
+			keep_page(t, byte);
+	}
+	if (got == HTTP_MORE && used < bytes.len) {
+		got = http_read_chunks(&down->chunks, slice_from(bytes, used), &part);
+		used += part;
+	}
+	*ret_used = used;
+	return got;
 }
 
 static size_t read_answer_body(struct conversation *c, const struct mark *mark, struct slice bytes)
@@ -200,10 +275,12 @@ static size_t read_answer_body(struct conversation *c, const struct mark *mark, 
 	size_t used = bytes.len;
 	bool over = false;
 	if (down->speech == SPEECH_BODY_CHUNKED) {
-		enum http_parse got = http_read_chunks(&down->chunks, bytes, &used);
-		if (got == HTTP_BAD)
-			return speech_lose_step(down, bytes);
+		enum http_parse got = read_chunks(down, t, bytes, &used);
 		x->response.body_bytes = down->chunks.body_bytes;
+		if (got == HTTP_BAD) {
+			x->bytes[PROXY] += bytes.len;
+			return speech_lose_step(down, bytes);
+		}
 		over = got == HTTP_DONE;
 	} else {
 		if (down->speech == SPEECH_BODY_LENGTH && down->left < used)
@@ -211,8 +288,8 @@ static size_t read_answer_body(struct conversation *c, const struct mark *mark, 
 		down->left -= down->speech == SPEECH_BODY_LENGTH ? used : 0;
 		x->response.body_bytes += used;
 		over = down->speech == SPEECH_BODY_LENGTH && down->left == 0;
+		keep_page(t, slice_first(bytes, used));
 	}
-	keep_page(t, slice_first(bytes, used));
 	x->bytes[PROXY] += used;
 	x->last = *mark;
 	if (!mark_is(&x->first_byte))
@@ -224,27 +301,36 @@ static size_t read_answer_body(struct conversation *c, const struct mark *mark, 
 	return used ? used : 1;
 }
 
+static bool begins_inside(const struct turn *t, struct slice bytes)
+{
+	struct tls_record ignored;
+	return t->x->request.is_connect && t->x->answer == PROTO_NONE &&
+	       tls_read_record(bytes, &ignored) == TLS_DONE;
+}
+
 /* After a gap: a segment that begins like a status line answers the next request. */
 static size_t find_answer_again(struct conversation *c, const struct mark *mark, struct slice bytes)
 {
+	struct talk *down = &c->talk[PROXY];
 	struct turn *t = conversation_answering(c);
-	if (!t || t->x->answer != PROTO_NONE) { /* in an answer whose end can't be told */
-		struct turn *next = t ? t->next : NULL;
-		if (next && http_looks_like_response(bytes) == HTTP_DONE) {
-			t->whole = true;
-			c->talk[PROXY].speech = SPEECH_HEAD;
-			return read_answer_head(c, mark, bytes);
-		}
-		if (t) {
-			t->x->bytes[PROXY] += bytes.len;
-			t->x->last = *mark;
-		}
+	if (t && c->talk[CLIENT].speech == SPEECH_TUNNEL && begins_inside(t, bytes)) {
+		down->speech =
+			SPEECH_TUNNEL; /* the answer was lost; what follows shows what it was */
+		t->x->tunnel.open = true;
+		tunnel_read(c, PROXY, mark, bytes);
 		return bytes.len;
 	}
-	if (http_looks_like_response(bytes) != HTTP_DONE)
-		return bytes.len;
-	c->talk[PROXY].speech = SPEECH_HEAD;
-	return read_answer_head(c, mark, bytes);
+	bool expected = t && (t->x->answer == PROTO_NONE || t->next);
+	if (expected && http_looks_like_response(bytes) != HTTP_BAD) {
+		down->speech = SPEECH_HEAD;
+		down->unsure = true;
+		return read_answer_head(c, mark, bytes);
+	}
+	if (t) {
+		t->x->bytes[PROXY] += bytes.len;
+		t->x->last = *mark;
+	}
+	return t || !c->overrun ? bytes.len : 0;
 }
 
 size_t answers_read(struct conversation *c, const struct mark *mark, struct slice bytes)

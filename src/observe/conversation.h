@@ -38,6 +38,13 @@ struct tls_half {
 	uint8_t type;         /* of the record that is being read */
 	bool cipher_changed;  /* a ChangeCipherSpec went by: what follows is encrypted */
 	bool settled;         /* no more handshake messages to read */
+	bool told;            /* the first bytes said what is spoken; until then the head holds them */
+	bool late;            /* the very first bytes were in a gap */
+	bool retry;           /* the server asked for another hello, and has not answered that yet */
+	bool shook;           /* the client sent a handshake record after the server's hello */
+	uint8_t alert[2];     /* one in the clear */
+	uint64_t at;          /* offset of the next byte in the stream */
+	uint32_t answers;     /* application records of the proxy since the client's first */
 	uint32_t left;        /* bytes of the record still to come */
 	uint32_t record_len;  /* of that record */
 	uint64_t app_records; /* of type 23 */
@@ -51,6 +58,7 @@ struct talk { /* one side of the conversation */
 	enum speech speech;
 	struct buffer head; /* bytes of a head that is not complete yet */
 	struct mark head_start;
+	bool unsure; /* the head was found behind a gap: it may be none */
 	uint64_t left; /* BODY_LENGTH */
 	struct http_chunks chunks;
 	struct tls_half tls;
@@ -74,6 +82,7 @@ struct conversation {
 	unsigned turns;
 	bool known;           /* at least one request to a proxy was seen */
 	bool tunnel;          /* both sides are in SPEECH_TUNNEL */
+	bool overrun;         /* more requests waited than are kept */
 	uint32_t hello_calls; /* segments that the hello needed so far */
 	uint64_t order;
 	struct mark proxy_fin;
@@ -84,6 +93,8 @@ struct turn *conversation_begin(struct conversation *c, const struct mark *mark)
 /* Hands over all turns that are whole and have a successor. */
 void conversation_finish_whole(struct conversation *c, const struct mark *mark);
 void conversation_turn_whole(struct conversation *c, struct turn *t, const struct mark *mark);
+/* One that was none after all. The caller mends the queue. */
+void conversation_drop(struct conversation *c, struct turn *t);
 struct turn *conversation_answering(struct conversation *c); /* who gets the next answer; or NULL */
 
 /* speech.c */
@@ -92,12 +103,22 @@ enum trace_scheme speech_scheme(enum http_scheme scheme);
 struct slice speech_keep_field(struct exchange *x, const struct http_fields *fields,
 			       struct slice name);
 /* The head as it stood, secret values and userinfo overwritten with as many stars. */
-struct slice speech_keep_head(struct exchange *x, struct slice head,
-			      const struct http_fields *fields, struct slice target);
+struct slice speech_keep_head(struct exchange *x, struct slice head);
 /* What is there of a head, these bytes with it. */
 struct slice speech_join_head(struct talk *t, const struct mark *mark, struct slice bytes);
 /* Keeps what is there of a head until more comes. False when it grows too long. */
 bool speech_keep_for_later(struct talk *t, struct slice whole, bool joined);
+/* Text to be shown, cut to `most` bytes, userinfo in URLs overwritten; rest: it goes on where it
+ * ends. */
+struct slice speech_keep_text(struct exchange *x, struct slice text, bool rest, size_t most);
+/* So many first bytes tell what is spoken: the first line, or enough without one. 0: that many are
+ * not there yet. */
+size_t speech_telling_bytes(struct slice bytes);
+/* Can a head that was not complete after `before` bytes end with these? */
+static inline bool speech_may_end(struct slice bytes, size_t before)
+{
+	return before == 0 || slice_find_byte(bytes, '\n') < bytes.len;
+}
 size_t speech_lose_step(struct talk *t, struct slice bytes); /* all of the bytes are used */
 
 /* requests.c, answers.c: consume part of bytes, at least one, and return how many. 0: not a
@@ -105,23 +126,32 @@ size_t speech_lose_step(struct talk *t, struct slice bytes); /* all of the bytes
 size_t requests_read(struct conversation *c, const struct mark *mark, struct slice bytes);
 size_t answers_read(struct conversation *c, const struct mark *mark, struct slice bytes);
 
-/* A request whose head is known; false when it is none to a proxy, or there is no room. */
+/* A request whose head is known, and took `len` bytes; false when it is none to a proxy, or there is
+ * no room. */
 bool requests_begin(struct conversation *c, const struct http_request *r, struct slice head,
-		    const struct mark *start, const struct mark *mark);
+		    size_t len, const struct mark *start, const struct mark *mark);
 /* Bytes or a FIN may follow; the request itself is out. */
 void requests_sent(struct exchange *x, const struct mark *mark);
+/* Bytes behind a CONNECT that was refused wait in the head buffer: now read them. */
+void requests_read_waiting(struct conversation *c);
 /* An answer's head, for the exchange that waits for it. */
 void answers_take(struct conversation *c, struct turn *t, const struct http_response *r,
-		  struct slice head, const struct mark *mark);
+		  struct slice head, uint64_t len, const struct mark *mark);
+/* An answer that is no HTTP; start: its first bytes, of so many. */
+void answers_take_foreign(struct conversation *c, struct turn *t, struct slice start, size_t len,
+			  const struct mark *mark);
 /* An answer that came before its request was seen waits in the head buffer: now read it. */
 void answers_read_waiting(struct conversation *c);
 void answers_keep_title(struct turn *t);
 
 /* cut.c */
-/* As requests_read, for a head that is no HTTP by the letter. */
+/* An answer whose request nobody saw begins an exchange, where only a proxy can have given it. */
 bool cut_begin_lone_answer(struct conversation *c);
+/* As requests_read and answers_read, for a head that is no HTTP by the letter, or too long. */
 size_t cut_read_odd_request(struct conversation *c, const struct mark *mark, struct slice whole,
 			    struct slice bytes);
+size_t cut_read_odd_answer(struct conversation *c, struct turn *t, const struct mark *mark,
+			   struct slice whole, struct slice bytes);
 void cut_gap(struct conversation *c, enum trace_side side, const struct mark *mark, uint64_t len);
 void cut_end(struct conversation *c); /* what an unfinished head still tells */
 

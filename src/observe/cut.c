@@ -1,38 +1,96 @@
 /* Heads that are not all there, or not HTTP by the letter; and bodies with pieces missing. */
 #include "observe/conversation.h"
 
-/* ---- requests of which the start line has to do ------------------------------------------------
+/* ---- heads of which the start line has to do ----------------------------------------------------
  */
 
+/* Where the head ends, with its empty line; 0: it doesn't, yet. */
+static size_t end_of_head(struct slice head)
+{
+	size_t crlf = slice_find(head, SLICE("\r\n\r\n")), lf = slice_find(head, SLICE("\n\n"));
+	return crlf < lf ? crlf + 4 : lf < head.len ? lf + 2 : 0;
+}
+
+static bool is_too_long(const struct talk *t, struct slice whole)
+{
+	return t->head.failed || whole.len > HTTP_MAX_HEAD;
+}
+
 /* Method and target of a start line that is cut, or odd, made into a head of its own. `cut`: the
- * line's end may be missing, so the target must be followed by a space. */
-static bool make_head(struct slice seen, bool cut, struct buffer *ret_head)
+ * line's end may be missing, so the target must be followed by a space. With the fields behind it
+ * where `fields` says so. */
+static bool make_head(struct slice seen, bool cut, bool fields, struct buffer *ret_head)
 {
 	struct slice rest = seen;
+	while (rest.len && (rest.at[0] == '\r' || rest.at[0] == '\n'))
+		rest = slice_from(rest, 1);
 	struct slice line = slice_line(&rest);
+	bool old = slice_ends(line, SLICE(" HTTP/1.0"));
 	struct slice method = slice_cut(&line, ' ');
 	size_t end = slice_find_byte(line, ' ');
 	if (method.len == 0 || end == 0 || (end == line.len && cut && rest.len == 0))
 		return false;
+	buffer_reset(ret_head);
 	buffer_add(ret_head, method);
 	buffer_add_byte(ret_head, ' ');
 	buffer_add(ret_head, slice_first(line, end));
-	buffer_add_text(ret_head, " HTTP/1.1\r\n\r\n");
+	buffer_add_text(ret_head, old ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
+	buffer_add(ret_head, fields ? rest : SLICE("\r\n"));
 	return !ret_head->failed;
 }
 
-static bool cut_begin_request(struct conversation *c, struct slice seen, bool cut,
-			      const struct mark *start, const struct mark *mark)
+/* len: what the head took on the wire. */
+static bool begin_from_start_line(struct conversation *c, struct slice seen, bool cut, size_t len,
+				  const struct mark *start, const struct mark *mark)
 {
 	struct buffer head;
 	struct http_request r;
 	struct http_bad bad;
-	buffer_init(&head, HTTP_MAX_HEAD);
-	bool begun = make_head(seen, cut, &head) &&
-		     http_read_request(buffer_slice(&head), &r, &bad) == HTTP_DONE &&
-		     requests_begin(c, &r, buffer_slice(&head), start, mark);
+	buffer_init(&head, HTTP_MAX_HEAD + 64);
+	bool read = !cut && make_head(seen, cut, true, &head) &&
+		    http_read_request(buffer_slice(&head), &r, &bad) == HTTP_DONE;
+	read = read || (make_head(seen, cut, false, &head) &&
+			http_read_request(buffer_slice(&head), &r, &bad) == HTTP_DONE);
+	bool begun = read && requests_begin(c, &r, buffer_slice(&head), len, start, mark);
 	buffer_done(&head);
 	return begun;
+}
+
+/* What could not be read of a request stays unknown. */
+static void doubt_request(struct conversation *c)
+{
+	struct trace_request *q = &c->newest->x->request;
+	static const struct slice bodiless[] = { SLICE("CONNECT"), SLICE("GET"), SLICE("HEAD") };
+	for (size_t i = 0; i < sizeof bodiless / sizeof *bodiless; i++)
+		if (slice_equal(q->method, bodiless[i]))
+			return;
+	q->body_length = UINT64_MAX;
+	q->complete = false;
+	c->talk[CLIENT].speech = SPEECH_LOST;
+}
+
+/* A head that is no HTTP by the letter, but that proxies answer all the same ("CONNECT host:25 /
+ * HTTP/1.0"), is read with its start line mended, or else by that alone. One that is too long is
+ * begun too: it may well be why the answer is what it is. */
+size_t cut_read_odd_request(struct conversation *c, const struct mark *mark, struct slice whole,
+			    struct slice bytes)
+{
+	struct talk *up = &c->talk[CLIENT];
+	size_t end = end_of_head(whole), before = whole.len - bytes.len;
+	bool wanted = observe_wants(whole, c->known || c->options.any_request) == OBSERVE_YES;
+	bool endless = end == 0 && is_too_long(up, whole);
+	if (wanted && end == 0 && !endless && speech_keep_for_later(up, whole, before > 0))
+		return bytes.len;
+	struct mark start = up->head_start;
+	if (!wanted || (end <= before && !endless) ||
+	    !begin_from_start_line(c, end ? slice_first(whole, end) : whole, endless,
+				   end ? end : whole.len, &start, mark))
+		return c->known ? speech_lose_step(up, bytes) : 0;
+	buffer_reset(&up->head);
+	if (endless)
+		speech_lose_step(up, bytes);
+	answers_read_waiting(c);
+	return endless ? bytes.len : end - before;
 }
 
 /* An answer that only a proxy gives. (A 407 is given by confused origins too.) */
@@ -62,84 +120,131 @@ bool cut_begin_lone_answer(struct conversation *c)
 	return true;
 }
 
-/* Where the head ends, with its empty line; 0: it doesn't, yet. */
-static size_t end_of_head(struct slice head)
+/* By its status line alone. How the body ends was in what is missing or odd. */
+static bool take_status_line(struct conversation *c, struct turn *t, struct slice seen,
+			     uint64_t len, const struct mark *mark)
 {
-	size_t crlf = slice_find(head, SLICE("\r\n\r\n")), lf = slice_find(head, SLICE("\n\n"));
-	return crlf < lf ? crlf + 4 : lf < head.len ? lf + 2 : 0;
+	struct buffer head;
+	struct http_response r;
+	struct http_bad bad;
+	struct slice rest = seen;
+	buffer_init(&head, HTTP_MAX_HEAD + 64);
+	buffer_add(&head, slice_line(&rest));
+	buffer_add_text(&head, "\r\n\r\n");
+	bool read = seen.len >= sizeof "HTTP/1.1 200" - 1 &&
+		    http_read_response(buffer_slice(&head), t->x->request.method, &r, &bad) ==
+			    HTTP_DONE;
+	if (read) {
+		r.keep_alive = true; /* it never said otherwise */
+		answers_take(c, t, &r, buffer_slice(&head), len, mark);
+	}
+	buffer_done(&head);
+	return read;
 }
 
-/* A head that is no HTTP by the letter, but that proxies answer all the same ("CONNECT host:25 /
- * HTTP/1.0"): its method and target are taken, its fields are not. */
-size_t cut_read_odd_request(struct conversation *c, const struct mark *mark, struct slice whole,
-			    struct slice bytes)
+/* The status line of an answer was taken: is its body in step? */
+static void doubt_answer(struct conversation *c, struct turn *t)
 {
-	struct talk *up = &c->talk[CLIENT];
+	struct talk *down = &c->talk[PROXY];
+	if (down->speech == SPEECH_HEAD || down->speech == SPEECH_TUNNEL)
+		return;
+	t->x->response.until_close = false;
+	down->speech = SPEECH_LOST;
+}
+
+/* A head that breaks the rules behind its status line: the status is what matters. */
+size_t cut_read_odd_answer(struct conversation *c, struct turn *t, const struct mark *mark,
+			   struct slice whole, struct slice bytes)
+{
+	struct talk *down = &c->talk[PROXY];
 	size_t end = end_of_head(whole), before = whole.len - bytes.len;
-	bool odd = end > before && observe_wants(whole, c->known) == OBSERVE_YES;
-	struct mark start = up->head_start;
-	if (!odd || !cut_begin_request(c, whole, false, &start, mark))
-		return c->known ? speech_lose_step(up, bytes) : 0;
-	buffer_reset(&up->head);
-	answers_read_waiting(c);
+	bool endless = end == 0 && is_too_long(down, whole);
+	if (end == 0 && !endless && speech_keep_for_later(down, whole, before > 0))
+		return bytes.len;
+	size_t len = end ? end : whole.len;
+	bool taken = take_status_line(c, t, whole, len, mark);
+	if (taken)
+		doubt_answer(c, t);
+	else
+		answers_take_foreign(c, t, slice_first(whole, speech_telling_bytes(whole)),
+				     whole.len, &down->head_start);
+	buffer_reset(&down->head);
+	if (endless || !taken)
+		return bytes.len;
 	return end - before;
 }
 
 /* ---- gaps ----------------------------------------------------------------------------------- */
 
+/* Bytes that a client said too early, or that seemed to lead back into step, with no end to them.
+ */
+static bool give_up_held(struct conversation *c)
+{
+	struct talk *up = &c->talk[CLIENT];
+	struct exchange *x = c->newest ? c->newest->x : NULL;
+	bool early = x && x->request.is_connect && x->response.status == 0 &&
+		     observe_wants(buffer_slice(&up->head), false) != OBSERVE_YES;
+	if (!early && !up->unsure)
+		return false;
+	x->bytes[CLIENT] += up->head.len;
+	speech_lose_step(up, (struct slice){ 0 });
+	return true;
+}
+
 /* "CONNECT host:443 HT" + gap: method and target are known, and that is enough. */
-static void salvage_request(struct conversation *c, const struct mark *mark)
+static bool salvage_request(struct conversation *c, uint64_t missing, const struct mark *mark)
 {
 	struct talk *up = &c->talk[CLIENT];
 	struct mark start = up->head_start;
-	cut_begin_request(c, buffer_slice(&up->head), true, &start, mark);
+	bool begun = begin_from_start_line(c, buffer_slice(&up->head), true,
+					   up->head.len + (size_t)missing, &start, mark);
 	buffer_reset(&up->head);
-	if (c->known && c->newest && c->newest->x->request.is_connect)
-		up->speech = SPEECH_HEAD;
+	if (begun)
+		doubt_request(c);
+	else if (c->known)
+		up->speech = SPEECH_LOST;
+	return begun;
 }
 
-static void salvage_answer(struct conversation *c, struct turn *t, const struct mark *mark)
+static void salvage_answer(struct conversation *c, struct turn *t, uint64_t missing,
+			   const struct mark *mark)
 {
 	struct talk *down = &c->talk[PROXY];
-	struct buffer head;
-	buffer_init(&head, HTTP_MAX_HEAD);
-	struct http_response r;
-	struct http_bad bad;
-	struct slice seen = buffer_slice(&down->head);
-	if (seen.len >= 12 && slice_starts(seen, SLICE("HTTP/1."))) {
-		struct slice rest = seen;
-		buffer_add(&head, slice_line(&rest));
-		buffer_add_text(&head, "\r\n\r\n");
-		if (http_read_response(buffer_slice(&head), t->x->request.method, &r, &bad) ==
-		    HTTP_DONE)
-			answers_take(c, t, &r, buffer_slice(&head), mark);
+	uint64_t len = down->head.len + missing;
+	if (!down->unsure && take_status_line(c, t, buffer_slice(&down->head), len, mark)) {
+		doubt_answer(c, t);
+	} else {
+		t->x->bytes[PROXY] += len;
+		down->speech = SPEECH_LOST;
 	}
-	buffer_done(&head);
+	down->unsure = false;
 	buffer_reset(&down->head);
-	if (!c->tunnel && down->speech != SPEECH_HEAD)
-		down->speech = SPEECH_LOST; /* its length was in what is missing */
 }
 
 static void gap_in_request(struct conversation *c, const struct mark *mark, uint64_t len)
 {
 	struct talk *up = &c->talk[CLIENT];
-	if (up->speech == SPEECH_HEAD && up->head.len > 0) {
-		salvage_request(c, mark);
-		answers_read_waiting(c);
+	if (up->speech == SPEECH_HEAD && up->head.len > 0 && !give_up_held(c)) {
+		if (salvage_request(c, len, mark))
+			answers_read_waiting(c);
 		return;
 	}
 	struct exchange *x = c->newest ? c->newest->x : NULL;
-	if (x)
-		x->bytes[CLIENT] += len;
-	if (up->speech == SPEECH_BODY_LENGTH && len <= up->left && x) {
+	if (!x)
+		return;
+	x->bytes[CLIENT] += len;
+	x->last = *mark;
+	if (up->speech == SPEECH_BODY_LENGTH && len <= up->left) {
 		up->left -= len;
 		x->request.body_bytes += len;
 		if (up->left == 0) {
 			up->speech = SPEECH_HEAD;
 			requests_sent(x, mark);
 		}
-	} else if (up->speech != SPEECH_BODY_CHUNKED || !http_skip_in_chunk(&up->chunks, len)) {
-		up->speech = c->known ? SPEECH_LOST : up->speech;
+	} else if (up->speech == SPEECH_BODY_CHUNKED && http_skip_in_chunk(&up->chunks, len)) {
+		x->request.body_bytes = up->chunks.body_bytes;
+	} else {
+		up->speech = SPEECH_LOST;
 	}
 }
 
@@ -147,15 +252,18 @@ static void gap_in_answer(struct conversation *c, const struct mark *mark, uint6
 {
 	struct talk *down = &c->talk[PROXY];
 	struct turn *t = conversation_answering(c);
-	if (!t)
+	if (!t) {
+		if (c->newest) /* between answers: whatever began there is not to be read */
+			speech_lose_step(down, (struct slice){ 0 });
 		return;
+	}
+	t->x->last = *mark;
 	if (down->speech == SPEECH_HEAD && down->head.len > 0) {
-		salvage_answer(c, t, mark);
+		salvage_answer(c, t, len, mark);
 		return;
 	}
 	struct exchange *x = t->x;
 	x->bytes[PROXY] += len;
-	x->last = *mark;
 	if (down->speech == SPEECH_BODY_CLOSE) {
 		x->response.body_bytes += len;
 	} else if (down->speech == SPEECH_BODY_LENGTH && len <= down->left) {
@@ -166,7 +274,7 @@ static void gap_in_answer(struct conversation *c, const struct mark *mark, uint6
 			conversation_turn_whole(c, t, mark);
 		}
 	} else if (down->speech == SPEECH_BODY_CHUNKED && http_skip_in_chunk(&down->chunks, len)) {
-		x->response.body_bytes += len;
+		x->response.body_bytes = down->chunks.body_bytes;
 	} else {
 		down->speech = SPEECH_LOST;
 	}
@@ -180,20 +288,44 @@ void cut_gap(struct conversation *c, enum trace_side side, const struct mark *ma
 		gap_in_answer(c, mark, len);
 }
 
-/* The connection is over: a request head that never became whole is an exchange all the same. */
-void cut_end(struct conversation *c)
+/* ---- the end -------------------------------------------------------------------------------- */
+
+/* A request head that never became whole is an exchange all the same. */
+static void end_request(struct conversation *c)
 {
 	struct talk *up = &c->talk[CLIENT];
-	if (up->speech == SPEECH_HEAD && up->head.len == 0)
-		cut_begin_lone_answer(c);
-	if (up->speech != SPEECH_HEAD || up->head.len == 0)
+	if (up->speech != SPEECH_HEAD || up->head.len == 0 || give_up_held(c))
 		return;
 	struct mark mark = up->head_start;
-	struct turn *before = c->newest;
-	salvage_request(c, &mark);
-	if (c->newest && c->newest != before) {
-		c->newest->x->request.complete = false;
-		c->newest->x->request_end = NO_MARK;
-		answers_read_waiting(c);
+	if (!salvage_request(c, 0, &mark))
+		return;
+	c->newest->x->request.complete = false;
+	c->newest->x->request_end = NO_MARK;
+	answers_read_waiting(c);
+}
+
+static void end_answer(struct conversation *c)
+{
+	struct talk *down = &c->talk[PROXY];
+	struct turn *t = conversation_answering(c);
+	if (!t || down->speech != SPEECH_HEAD || down->head.len == 0)
+		return;
+	struct slice held = buffer_slice(&down->head);
+	if (t->x->response.status || down->unsure) {
+		t->x->bytes[PROXY] += held.len;
+	} else if (http_looks_like_response(held) == HTTP_BAD) {
+		answers_take_foreign(c, t, held, held.len, &down->head_start);
+	} else {
+		t->x->answer = PROTO_HTTP; /* it began */
+		t->x->bytes[PROXY] += held.len;
 	}
+	buffer_reset(&down->head);
+}
+
+void cut_end(struct conversation *c)
+{
+	end_request(c);
+	if (c->talk[CLIENT].head.len == 0)
+		cut_begin_lone_answer(c);
+	end_answer(c);
 }

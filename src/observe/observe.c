@@ -68,11 +68,18 @@ void observe_free(struct conversation *c)
 	free(c);
 }
 
+<<<<<<< HEAD
+void conversation_drop(struct conversation *c, struct turn *t)
+{
+	c->turns--;
+	turn_free(t);
+=======
 void observe_reset(struct conversation *c, const struct observe_options *options,
 		   const struct observe_owner *owner)
 {
 	done(c);
 	init(c, options, owner);
+>>>>>>> 3321df46ae21b0320df61a8c225196ec15b8a233
 }
 
 /* Hands the oldest exchange to the owner: it is final now. */
@@ -190,11 +197,17 @@ static void note_close(struct exchange *x, enum event_kind kind, enum trace_side
 }
 
 /* An answer without a length ends, whole, with the proxy's FIN (RFC 9112 section 6.3, 8). Known
- * only at the end: a FIN may come before bytes that were sent earlier. */
+ * only at the end: a FIN may come before bytes that were sent earlier. A client that closed first,
+ * and got nothing more, did not wait for the end. */
 static void end_until_close(struct conversation *c)
 {
 	struct turn *t = conversation_answering(c);
-	if (t && mark_is(&c->proxy_fin) && c->talk[PROXY].speech == SPEECH_BODY_CLOSE)
+	if (!t || !mark_is(&c->proxy_fin) || c->talk[PROXY].speech != SPEECH_BODY_CLOSE)
+		return;
+	const struct exchange *last = c->newest->x;
+	bool gave_up = last->closed && last->closed_by == CLIENT &&
+		       (last->by_reset || last->close.at >= t->x->last.at);
+	if (!gave_up)
 		conversation_turn_whole(c, t, &c->proxy_fin);
 }
 

@@ -1,5 +1,6 @@
 /* Requests, as a proxy's client sends them. */
 #include "observe/conversation.h"
+#include "tls/record.h"
 
 #include <string.h>
 
@@ -7,24 +8,44 @@ enum { MAX_TARGET = 2048 };
 
 /* ---- what is kept of a request -------------------------------------------------------------- */
 
-/* Userinfo in a URL ("user:secret@") becomes "***@"; *ret_had says whether there was any. */
+/* The length of "user:secret@" where an authority begins. */
+static size_t userinfo_len(struct slice authority)
+{
+	size_t len = 0;
+	for (size_t i = 0; i < authority.len; i++) {
+		uint8_t c = authority.at[i];
+		if (c == '/' || c == '?' || c == '#')
+			break;
+		if (c == '@')
+			len = i + 1;
+	}
+	return len;
+}
+
+/* Userinfo becomes "***@", in URLs that stand in a query too; *ret_had says whether there was
+ * any. */
 static struct slice keep_target(struct exchange *x, struct slice target, bool *ret_had)
 {
-	size_t scheme = slice_find(target, SLICE("://"));
-	struct slice rest = slice_from(target, scheme == target.len ? 0 : scheme + 3);
-	size_t end = 0, at = SIZE_MAX;
-	for (; end < rest.len && rest.at[end] != '/' && rest.at[end] != '?'; end++)
-		if (rest.at[end] == '@')
-			at = end;
-	*ret_had = at != SIZE_MAX;
-	if (!*ret_had)
-		return trace_keep(x, target, MAX_TARGET);
 	struct buffer b;
-	buffer_init(&b, HTTP_MAX_HEAD + 8);
-	buffer_add(&b, slice_first(target, (size_t)(rest.at - target.at)));
-	buffer_add_text(&b, "***");
-	buffer_add(&b, slice_from(rest, at));
-	struct slice kept = trace_keep(x, buffer_slice(&b), MAX_TARGET);
+	struct slice left = target;
+	size_t scheme = slice_find(left, SLICE("://"));
+	bool authority = scheme == left.len; /* host:port alone */
+	*ret_had = false;
+	buffer_init(&b, 2 * HTTP_MAX_HEAD);
+	while (left.len > 0) {
+		size_t start = authority ? 0 : scheme == left.len ? left.len : scheme + 3;
+		size_t len = userinfo_len(slice_from(left, start));
+		buffer_add(&b, slice_first(left, start));
+		buffer_add_text(&b, len ? "***@" : NULL);
+		*ret_had |= len > 0;
+		left = slice_from(left, start + len);
+		scheme = slice_find(left, SLICE("://"));
+		if (authority || scheme == left.len) {
+			buffer_add(&b, left);
+			break;
+		}
+	}
+	struct slice kept = trace_keep(x, *ret_had ? buffer_slice(&b) : target, MAX_TARGET);
 	buffer_done(&b);
 	return kept;
 }
@@ -51,7 +72,7 @@ static void keep_request(struct conversation *c, struct exchange *x, const struc
 			 : r->body == HTTP_BODY_NONE ? 0
 						     : UINT64_MAX;
 	if (c->options.keep_heads)
-		q->head = speech_keep_head(x, head, &r->fields, r->target);
+		q->head = speech_keep_head(x, head);
 }
 
 /* ---- a request begins, and is out ------------------------------------------------------------ */
@@ -96,22 +117,24 @@ static void link_retry(struct turn *before, struct exchange *x)
 }
 
 bool requests_begin(struct conversation *c, const struct http_request *r, struct slice head,
-		    const struct mark *start, const struct mark *mark)
+		    size_t len, const struct mark *start, const struct mark *mark)
 {
 	if (!is_for_proxy(c, r))
 		return false;
 	struct turn *before = c->newest;
 	struct turn *t = conversation_begin(c, start);
-	if (!t)
+	if (!t) {
+		c->overrun = true; /* from here on nobody knows whose the answers are */
 		return false;
+	}
 	struct exchange *x = t->x;
 	x->request_start = *start;
 	x->last = *mark;
-	x->bytes[CLIENT] += head.len;
+	x->bytes[CLIENT] += len;
 	keep_request(c, x, r, head);
 	link_retry(before, x);
 	conversation_finish_whole(c, start);
-	trace_add(x, EV_REQUEST, CLIENT, mark, head.len);
+	trace_add(x, EV_REQUEST, CLIENT, mark, len);
 	expect_request_body(&c->talk[CLIENT], r);
 	if (c->talk[CLIENT].speech == SPEECH_HEAD)
 		requests_sent(x, mark);
@@ -121,37 +144,69 @@ bool requests_begin(struct conversation *c, const struct http_request *r, struct
 /* ---- reading ----------------------------------------------------------------------------------
  */
 
-/* A client whose CONNECT was not answered yet (or whose answer nobody saw) and who now says TLS
- * hello is in a tunnel. */
-static bool begins_tunnel_unasked(struct conversation *c, struct slice bytes)
+/* A client that does not wait for the answer to its CONNECT (or whose answer nobody saw) speaks
+ * into a tunnel that may never be: what it says is held until that is known. A TLS hello leaves no
+ * doubt. */
+static bool is_early(const struct conversation *c, struct slice whole)
 {
-	struct turn *t = c->newest;
+	const struct turn *t = c->newest;
 	return t && t->x->request.is_connect && t->x->response.status == 0 &&
-	       c->talk[CLIENT].head.len == 0 && observe_guess(bytes) == PROTO_TLS;
+	       t->x->answer == PROTO_NONE && observe_wants(whole, false) != OBSERVE_YES;
+}
+
+static size_t hold_early(struct conversation *c, const struct mark *mark, struct slice whole,
+			 struct slice bytes)
+{
+	struct talk *up = &c->talk[CLIENT];
+	struct tls_record ignored;
+	if (tls_read_record(whole, &ignored) != TLS_DONE) {
+		c->hello_calls++;
+		return speech_keep_for_later(up, whole, whole.at != bytes.at)
+			       ? bytes.len
+			       : speech_lose_step(up, bytes);
+	}
+	struct buffer held = up->head;
+	buffer_init(&up->head, held.limit);
+	up->speech = SPEECH_TUNNEL;
+	c->tunnel = true;
+	tunnel_read(c, CLIENT, mark, whole);
+	buffer_done(&held);
+	return bytes.len;
+}
+
+static void count_lost(struct conversation *c, const struct mark *mark, size_t len)
+{
+	if (!c->newest)
+		return;
+	c->newest->x->bytes[CLIENT] += len;
+	c->newest->x->last = *mark;
 }
 
 static size_t read_request_head(struct conversation *c, const struct mark *mark, struct slice bytes)
 {
 	struct talk *up = &c->talk[CLIENT];
 	size_t before = up->head.len;
-	if (begins_tunnel_unasked(c, bytes)) {
-		up->speech = SPEECH_TUNNEL;
-		c->tunnel = true;
-		tunnel_read(c, CLIENT, mark, bytes);
-		return bytes.len;
-	}
 	struct slice whole = speech_join_head(up, mark, bytes);
+	if (is_early(c, whole))
+		return hold_early(c, mark, whole, bytes);
 	struct http_request r;
 	struct http_bad bad;
 	enum http_parse got = http_looks_like_request(whole);
+	if (got == HTTP_BAD && up->unsure) {
+		count_lost(c, mark, whole.len);
+		return speech_lose_step(up, bytes);
+	}
 	if (got == HTTP_DONE)
-		got = http_read_request(whole, &r, &bad);
+		got = speech_may_end(bytes, before) ? http_read_request(whole, &r, &bad)
+						    : HTTP_MORE;
 	if (got == HTTP_MORE && speech_keep_for_later(up, whole, before > 0))
 		return bytes.len;
+	up->unsure = false;
 	if (got != HTTP_DONE)
 		return cut_read_odd_request(c, mark, whole, bytes);
 	struct mark start = up->head_start;
-	bool begun = requests_begin(c, &r, slice_first(whole, r.head_len), &start, mark);
+	bool begun =
+		requests_begin(c, &r, slice_first(whole, r.head_len), r.head_len, &start, mark);
 	buffer_reset(&up->head);
 	if (!begun)
 		return c->known ? speech_lose_step(up, bytes) : 0;
@@ -172,9 +227,11 @@ static size_t read_request_body(struct conversation *c, const struct mark *mark,
 		over = up->left == 0;
 	} else {
 		enum http_parse got = http_read_chunks(&up->chunks, bytes, &used);
-		if (got == HTTP_BAD)
-			return speech_lose_step(up, bytes);
 		x->request.body_bytes = up->chunks.body_bytes;
+		if (got == HTTP_BAD) {
+			count_lost(c, mark, bytes.len);
+			return speech_lose_step(up, bytes);
+		}
 		over = got == HTTP_DONE;
 	}
 	x->bytes[CLIENT] += used;
@@ -190,15 +247,14 @@ static size_t read_request_body(struct conversation *c, const struct mark *mark,
 static size_t find_request_again(struct conversation *c, const struct mark *mark,
 				 struct slice bytes)
 {
-	if (http_looks_like_request(bytes) == HTTP_DONE) {
-		c->talk[CLIENT].speech = SPEECH_HEAD;
-		return read_request_head(c, mark, bytes);
+	struct talk *up = &c->talk[CLIENT];
+	if (c->overrun || http_looks_like_request(bytes) == HTTP_BAD) {
+		count_lost(c, mark, bytes.len);
+		return bytes.len;
 	}
-	if (c->newest) {
-		c->newest->x->bytes[CLIENT] += bytes.len;
-		c->newest->x->last = *mark;
-	}
-	return bytes.len;
+	up->speech = SPEECH_HEAD;
+	up->unsure = true;
+	return read_request_head(c, mark, bytes);
 }
 
 size_t requests_read(struct conversation *c, const struct mark *mark, struct slice bytes)
@@ -212,4 +268,17 @@ size_t requests_read(struct conversation *c, const struct mark *mark, struct sli
 	default:
 		return find_request_again(c, mark, bytes);
 	}
+}
+
+/* The CONNECT was refused: what came after it is no tunnel's. */
+void requests_read_waiting(struct conversation *c)
+{
+	struct talk *up = &c->talk[CLIENT];
+	if (up->head.len == 0 || up->speech != SPEECH_HEAD)
+		return;
+	struct buffer early = up->head;
+	buffer_init(&up->head, early.limit);
+	struct mark mark = up->head_start;
+	observe_data(c, CLIENT, &mark, buffer_slice(&early));
+	buffer_done(&early);
 }

@@ -18,30 +18,37 @@ enum trace_scheme speech_scheme(enum http_scheme scheme)
 	return schemes[scheme];
 }
 
+struct slice speech_keep_text(struct exchange *x, struct slice text, bool rest, size_t most)
+{
+	struct slice kept = trace_keep(x, text, most);
+	http_hide_userinfo((uint8_t *)kept.at, kept.len,
+			   rest || text.len > most); /* our own copy */
+	return kept;
+}
+
 struct slice speech_keep_field(struct exchange *x, const struct http_fields *fields,
 			       struct slice name)
 {
 	const struct http_field *f = http_find(fields, name);
-	return f ? trace_keep(x, f->value, MAX_FIELD) : (struct slice){ 0 };
+	return f ? speech_keep_text(x, f->value, false, MAX_FIELD) : (struct slice){ 0 };
 }
 
-/* The head as it stood, secret values and userinfo overwritten with as many stars. */
-struct slice speech_keep_head(struct exchange *x, struct slice head,
-			      const struct http_fields *fields, struct slice target)
+struct overwriting {
+	uint8_t *at;
+};
+
+static void overwrite(void *context, uint64_t from, uint64_t to)
+{
+	struct overwriting *o = context;
+	memset(o->at + from, '*', (size_t)(to - from));
+}
+
+struct slice speech_keep_head(struct exchange *x, struct slice head)
 {
 	struct slice kept = arena_copy(x->arena, head);
-	if (kept.len != head.len)
-		return (struct slice){ 0 };
-	uint8_t *at = (uint8_t *)kept.at; /* our own copy */
-	for (size_t i = 0; i < fields->count; i++)
-		if (http_is_secret_field(fields->field[i].name) && fields->field[i].value.len)
-			memset(at + (fields->field[i].value.at - head.at), '*',
-			       fields->field[i].value.len);
-	size_t scheme = slice_find(target, SLICE("://"));
-	size_t start = scheme == target.len ? 0 : scheme + 3;
-	for (size_t i = start; i < target.len && target.at[i] != '/'; i++)
-		if (target.at[i] == '@')
-			memset(at + (target.at - head.at) + start, '*', i - start);
+	struct overwriting own = { (uint8_t *)kept.at };
+	struct http_secrets finder = { 0 };
+	http_find_secrets(&finder, kept, overwrite, &own);
 	return kept;
 }
 
@@ -67,5 +74,15 @@ size_t speech_lose_step(struct talk *t, struct slice bytes)
 {
 	buffer_reset(&t->head);
 	t->speech = SPEECH_LOST;
+	t->unsure = false;
 	return bytes.len;
+}
+
+size_t speech_telling_bytes(struct slice bytes)
+{
+	enum { FEWEST = 8, MOST = 100 };
+	struct slice later = slice_from(bytes, FEWEST - 1);
+	size_t line = slice_find_byte(later, '\n');
+	size_t len = line < later.len ? FEWEST + line : MOST;
+	return len > MOST ? MOST : len <= bytes.len ? len : 0;
 }

@@ -14,8 +14,9 @@ enum {
 
 /* ---- messages ------------------------------------------------------------------------------ */
 
+/* bytes: of the stream up to the end of the hello. */
 static void take_client_hello(struct conversation *c, struct exchange *x, struct slice body,
-			      bool whole, const struct mark *mark)
+			      bool whole, uint64_t bytes, const struct mark *mark)
 {
 	struct tls_client_hello hello;
 	struct trace_tls *t = &x->tls;
@@ -26,7 +27,7 @@ static void take_client_hello(struct conversation *c, struct exchange *x, struct
 	t->offered_version = hello.best_version;
 	t->ech = hello.ech;
 	t->post_quantum = hello.post_quantum;
-	t->hello_bytes = (uint32_t)x->tunnel.bytes[CLIENT];
+	t->hello_bytes = (uint32_t)bytes;
 	t->hello_segments = c->hello_calls;
 	if (hello.random.len == sizeof t->random) {
 		memcpy(t->random, hello.random.at, sizeof t->random);
@@ -36,7 +37,8 @@ static void take_client_hello(struct conversation *c, struct exchange *x, struct
 	trace_add(x, EV_HELLO, CLIENT, mark, t->hello_bytes);
 }
 
-static void take_server_hello(struct exchange *x, struct slice body, const struct mark *mark)
+static void take_server_hello(struct conversation *c, struct exchange *x, struct slice body,
+			      const struct mark *mark)
 {
 	struct tls_server_hello hello;
 	if (!tls_read_server_hello(body, &hello))
@@ -44,6 +46,7 @@ static void take_server_hello(struct exchange *x, struct slice body, const struc
 	x->tls.server_hello = true;
 	x->tls.version = hello.version;
 	x->tls.retry_request |= hello.retry_request;
+	c->talk[PROXY].tls.retry = hello.retry_request;
 	if (hello.alpn.len)
 		x->tls.alpn = trace_keep(x, hello.alpn, TLS_MAX_ALPN);
 	if (mark_is(&x->server_hello))
@@ -77,14 +80,20 @@ static void take_chain(struct exchange *x, struct slice body, const struct mark 
 }
 
 static void take_message(struct conversation *c, struct exchange *x, enum trace_side side,
-			 uint8_t type, struct slice body, const struct mark *mark)
+			 uint8_t type, struct slice body, uint64_t end, const struct mark *mark)
 {
 	if (side == CLIENT && type == TLS_CLIENT_HELLO && !mark_is(&x->hello))
-		take_client_hello(c, x, body, true, mark);
+		take_client_hello(c, x, body, true, end, mark);
 	else if (side == PROXY && type == TLS_SERVER_HELLO)
-		take_server_hello(x, body, mark);
+		take_server_hello(c, x, body, mark);
 	else if (side == PROXY && type == TLS_CERTIFICATE && x->tls.version < 0x0304)
 		take_chain(x, body, mark);
+}
+
+static void settle(struct tls_half *h)
+{
+	h->settled = true;
+	buffer_done(&h->messages);
 }
 
 /* Handshake bytes, record headers taken off: message by message, until all is encrypted. */
@@ -98,15 +107,16 @@ static void read_handshake(struct conversation *c, struct exchange *x, enum trac
 	size_t used = 0;
 	uint8_t type;
 	struct slice body;
-	while (tls_read_handshake(slice_from(buffer_slice(&h->messages), used), &type, &body) ==
-	       TLS_DONE) {
-		take_message(c, x, side, type, body, mark);
+	enum tls_parse got;
+	while ((got = tls_read_handshake(slice_from(buffer_slice(&h->messages), used), &type,
+					 &body)) == TLS_DONE) {
 		used += body.len + 4;
+		take_message(c, x, side, type, body, h->at - (h->messages.len - used), mark);
 	}
 	buffer_drop(&h->messages, used);
-	if (h->messages.failed ||
+	if (got == TLS_BAD || h->messages.failed ||
 	    (side == CLIENT && mark_is(&x->hello) && !x->tls.retry_request && x->tls.server_hello))
-		h->settled = true;
+		settle(h);
 }
 
 static void read_alert(struct exchange *x, enum trace_side side, const struct mark *mark,
@@ -129,12 +139,6 @@ static void read_alert(struct exchange *x, enum trace_side side, const struct ma
 }
 
 /* ---- records ------------------------------------------------------------------------------- */
-
-static void settle(struct tls_half *h)
-{
-	h->settled = true;
-	buffer_done(&h->messages);
-}
 
 static void count_app_record(struct trace_tls *t, enum trace_side side, uint32_t len,
 			     const struct mark *mark)
@@ -178,20 +182,26 @@ static void note_record(struct conversation *c, struct exchange *x, enum trace_s
 {
 	struct tls_half *h = &c->talk[side].tls;
 	bool app = h->type == TLS_APPLICATION;
-	if (side == CLIENT && x->tls.server_hello && !mark_is(&x->tls_done) &&
-	    h->type != TLS_ALERT && !(app && h->record_len == ALERT_RECORD)) {
+	bool answered = x->tls.server_hello && !c->talk[PROXY].tls.retry;
+	if (side == CLIENT && answered && !mark_is(&x->tls_done) && h->type != TLS_ALERT &&
+	    !(app && h->record_len == ALERT_RECORD)) {
 		x->tls_done = *mark;
 		trace_add(x, EV_TLS_DONE, CLIENT, mark, 0);
 	}
 	if (app)
 		note_app_record(x, h, side, mark);
+	if (side == CLIENT && answered && h->type == TLS_HANDSHAKE)
+		h->shook = true;
 	/* the client's Finished is its first application record in TLS 1.3, a handshake record
-	 * before */
-	uint64_t first = x->tls.version >= 0x0304 ? 2 : 1;
-	if (app && side == CLIENT && h->app_records == first && mark_is(&x->tls_done)) {
+	 * before; which of them it is, the client shows where the server's hello was not seen */
+	bool newer = x->tls.version ? x->tls.version >= 0x0304 : !h->shook;
+	if (app && side == CLIENT && h->app_records >= (newer ? 2 : 1) && mark_is(&x->tls_done) &&
+	    !mark_is(&x->first_app_up)) {
 		x->first_app_up = *mark;
 		x->tls.done = true;
 	}
+	if (app && side == PROXY && mark_is(&x->first_app_up))
+		h->answers++;
 	if (app && side == PROXY && mark_is(&x->first_app_up) && !mark_is(&x->first_byte)) {
 		x->first_byte = *mark;
 		trace_add(x, EV_FIRST_BYTE, PROXY, mark, 0);
@@ -207,15 +217,18 @@ static void record_body(struct conversation *c, struct exchange *x, enum trace_s
 			const struct mark *mark, struct slice part)
 {
 	struct tls_half *h = &c->talk[side].tls;
+	h->at += part.len;
 	if (h->type == TLS_HANDSHAKE && !h->cipher_changed)
 		read_handshake(c, x, side, mark, part);
-	else if (h->type == TLS_ALERT && h->record_len == 2 && part.len == 2)
-		read_alert(x, side, mark, part);
+	else if (h->type == TLS_ALERT && h->record_len == 2)
+		memcpy(h->alert + (2 - h->left), part.at, part.len);
 	h->left -= (uint32_t)part.len;
-	if (h->left == 0) {
-		h->last_type = h->type;
-		h->last_len = h->record_len;
-	}
+	if (h->left > 0)
+		return;
+	h->last_type = h->type;
+	h->last_len = h->record_len;
+	if (h->type == TLS_ALERT && h->record_len == 2)
+		read_alert(x, side, mark, (struct slice){ h->alert, 2 });
 }
 
 /* The header across segments; false when these bytes are no record. */
@@ -225,6 +238,7 @@ static bool read_header(struct conversation *c, struct exchange *x, enum trace_s
 	struct tls_half *h = &c->talk[side].tls;
 	while (bytes->len > 0 && h->header_len < TLS_RECORD_HEADER) {
 		h->header[h->header_len++] = bytes->at[0];
+		h->at++;
 		*bytes = slice_from(*bytes, 1);
 	}
 	struct tls_record record;
@@ -250,6 +264,7 @@ static void out_of_step(struct exchange *x, struct tls_half *h, enum trace_side 
 	x->tls.out_of_step[side] = true;
 	h->header_len = 0;
 	h->left = 0;
+	h->last_type = 0;
 	settle(h);
 }
 
@@ -276,33 +291,88 @@ static void read_records(struct conversation *c, struct exchange *x, enum trace_
 static void keep_banner(struct exchange *x, struct slice bytes)
 {
 	struct slice rest = slice_first(bytes, MAX_BANNER);
-	x->tunnel.banner = trace_keep(x, slice_line(&rest), MAX_BANNER);
+	struct slice line = slice_line(&rest);
+	x->tunnel.banner = speech_keep_text(x, line, line.len < bytes.len, MAX_BANNER);
 }
 
-/* The first bytes decide what is spoken. */
-static void first_bytes(struct exchange *x, enum trace_side side, const struct mark *mark,
-			struct slice bytes)
+/* What a side's first bytes are makes the tunnel what it is. A client that says hello means TLS,
+ * though the server spoke first. */
+static void decide(struct exchange *x, enum trace_side side, enum trace_protocol what,
+		   struct slice bytes)
 {
-	enum trace_protocol what = observe_guess(bytes);
-	if (x->tunnel.inner == PROTO_NONE) {
-		x->tunnel.inner = what;
-		if (what != PROTO_TLS) {
-			trace_add(x, EV_INNER, side, mark, what);
-			keep_banner(x, bytes);
-		} else if (side == CLIENT) {
-			x->tls.hello = true;
-		}
-	} else if (x->tunnel.inner == PROTO_TLS && side == PROXY && what != PROTO_TLS) {
-		x->tunnel.answer = what;
-		keep_banner(x, bytes);
-		trace_add(x, EV_NOT_TLS, side, mark, what);
-	} else if (side == CLIENT && what == PROTO_TLS) {
-		/* a server that speaks first, and a client that says hello: no TLS after all */
+	struct trace_tunnel *t = &x->tunnel;
+	const struct mark *first = &t->first[side];
+	if (side == CLIENT && what == PROTO_TLS) {
 		x->tls.hello = true;
-		x->tunnel.answer = x->tunnel.inner;
-		x->tunnel.inner = PROTO_TLS;
-		trace_add(x, EV_NOT_TLS, PROXY, &x->tunnel.first[PROXY], x->tunnel.answer);
+		if (t->inner != PROTO_NONE && t->inner != PROTO_TLS) {
+			t->answer = t->inner;
+			trace_add(x, EV_NOT_TLS, PROXY, &t->first[PROXY], t->answer);
+		}
+		t->inner = PROTO_TLS;
+	} else if (t->inner == PROTO_NONE) {
+		t->inner = what;
+		if (what == PROTO_TLS)
+			return;
+		trace_add(x, EV_INNER, side, first, what);
+		keep_banner(x, bytes);
+	} else if (t->inner == PROTO_TLS && side == PROXY && what != PROTO_TLS) {
+		t->answer = what;
+		keep_banner(x, bytes);
+		trace_add(x, EV_NOT_TLS, side, first, what);
 	}
+}
+
+/* Behind a gap: no first bytes, and yet the best there is. */
+static void decide_late(struct exchange *x, enum trace_protocol what)
+{
+	if (x->tunnel.inner == PROTO_NONE)
+		x->tunnel.inner = what == PROTO_TLS ? what : PROTO_UNKNOWN;
+}
+
+/* Looks at a side's first bytes, these with those that are held, until they tell. Gives back what
+ * is to be read on; nothing while they don't. over: there will be no more of them. */
+static struct slice first_bytes(struct conversation *c, enum trace_side side,
+				const struct mark *mark, struct slice bytes, bool over)
+{
+	struct talk *t = &c->talk[side];
+	struct exchange *x = c->newest->x;
+	struct slice whole = speech_join_head(t, mark, bytes);
+	struct tls_record ignored;
+	enum tls_parse record = tls_read_record(whole, &ignored);
+	size_t enough = record == TLS_DONE ? whole.len : speech_telling_bytes(whole);
+	if ((enough == 0 || record == TLS_MORE) && !over) {
+		if (bytes.at == whole.at)
+			buffer_add(&t->head, whole);
+		return (struct slice){ 0 };
+	}
+	enum trace_protocol what =
+		record != TLS_BAD ? PROTO_TLS
+				  : observe_guess(enough ? slice_first(whole, enough) : whole);
+	t->tls.told = true;
+	if (t->tls.late)
+		decide_late(x, what);
+	else
+		decide(x, side, what, whole);
+	return whole;
+}
+
+static void read_on(struct conversation *c, enum trace_side side, const struct mark *mark,
+		    struct slice bytes)
+{
+	struct exchange *x = c->newest->x;
+	if (x->tunnel.inner == PROTO_TLS && (side == CLIENT || x->tunnel.answer == PROTO_NONE))
+		read_records(c, x, side, mark, bytes);
+}
+
+/* No more first bytes: what is held has to tell. */
+static void tell_held(struct conversation *c, enum trace_side side)
+{
+	struct talk *t = &c->talk[side];
+	if (t->tls.told || t->head.len == 0)
+		return;
+	struct mark mark = t->head_start;
+	read_on(c, side, &mark, first_bytes(c, side, &mark, (struct slice){ 0 }, true));
+	buffer_reset(&t->head);
 }
 
 void tunnel_read(struct conversation *c, enum trace_side side, const struct mark *mark,
@@ -310,19 +380,21 @@ void tunnel_read(struct conversation *c, enum trace_side side, const struct mark
 {
 	struct exchange *x = c->newest->x;
 	struct trace_tunnel *t = &x->tunnel;
-	bool first = t->bytes[side] == 0;
+	struct talk *talk = &c->talk[side];
+	if (!mark_is(&t->first[side]))
+		t->first[side] = *mark;
 	t->bytes[side] += bytes.len;
 	x->bytes[side] += bytes.len;
-	if (first) {
-		t->first[side] = *mark;
-		first_bytes(x, side, mark, bytes);
-	}
 	t->last[side] = x->last = *mark;
-	if (t->inner != PROTO_TLS || (side == PROXY && t->answer != PROTO_NONE))
-		return;
 	if (side == CLIENT && !mark_is(&x->hello))
 		c->hello_calls++;
-	read_records(c, x, side, mark, bytes);
+	if (talk->tls.told) {
+		read_on(c, side, mark, bytes);
+		return;
+	}
+	read_on(c, side, mark, first_bytes(c, side, mark, bytes, false));
+	if (talk->tls.told)
+		buffer_reset(&talk->head);
 }
 
 /* A hello that was cut by the snap length still tells its name. */
@@ -332,7 +404,7 @@ static void peek_cut_hello(struct conversation *c, struct exchange *x)
 	if (mark_is(&x->hello) || h->type != TLS_HANDSHAKE || h->messages.len < 4)
 		return;
 	take_client_hello(c, x, slice_from(buffer_slice(&h->messages), 4), false,
-			  &x->tunnel.last[CLIENT]);
+			  x->tunnel.bytes[CLIENT], &x->tunnel.last[CLIENT]);
 	if (!mark_is(&x->hello)) { /* not even the random: still, a hello it was */
 		x->hello = x->tunnel.last[CLIENT];
 		trace_add(x, EV_HELLO, CLIENT, &x->hello, x->tunnel.bytes[CLIENT]);
@@ -353,27 +425,28 @@ void tunnel_gap(struct conversation *c, enum trace_side side, const struct mark 
 {
 	struct exchange *x = c->newest->x;
 	struct tls_half *h = &c->talk[side].tls;
+	tell_held(c, side);
+	h->late = !h->told;
+	h->at += len;
 	x->tunnel.bytes[side] += len;
 	x->bytes[side] += len;
 	x->tunnel.last[side] = x->last = *mark;
 	if (!mark_is(&x->tunnel.first[side]))
 		x->tunnel.first[side] = *mark;
-	if (x->tunnel.inner != PROTO_TLS)
-		return;
-	if (side == CLIENT)
+	if (x->tunnel.inner == PROTO_TLS && side == CLIENT)
 		peek_cut_hello(c, x);
-	else
+	else if (x->tunnel.inner == PROTO_TLS)
 		peek_cut_server_hello(c, x);
-	if (len <= h->left) {
-		h->left -= (uint32_t)len;
-		if (h->left == 0) {
-			h->last_type = h->type;
-			h->last_len = h->record_len;
-		}
-		settle(h);
-	} else {
+	if (len > h->left) {
 		out_of_step(x, h, side);
+		return;
 	}
+	h->left -= (uint32_t)len;
+	if (h->left == 0) {
+		h->last_type = h->type;
+		h->last_len = h->record_len;
+	}
+	settle(h);
 }
 
 /* Boundaries that were lost make everything about single records unknown. */
@@ -400,9 +473,9 @@ static void find_likely_alert(struct conversation *c, struct exchange *x)
 	    up->last_len == ALERT_RECORD) {
 		x->tls.likely_alert = true;
 		x->tls.likely_alert_from = CLIENT;
-	} else if (x->tls.done && down->last_len == ALERT_RECORD && is_alert_record(down) &&
-		   x->closed && x->closed_by == PROXY && mark_is(&x->first_byte) &&
-		   x->first_byte.at == x->tunnel.last[PROXY].at) {
+	} else if (x->tls.done && !x->tls.out_of_step[PROXY] && down->answers == 1 &&
+		   down->last_type == TLS_APPLICATION && down->last_len == ALERT_RECORD &&
+		   x->closed && x->closed_by == PROXY) {
 		x->tls.likely_alert = true;
 		x->tls.likely_alert_from = PROXY;
 	}
@@ -410,6 +483,10 @@ static void find_likely_alert(struct conversation *c, struct exchange *x)
 
 void tunnel_end(struct conversation *c, struct exchange *x)
 {
+	if (x != c->newest->x)
+		return;
+	tell_held(c, CLIENT);
+	tell_held(c, PROXY);
 	if (x->tunnel.inner != PROTO_TLS)
 		return;
 	if (!mark_is(&x->hello))
