@@ -68,18 +68,18 @@ void observe_free(struct conversation *c)
 	free(c);
 }
 
-<<<<<<< HEAD
-void conversation_drop(struct conversation *c, struct turn *t)
-{
-	c->turns--;
-	turn_free(t);
-=======
 void observe_reset(struct conversation *c, const struct observe_options *options,
 		   const struct observe_owner *owner)
 {
 	done(c);
 	init(c, options, owner);
->>>>>>> 3321df46ae21b0320df61a8c225196ec15b8a233
+}
+
+void conversation_drop(struct conversation *c, struct turn *t)
+{
+	c->turns--;
+	trace_free(t->x);
+	turn_free(c, t);
 }
 
 /* Hands the oldest exchange to the owner: it is final now. */
