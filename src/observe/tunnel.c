@@ -206,9 +206,9 @@ static void note_record(struct conversation *c, struct exchange *x, enum trace_s
 		x->first_byte = *mark;
 		trace_add(x, EV_FIRST_BYTE, PROXY, mark, 0);
 	}
-	if (h->type == TLS_CHANGE_CIPHER)
-		h->cipher_changed = true;
 	/* in TLS 1.3 a ChangeCipherSpec means nothing, and a hello may follow a retry request */
+	if (h->type == TLS_CHANGE_CIPHER && x->tls.version < 0x0304)
+		h->cipher_changed = true;
 	if (app || (h->type == TLS_CHANGE_CIPHER && side == PROXY && x->tls.version < 0x0304))
 		settle(h);
 }
