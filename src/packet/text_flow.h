@@ -1,4 +1,5 @@
-/* The connections of one example, as far as placing segments needs them: private to text.c. */
+/* The connections of one example, as far as placing segments needs them: private to the reader
+ * of text (text.h). */
 #ifndef PACKET_TEXT_FLOW_H
 #define PACKET_TEXT_FLOW_H
 
