@@ -5,10 +5,12 @@
  * segments, as if they had been captured, with what the text says and no more: lengths without
  * content, names for addresses, the head of a request or an answer where it is printed, "Client
  * Hello (SNI=...)" as a hello of that name. Knows
- *   - tcpdump: with and without date or time stamp (-t, -tt, -ttt, -tttt), -n or names, -v (two
- *     lines), -A/-X payload, absolute or relative numbers, "IP6", "length N: HTTP: ...";
+ *   - tcpdump, 3.x too: with and without date or time stamp (-t, -tt, -ttt, -tttt), -n or names,
+ *     -v (two lines), -A/-X payload, absolute or relative numbers, "IP6" with extension headers,
+ *     "length N: HTTP: ...";
  *   - Wireshark/tshark: the packet list in columns (with the No. column or without, times
- *     relative or absolute, tabs or spaces, → or >), the details pane ("> Frame 8: ...");
+ *     relative or absolute, tabs or spaces, → or >), the details pane ("> Frame 8: ..."), and
+ *     both as File/Export prints them;
  *   - HTTP heads that stand alone, curl -v's "> " and "< " in front or not, a status line broken
  *     over several lines ("HTTP/1.1", "403", "Forbidden").
  *

@@ -57,8 +57,8 @@ bool text_after(struct slice s, struct slice key, struct slice *ret_rest);
 bool text_is_arrow(struct slice word);
 bool text_port(struct slice word, uint16_t *ret_port); /* a number or a well-known name */
 
-/* "2025-03-14 11:30:08.972535", "11:30:08.9", "1700000000.5", "0.000000". False, and *rest where
- * it was, when there is no time. */
+/* "2025-03-14 11:30:08.972535", "Mar 14, 2025 11:30:08.9 UTC", "11:30:08.9", "1700000000.5",
+ * "0.000000". False, and *rest where it was, when there is no time. */
 bool text_time(struct slice *rest, nanos *ret_at, bool *ret_clock_only);
 
 /* text_tcpdump.c: a packet's line. `text_read_tcpdump_first` is for the first of the two that -v

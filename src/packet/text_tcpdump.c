@@ -63,6 +63,10 @@ static void read_options(struct slice s, struct text_packet *p)
 			if (text_after(rest, SLICE("val "), &val) && text_number(&val, &p->tsval) &&
 			    text_after(rest, SLICE("ecr "), &ecr) && text_number(&ecr, &p->tsecr))
 				p->has |= SEGMENT_TIMESTAMP;
+		} else if (slice_equal(name, SLICE("timestamp"))) { /* tcpdump 3 */
+			if (text_number(&rest, &p->tsval) && text_take(&rest, ' ') &&
+			    text_number(&rest, &p->tsecr))
+				p->has |= SEGMENT_TIMESTAMP;
 		} else if (slice_equal(name, SLICE("sack"))) {
 			read_sack(slice_from(rest, slice_find_byte(rest, '{')), p);
 		}
@@ -104,11 +108,8 @@ static bool read_field(struct slice *rest, struct text_packet *p)
 }
 
 /* Behind "Flags [". */
-static bool read_tcp(struct slice rest, struct text_packet *p)
+static bool read_tcp_fields(struct slice rest, struct text_packet *p)
 {
-	struct slice from = p->from, to = p->to;
-	if (!split_host(from, &p->from, &p->from_port) || !split_host(to, &p->to, &p->to_port))
-		return false;
 	p->kind = TEXT_TCP;
 	p->flags = read_flags(slice_cut(&rest, ']'));
 	for (bool more = true; more;) {
@@ -121,6 +122,13 @@ static bool read_tcp(struct slice rest, struct text_packet *p)
 	if (slice_starts(p->note, SLICE("HTTP: ")))
 		p->note = slice_from(p->note, 6);
 	return true;
+}
+
+static bool read_tcp(struct slice rest, struct text_packet *p)
+{
+	struct slice from = p->from, to = p->to;
+	return split_host(from, &p->from, &p->from_port) && split_host(to, &p->to, &p->to_port) &&
+	       read_tcp_fields(rest, p);
 }
 
 static bool has(struct slice s, const char *what)
@@ -185,11 +193,73 @@ static bool read_icmp6(struct slice rest, struct text_packet *p)
 	return true;
 }
 
+/* The word before `at`. */
+static struct slice word_before(struct slice line, size_t at)
+{
+	size_t start = at;
+	while (start > 0 && !text_is_blank(line.at[start - 1]))
+		start--;
+	return slice_first(slice_from(line, start), at - start);
+}
+
+/* tcpdump 3, without "Flags": "P 1:100(99) ack 1 win 5840 <nop,nop,timestamp 2 1> (DF)". */
+static bool read_tcp3(struct slice rest, struct text_packet *p)
+{
+	struct slice letters = text_word(&rest), word, behind, list, from = p->from, to = p->to;
+	uint32_t end;
+	for (size_t i = 0; i < letters.len; i++)
+		if (slice_find_byte(SLICE("SFRPEW."), letters.at[i]) == 7)
+			return false;
+	if (letters.len == 0 || !split_host(from, &p->from, &p->from_port) ||
+	    !split_host(to, &p->to, &p->to_port))
+		return false;
+	p->kind = TEXT_TCP;
+	p->flags = read_flags(letters);
+	p->length_known = true;
+	for (;;) {
+		behind = rest = slice_trim(rest);
+		word = text_word(&rest);
+		if (slice_equal(word, SLICE("ack"))) {
+			word = text_word(&rest);
+			p->ack_known = text_number(&word, &p->ack);
+			p->flags |= TCP_ACK;
+		} else if (slice_equal(word, SLICE("win"))) {
+			word = text_word(&rest);
+			p->window_known = text_number(&word, &p->window);
+		} else if (text_number(&word, &p->seq) && text_take(&word, ':') &&
+			   text_number(&word, &end) && text_take(&word, '(')) {
+			p->seq_known = text_number(&word, &p->length);
+		} else {
+			break;
+		}
+	}
+	if (word.len > 0 && word.at[0] == '<') {
+		list = slice_from(behind, 1);
+		read_options(slice_cut(&list, '>'), p);
+	}
+	return true;
+}
+
+/* Behind the extension headers of IPv6 the ports stand alone: "DSTOPT 40000 > 80: Flags [S]". */
+static bool read_tcp_behind(struct slice rest, struct text_packet *p)
+{
+	size_t flags = slice_find(rest, SLICE(": Flags ["));
+	size_t arrow = slice_find(slice_first(rest, flags), SLICE(" > "));
+	if (flags == rest.len || arrow >= flags)
+		return false;
+	struct slice from = word_before(rest, arrow);
+	struct slice to = slice_first(slice_from(rest, arrow + 3), flags - arrow - 3);
+	return text_port(from, &p->from_port) && text_port(to, &p->to_port) &&
+	       read_tcp_fields(slice_from(rest, flags + 9), p);
+}
+
 static bool read_rest(struct slice rest, struct text_packet *p)
 {
 	struct slice icmp;
 	if (slice_starts(rest, SLICE("Flags [")))
 		return read_tcp(slice_from(rest, 7), p);
+	if (read_tcp3(rest, p) || read_tcp_behind(rest, p))
+		return true;
 	p->kind = TEXT_ICMP;
 	if (slice_starts(rest, SLICE("ICMP ")) && read_icmp4(slice_from(rest, 5), p))
 		return true;
@@ -224,15 +294,6 @@ static void read_front(struct slice front, struct text_packet *p)
 	if (text_after(front, SLICE(", id "), &rest) && text_number(&rest, &n))
 		p->ip_id = (uint16_t)n;
 	p->dont_fragment = has(front, "flags [DF]") || has(front, "IP6 ");
-}
-
-/* The word before `at`. */
-static struct slice word_before(struct slice line, size_t at)
-{
-	size_t start = at;
-	while (start > 0 && !text_is_blank(line.at[start - 1]))
-		start--;
-	return slice_first(slice_from(line, start), at - start);
 }
 
 bool text_read_tcpdump(struct slice line, struct text_packet *ret_packet)

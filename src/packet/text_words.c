@@ -119,6 +119,23 @@ static bool read_date(struct slice word, nanos *ret_at)
 	return true;
 }
 
+/* "Mar 14, 2025", of which `month` is the first word. */
+static bool read_month(struct slice month, struct slice *rest, nanos *ret_at)
+{
+	static const char NAMES[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	uint32_t d, y;
+	size_t at = slice_find(slice_of(NAMES), month);
+	struct slice ahead = *rest, day = text_word(&ahead), year = text_word(&ahead);
+	if (month.len != 3 || at % 3 != 0 || at >= 36 || !text_number(&day, &d) ||
+	    !text_take(&day, ',') || day.len || !text_number(&year, &y) || year.len || d < 1 ||
+	    d > 31 || y < 1970 || y > 2200)
+		return false;
+	struct when w = { .year = (int)y, .month = (int)at / 3 + 1, .day = (int)d };
+	*ret_at = when_join(&w);
+	*rest = ahead;
+	return true;
+}
+
 /* "1700000000.123456" or "0.020687". */
 static bool read_seconds(struct slice word, nanos *ret_at)
 {
@@ -142,7 +159,7 @@ bool text_time(struct slice *rest, nanos *ret_at, bool *ret_clock_only)
 	if (t < word.len && read_date(slice_first(word, t), &day)) {
 		dated = true;
 		word = slice_from(word, t + 1);
-	} else if (read_date(word, &day)) {
+	} else if (read_date(word, &day) || read_month(word, &ahead, &day)) {
 		dated = true;
 		word = text_word(&ahead);
 	}
@@ -151,5 +168,7 @@ bool text_time(struct slice *rest, nanos *ret_at, bool *ret_clock_only)
 	*ret_clock_only = !dated && slice_find_byte(word, ':') < word.len;
 	*ret_at = day + span;
 	*rest = ahead;
+	if (dated && slice_equal(text_word(&ahead), SLICE("UTC")))
+		*rest = ahead;
 	return true;
 }
