@@ -22,6 +22,11 @@
  * counts that body as unseen. Times without a date are of 1970-01-01; a window that is not
  * printed is the side's last one.
  *
+ * A connection whose lines are all there, from its SYN on, and agree as those of a capture do, is
+ * given as if it had been captured: its segments lack SEGMENT_TEXT. So loss and holes are found
+ * in what tcpdump prints as in what it saves. `payload` is what the text shows or lets conclude,
+ * in either case.
+ *
  * A later example that begins at the same first packet (the same SYN line) is a new one; one that
  * repeats the table before it adds to it. */
 #ifndef PACKET_TEXT_H

@@ -18,10 +18,23 @@ static void settle_times(struct reading *r)
 		r->t->segment[i].at = sum += r->t->segment[i].at;
 }
 
+/* Connections whose lines are all there and agree are as good as captured. */
+static void settle_numbers(struct reading *r)
+{
+	struct packet_example *e = text_example_now(r);
+	for (size_t i = e ? r->t->segments - e->count : 0; i < r->t->segments; i++) {
+		struct segment *s = &r->t->segment[i];
+		const struct flow *f = text_flow_find(r, &s->from, &s->to);
+		if (f && !f->loose)
+			s->has &= (uint8_t)~SEGMENT_TEXT;
+	}
+}
+
 void text_example_begin(struct reading *r, enum form form)
 {
 	struct packet_text *t = r->t;
 	settle_times(r);
+	settle_numbers(r);
 	if (!text_grow(r, &t->example, &t->example_room, t->examples, sizeof *t->example))
 		return;
 	t->example[t->examples++] = (struct packet_example){ .first_line = r->line,
@@ -95,6 +108,7 @@ void text_examples_finish(struct reading *r)
 	struct packet_text *t = r->t;
 	size_t segment = 0, note = 0, kept = 0;
 	settle_times(r);
+	settle_numbers(r);
 	for (size_t i = 0; i < t->examples; i++) {
 		struct packet_example e = t->example[i];
 		e.segment = t->segment ? t->segment + segment : NULL;

@@ -17,6 +17,7 @@ static void reclaim(struct reading *r, struct flow *f, int side, const struct te
 		struct segment *s = other->guessed ? &r->t->segment[other->guessed - 1] : NULL;
 		if (g != f && s && s->payload_len == more && other->last_data == other->guessed &&
 		    address_same_host(&s->from, &f->end[!side])) {
+			f->loose = g->loose = true;
 			s->from = f->end[!side];
 			s->to = f->end[side];
 			s->seq = peer->next;
