@@ -22,6 +22,27 @@ void text_set_payload(struct reading *r, struct segment *s, struct slice bytes)
 	s->payload_len = (uint32_t)kept.len;
 }
 
+void text_set_message(struct reading *r, struct segment *s, size_t last, struct slice bytes)
+{
+	enum { FARTHEST = 64 };
+	size_t first = (size_t)(s - r->t->segment);
+	struct address from = s->from, to = s->to;
+	uint32_t seq = s->seq;
+	if (last <= first + 1 || s->has & (SEGMENT_NO_LENGTH | SEGMENT_NO_SEQ)) {
+		text_set_payload(r, s, bytes);
+		return;
+	}
+	for (size_t i = first; i < last && i < first + FARTHEST && bytes.len > 0; i++) {
+		s = &r->t->segment[i];
+		if (s->seq != seq || s->has & SEGMENT_NO_LENGTH ||
+		    !address_equal(&s->from, &from) || !address_equal(&s->to, &to))
+			continue;
+		text_set_payload(r, s, bytes);
+		bytes = slice_from(bytes, s->payload_len);
+		seq += s->payload_len;
+	}
+}
+
 static void set_http_line(struct reading *r, struct segment *s, struct slice line, uint32_t length)
 {
 	r->hex.len = 0;
@@ -128,6 +149,7 @@ void text_describe(struct reading *r, struct flow *f, int side, const struct tex
 		me->part_told = false;
 	}
 	me->part_len += s->payload_len;
+	r->message = me->part;
 	if (p->note.len > 0 && !me->part_told) {
 		set_note(r, &r->t->segment[me->part - 1], p->note, p->part ? 0 : me->part_len);
 		note_content(f, p->note);
@@ -144,21 +166,24 @@ void text_hex_finish(struct reading *r)
 	struct part p = { buffer_slice(&r->hex), (uint32_t)r->hex.len };
 	struct ip_packet ip;
 	struct segment seen;
-	size_t target = r->attach;
 	if (r->hex.len == 0)
 		return;
-	if (target) {
-		struct segment *s = &r->t->segment[target - 1];
+	if (r->hex_of) {
+		struct segment *s = &r->t->segment[r->hex_of - 1];
+		const struct flow *f = text_flow_find(r, &s->from, &s->to);
 		bool is_ip = p.data.at[0] >> 4 == (address_is_v4(&s->from) ? 4 : 6);
 		if ((is_ip || link_strip(1, &p)) && !ip_read(&p, false, &ip) &&
 		    ip.protocol == IP_TCP && !tcp_read(&ip, &seen) &&
 		    seen.from.port == s->from.port && seen.to.port == s->to.port) {
-			text_set_payload(r, s, seen.payload);
+			if (seen.payload.len > 0)
+				text_set_payload(r, s, seen.payload);
+			if (f && !f->loose) /* tcpdump prints no number of an empty segment */
+				s->seq = seen.seq;
 			s->ttl = seen.ttl;
 			s->ip_id = seen.ip_id;
 			s->dont_fragment = seen.dont_fragment;
 		}
-		r->attach = 0;
+		r->attach = r->hex_of = 0;
 	}
 	buffer_reset(&r->hex);
 }

@@ -25,9 +25,11 @@ static bool read_frame_line(struct reading *r, struct slice line)
 	text_hex_finish(r);
 	r->in_details = true;
 	r->details_http = false;
-	r->attach = 0;
+	r->attach = r->hex_of = 0;
 	r->details = (struct text_packet){ .kind = TEXT_OTHER, .at = NO_TIME, .frame = frame };
-	r->details_segment = text_table_frame(r, frame);
+	const struct row *row = text_table_frame(r, frame);
+	r->details_segment = row ? row->segment : 0;
+	r->details_message = row ? row->message : 0;
 	r->details_new = r->details_segment == 0 &&
 			 !(r->form == FORM_ROWS && r->rows > 0 && frame <= r->last_frame);
 	return true;
@@ -56,7 +58,7 @@ static void details_add(struct reading *r, struct slice line)
 	text_example_choose(r, &r->details, FORM_ROWS);
 	size_t before = r->t->segments;
 	text_add_packet(r, &r->details);
-	r->attach = 0;
+	r->attach = r->hex_of = 0;
 	r->last_frame = r->details.frame;
 	if (r->t->segments > before)
 		r->details_segment = r->t->segments;
@@ -96,7 +98,8 @@ static void details_head_line(struct reading *r, struct slice line)
 	enum text_http kind = text_http_start(line);
 	if (kind != TEXT_HTTP_NONE && r->head.state == HEAD_NONE) {
 		text_head_begin(r, kind);
-		r->head.target = r->details_segment;
+		r->head.target = r->details_message ? r->details_message : r->details_segment;
+		r->head.last = r->details_segment;
 		r->head.exact = false;
 		text_head_line(r, line);
 	} else if (r->head.state == HEAD_LINES) {

@@ -16,6 +16,7 @@ void text_head_begin(struct reading *r, enum text_http kind)
 	r->head.kind = kind;
 	r->head.line = r->line;
 	r->head.target = r->attach;
+	r->head.last = 0;
 	r->head.exact = !r->attach_near;
 }
 
@@ -99,7 +100,7 @@ void text_head_finish(struct reading *r, bool blank)
 	if (ends || (s && blank))
 		text_head_line(r, (struct slice){ 0 });
 	if (s)
-		text_set_payload(r, s, buffer_slice(&r->head.bytes));
+		text_set_message(r, s, r->head.last, buffer_slice(&r->head.bytes));
 	else
 		head_alone(r);
 	head_reset(r);

@@ -55,6 +55,7 @@ static void add_tcp(struct reading *r, const struct text_packet *p)
 	bool open = content && (s->payload.len == 0 || slice_starts(p->note, SLICE("HTTP")) ||
 				text_http_start(p->note) != TEXT_HTTP_NONE);
 	r->attach = open ? r->t->segments : 0;
+	r->hex_of = r->t->segments;
 	r->attach_near = true;
 }
 
@@ -125,7 +126,7 @@ static void add_quote(struct reading *r, const struct text_packet *p)
 
 void text_add_packet(struct reading *r, const struct text_packet *p)
 {
-	r->attach = 0;
+	r->attach = r->hex_of = r->message = 0;
 	r->last_was_icmp = p->kind == TEXT_ICMP;
 	switch (p->kind) {
 	case TEXT_TCP:

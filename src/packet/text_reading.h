@@ -41,6 +41,7 @@ struct head {
 	enum text_http kind;
 	uint32_t line;
 	size_t target; /* segment that it is the content of, + 1; 0: stands alone */
+	size_t last;   /* where its message ends, + 1; 0: in the target */
 	bool exact;    /* the target only if its length is the head's */
 	struct buffer bytes;
 };
@@ -49,6 +50,7 @@ struct row { /* of the packet list of an example */
 	uint64_t hash;
 	uint64_t frame;
 	size_t segment; /* + 1; 0: a packet that is no TCP */
+	size_t message; /* where the message begins that it is part of, + 1 */
 };
 
 struct reading {
@@ -87,13 +89,15 @@ struct reading {
 	/* text_heads.c, text_content.c */
 	size_t attach;    /* the segment whose content may follow, + 1 */
 	bool attach_near; /* no fence between */
+	size_t message;   /* where the message begins that the last packet is part of, + 1 */
+	size_t hex_of;    /* the segment that hex digits would show, + 1 */
 	struct head head;
 	struct buffer hex;
 	size_t padding; /* bytes spent on the padding of hellos */
 
 	/* text_details.c */
 	bool in_details, details_http, details_new;
-	size_t details_segment; /* + 1 */
+	size_t details_segment, details_message; /* + 1 */
 	struct text_packet details;
 };
 
@@ -136,6 +140,8 @@ struct segment *text_segment_add(struct reading *r, const struct segment *s);
 
 /* text_content.c. What is shown of a segment's content becomes its payload. */
 void text_set_payload(struct reading *r, struct segment *s, struct slice bytes);
+/* The same of a message that begins in `s` and ends in segment `last`, + 1. */
+void text_set_message(struct reading *r, struct segment *s, size_t last, struct slice bytes);
 /* The packet becomes a segment of the connection; NULL when out of memory. */
 struct segment *text_place(struct reading *r, struct flow *f, int side,
 			   const struct text_packet *p);
@@ -164,8 +170,8 @@ void text_add_packet(struct reading *r, const struct text_packet *p);
 /* text_table.c */
 bool text_table_line(struct reading *r, struct slice line);
 void text_table_add(struct reading *r, uint64_t hash, uint64_t frame, size_t segment);
-/* The segment of that frame in the current example, + 1; 0: it has none. */
-size_t text_table_frame(const struct reading *r, uint64_t frame);
+/* The row of that frame in the current example; NULL: it has none. */
+const struct row *text_table_frame(const struct reading *r, uint64_t frame);
 
 /* text_details.c */
 bool text_details_line(struct reading *r, struct slice line);

@@ -30,7 +30,7 @@ static bool row_repeats(struct reading *r, uint64_t hash)
 void text_table_add(struct reading *r, uint64_t hash, uint64_t frame, size_t segment)
 {
 	if (text_grow(r, &r->row, &r->row_room, r->rows, sizeof *r->row))
-		r->row[r->rows++] = (struct row){ hash, frame, segment };
+		r->row[r->rows++] = (struct row){ hash, frame, segment, r->message };
 }
 
 bool text_table_line(struct reading *r, struct slice line)
@@ -56,14 +56,14 @@ bool text_table_line(struct reading *r, struct slice line)
 		p.frame = r->last_frame + 1;
 	size_t before = r->t->segments;
 	text_add_packet(r, &p);
-	r->attach = 0;
+	r->attach = r->hex_of = 0;
 	r->last_frame = p.frame;
 	text_table_add(r, hash, p.frame, r->t->segments > before ? r->t->segments : 0);
 	return true;
 }
 
 /* Rows are in order of their numbers, as good as always; where not, it is not found. */
-size_t text_table_frame(const struct reading *r, uint64_t frame)
+const struct row *text_table_frame(const struct reading *r, uint64_t frame)
 {
 	size_t low = 0, high = r->form == FORM_ROWS ? r->rows : 0;
 	while (low < high) {
@@ -73,7 +73,6 @@ size_t text_table_frame(const struct reading *r, uint64_t frame)
 		else
 			high = middle;
 	}
-	return r->form == FORM_ROWS && low < r->rows && r->row[low].frame == frame
-		       ? r->row[low].segment
-		       : 0;
+	bool found = r->form == FORM_ROWS && low < r->rows && r->row[low].frame == frame;
+	return found ? &r->row[low] : NULL;
 }

@@ -430,6 +430,40 @@ static void wireshark_prints_summary_and_details(void **state)
 	assert_int_equal(e->segment[2].flags, TCP_RST);
 }
 
+static void details_of_the_last_segment_tell_of_the_first(void **state)
+{
+	(void)state;
+	const struct packet_example *e = only_example(
+		"1 0.0 10.0.0.2 → 10.0.0.1 TCP 54 80 → 1000 [ACK] Seq=1 Ack=1 Win=5 Len=0\n"
+		"2 0.0 10.0.0.2 → 10.0.0.1 TCP 71 HTTP/1.1 200 OK  [TCP segment of a reassembled "
+		"PDU]\n"
+		"3 0.1 10.0.0.1 → 10.0.0.2 TCP 54 1000 → 80 [ACK] Seq=1 Ack=18 Win=5 Len=0\n"
+		"4 0.2 10.0.0.2 → 10.0.0.1 HTTP 62 HTTP/1.1 200 OK \n"
+		"Frame 4: 62 bytes on wire (496 bits), 62 bytes captured (496 bits)\n"
+		"Hypertext Transfer Protocol\n"
+		"    HTTP/1.1 200 OK\\r\\n\n"
+		"    A: bc\\r\\n\n"
+		"    \\r\\n\n");
+	assert_int_equal(e->count, 4);
+	has_payload(&e->segment[1], "HTTP/1.1 200 OK\r\n");
+	has_payload(&e->segment[3], "A: bc\r\n\r");
+}
+
+static void hex_digits_number_empty_segments(void **state)
+{
+	(void)state;
+	const struct packet_example *e = only_example(
+		"1.0 IP 10.1.1.1.4660 > 10.1.1.2.3128: Flags [S], seq 100, win 502, length 0\n"
+		"1.1 IP 10.1.1.2.3128 > 10.1.1.1.4660: Flags [S.], seq 200, ack 101, win 502, "
+		"length 0\n"
+		"1.2 IP 10.1.1.2.3128 > 10.1.1.1.4660: Flags [.], ack 1, win 502, length 0\n"
+		"\t0x0000:  4500 0028 0007 4000 4006 0000 0a01 0102  E..(..@.@.......\n"
+		"\t0x0010:  0a01 0101 0c38 1234 0000 04b1 0000 0065  .....8.4.......e\n"
+		"\t0x0020:  5010 01f6 0000 0000                      P.......\n");
+	assert_int_equal(e->count, 3);
+	is(&e->segment[2], 1201, 101, TCP_ACK, 0);
+}
+
 static void spans_are_summed(void **state)
 {
 	(void)state;
@@ -581,6 +615,8 @@ int main(void)
 		cmocka_unit_test_teardown(ports_stand_alone_behind_extension_headers, let_go),
 		cmocka_unit_test_teardown(dates_of_wireshark_are_read, let_go),
 		cmocka_unit_test_teardown(wireshark_prints_summary_and_details, let_go),
+		cmocka_unit_test_teardown(details_of_the_last_segment_tell_of_the_first, let_go),
+		cmocka_unit_test_teardown(hex_digits_number_empty_segments, let_go),
 		cmocka_unit_test_teardown(spans_are_summed, let_go),
 		cmocka_unit_test_teardown(a_sent_again_syn_is_no_new_example, let_go),
 		cmocka_unit_test_teardown(prose_and_commands_are_nothing, let_go),
