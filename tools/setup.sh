@@ -45,6 +45,7 @@ for set in "$@"; do
 		need clang has clang
 		need libclang-rt-dev fuzzer_runtime
 		need llvm has llvm-symbolizer
+		need tcpdump has tcpdump
 		need tshark has tshark
 		need mandoc has mandoc
 		need shellcheck has shellcheck

@@ -347,7 +347,8 @@ static int list_text(struct lister *l, struct capture *c, struct error *err)
 
 static void end_file(struct lister *l)
 {
-	fwrite(l->out.at, 1, l->out.len, stdout);
+	if (l->out.len)
+		fwrite(l->out.at, 1, l->out.len, stdout);
 	buffer_reset(&l->out);
 	packet_text_free(l->text);
 	l->text = NULL;

@@ -38,6 +38,7 @@ struct report {
 	struct buffer piece; /* of a file */
 	FILE *html;
 	bool ladder_done, ladder_failed_one;
+	bool bare_text; /* a text showed packets and nothing of what they carry */
 	nanos first;
 	struct reported *listed;
 	size_t listed_count, listed_room;
@@ -295,8 +296,17 @@ static void print_cards(struct report *r)
 	r->cards_left_out = 0;
 }
 
+static bool shows_content(const struct packet_example *e)
+{
+	for (size_t i = 0; i < e->count; i++)
+		if (e->segment[i].payload.len)
+			return true;
+	return false;
+}
+
 void report_heading(struct report *r, const char *file, const struct packet_example *e)
 {
+	r->bare_text |= !shows_content(e);
 	if (r->options->json || r->options->summary || r->options->packets)
 		return;
 	print_cards(r);
@@ -320,6 +330,10 @@ static void no_traffic(const struct report *r, const struct summary_facts *facts
 	       o->has_proxy ? "that proxy" : "a proxy (CONNECT, or a request with a whole URL)");
 	if (!o->has_proxy)
 		printf("If one of the addresses is a proxy, name it: --proxy ADDRESS:PORT.\n");
+	if (r->bare_text)
+		printf("The text shows packets without their content: print them with tcpdump -A, "
+		       "or save "
+		       "them with tcpdump -w FILE and read that.\n");
 }
 
 static void print_end(struct report *r, const struct summary_facts *facts)

@@ -143,8 +143,12 @@ static bool untrusted(const struct exchange *x, struct finding *f)
 	if (!in_tls(x) || t->certificates == 0 || !client_rejected(x))
 		return false;
 	nanos now = mark_is(&x->server_hello) ? x->server_hello.at : x->first.at;
+	if (x->from_text && now < 366 * 86400 * NANOS_PER_SECOND)
+		now = NO_TIME; /* text without a date counts from 1970 */
 	bool unknown_ca = t->alert && (t->alert_what == 48 || t->alert_what == 42);
-	if (t->not_after != NO_TIME && now != NO_TIME && now > t->not_after) {
+	bool expired = now != NO_TIME ? t->not_after != NO_TIME && now > t->not_after
+				      : t->alert && t->alert_what == 45;
+	if (expired) {
 		f->detail = "expired";
 		finding_cause(f, CAUSE_EXPIRED);
 	} else if (t->not_before != NO_TIME && now != NO_TIME && now < t->not_before) {

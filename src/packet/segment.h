@@ -14,7 +14,7 @@ enum { PACKET_MAX_SACK = 4 };
 /* Which of the optional members hold something. */
 enum { SEGMENT_MSS = 1, SEGMENT_WSCALE = 2, SEGMENT_SACK_OK = 4, SEGMENT_TIMESTAMP = 8,
        SEGMENT_NO_SEQ = 16,     /* text without sequence numbers: place it behind the last */
-       SEGMENT_TEXT = 32,       /* read from text: `payload` may be made up of what it says */
+       SEGMENT_TEXT = 32,       /* read from text that leaves things out: numbers need not agree */
        SEGMENT_NO_LENGTH = 64 }; /* text that does not say the payload's length */
 
 struct segment {

@@ -5,10 +5,12 @@
  * segments, as if they had been captured, with what the text says and no more: lengths without
  * content, names for addresses, the head of a request or an answer where it is printed, "Client
  * Hello (SNI=...)" as a hello of that name. Knows
- *   - tcpdump: with and without date or time stamp (-t, -tt, -ttt, -tttt), -n or names, -v (two
- *     lines), -A/-X payload, absolute or relative numbers, "IP6", "length N: HTTP: ...";
+ *   - tcpdump, 3.x too: with and without date or time stamp (-t, -tt, -ttt, -tttt), -n or names,
+ *     -v (two lines), -A/-X payload, absolute or relative numbers, "IP6" with extension headers,
+ *     "length N: HTTP: ...";
  *   - Wireshark/tshark: the packet list in columns (with the No. column or without, times
- *     relative or absolute, tabs or spaces, → or >), the details pane ("> Frame 8: ...");
+ *     relative or absolute, tabs or spaces, → or >), the details pane ("> Frame 8: ..."), and
+ *     both as File/Export prints them;
  *   - HTTP heads that stand alone, curl -v's "> " and "< " in front or not, a status line broken
  *     over several lines ("HTTP/1.1", "403", "Forbidden").
  *
@@ -19,6 +21,11 @@
  * SEGMENT_NO_LENGTH; where it says Content-Length and no later text shows the body, payload_len
  * counts that body as unseen. Times without a date are of 1970-01-01; a window that is not
  * printed is the side's last one.
+ *
+ * A connection whose lines are all there, from its SYN on, and agree as those of a capture do, is
+ * given as if it had been captured: its segments lack SEGMENT_TEXT. So loss and holes are found
+ * in what tcpdump prints as in what it saves. `payload` is what the text shows or lets conclude,
+ * in either case.
  *
  * A later example that begins at the same first packet (the same SYN line) is a new one; one that
  * repeats the table before it adds to it. */

@@ -127,17 +127,37 @@ static void set_length(struct flow *f, int side, const struct text_packet *p, st
 		s->has |= SEGMENT_NO_LENGTH;
 }
 
+/* Could a capture have this segment here? It has a time, a place, a length, and acknowledges
+ * nothing that was not there. */
+static bool is_captured(const struct flow *f, int side, const struct text_packet *p,
+			const struct segment *s)
+{
+	bool begins = p->flags & TCP_SYN && !(p->flags & TCP_ACK) && side == 0;
+	if (p->at == NO_TIME || s->has & (SEGMENT_NO_SEQ | SEGMENT_NO_LENGTH) ||
+	    (!begins && !f->syn_seen))
+		return false;
+	if (p->kind == TEXT_DATA)
+		return slice_find(p->note, SLICE("[TCP ")) == p->note.len;
+	if (!p->window_known && !(p->flags & TCP_RST))
+		return false;
+	const struct flow_side *peer = &f->side[!side];
+	uint32_t behind = peer->next - s->ack;
+	bool fin = behind == UINT32_MAX && peer->guessed; /* in a row that did not tell of it */
+	return !p->ack_known || (p->flags & TCP_SYN ? behind == 0 : behind < UINT32_MAX / 2 || fin);
+}
+
 void flow_place(struct flow *f, int side, const struct text_packet *p, struct segment *s)
 {
 	struct flow_side *me = &f->side[side];
 	s->flags = p->flags;
 	s->has |= SEGMENT_TEXT;
 	if (p->flags & TCP_SYN && !(p->flags & TCP_ACK) && f->closed)
-		*f = (struct flow){ .end = { f->end[0], f->end[1] } };
+		*f = (struct flow){ .end = { f->end[0], f->end[1] }, .loose = f->loose };
 	set_options(p, s);
 	set_length(f, side, p, s);
 	set_numbers(f, side, p, s);
 	set_window(f, side, p, s);
+	f->loose |= !is_captured(f, side, p, s);
 	uint32_t behind = s->seq + s->payload_len + (s->flags & TCP_SYN ? 1 : 0) +
 			  (s->flags & TCP_FIN ? 1 : 0);
 	if (!me->next_known || behind - me->next < UINT32_MAX / 2)

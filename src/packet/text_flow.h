@@ -1,4 +1,5 @@
-/* The connections of one example, as far as placing segments needs them: private to text.c. */
+/* The connections of one example, as far as placing segments needs them: private to the reader
+ * of text (text.h). */
 #ifndef PACKET_TEXT_FLOW_H
 #define PACKET_TEXT_FLOW_H
 
@@ -30,6 +31,7 @@ struct flow {
 	uint32_t older; /* the connection of the same hosts before it, + 1 */
 	size_t active;  /* how many segments there were when it was last touched */
 	uint32_t requests, answers, hellos, hello_answers;
+	bool loose; /* its numbers do not go together as those of a capture would */
 	bool syn_seen, closed, asked_head, asked_connect, unnumbered, timestamps;
 	nanos syn_at;
 };

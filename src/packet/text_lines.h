@@ -39,15 +39,26 @@ struct text_packet {
 	uint16_t about_port;
 };
 
-/* Small tools. A word is a run without blanks; both move *rest behind what they took. */
+/* text_words.c. A word is a run without blanks; all move *rest behind what they took. */
+static inline bool text_is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static inline bool text_is_digit(uint8_t c)
+{
+	return c >= '0' && c <= '9';
+}
+
 struct slice text_word(struct slice *rest);
+bool text_take(struct slice *rest, uint8_t byte); /* that byte, if it is next */
 bool text_number(struct slice *rest, uint32_t *ret_number); /* leading digits, mod 2^32 */
 bool text_after(struct slice s, struct slice key, struct slice *ret_rest);
 bool text_is_arrow(struct slice word);
 bool text_port(struct slice word, uint16_t *ret_port); /* a number or a well-known name */
 
-/* "2025-03-14 11:30:08.972535", "11:30:08.9", "1700000000.5", "0.000000". False, and *rest where
- * it was, when there is no time. */
+/* "2025-03-14 11:30:08.972535", "Mar 14, 2025 11:30:08.9 UTC", "11:30:08.9", "1700000000.5",
+ * "0.000000". False, and *rest where it was, when there is no time. */
 bool text_time(struct slice *rest, nanos *ret_at, bool *ret_clock_only);
 
 /* text_tcpdump.c: a packet's line. `text_read_tcpdump_first` is for the first of the two that -v

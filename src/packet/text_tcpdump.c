@@ -2,170 +2,6 @@
  * 1460], length 0: HTTP: GET / HTTP/1.1", with all that may stand in front. */
 #include "packet/text_lines.h"
 
-#include <string.h>
-
-static bool is_blank(uint8_t c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static bool is_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9';
-}
-
-struct slice text_word(struct slice *rest)
-{
-	size_t at = 0, end;
-	while (at < rest->len && is_blank(rest->at[at]))
-		at++;
-	for (end = at; end < rest->len && !is_blank(rest->at[end]); end++)
-		;
-	struct slice word = slice_first(slice_from(*rest, at), end - at);
-	*rest = slice_from(*rest, end);
-	return word;
-}
-
-bool text_number(struct slice *rest, uint32_t *ret_number)
-{
-	uint32_t n = 0;
-	size_t i = 0;
-	for (; i < rest->len && is_digit(rest->at[i]); i++)
-		n = n * 10 + (rest->at[i] - '0');
-	if (i == 0)
-		return false;
-	*rest = slice_from(*rest, i);
-	*ret_number = n;
-	return true;
-}
-
-bool text_after(struct slice s, struct slice key, struct slice *ret_rest)
-{
-	size_t at = slice_find(s, key);
-	if (at == s.len)
-		return false;
-	*ret_rest = slice_from(s, at + key.len);
-	return true;
-}
-
-bool text_is_arrow(struct slice word)
-{
-	return slice_equal(word, SLICE("→")) || slice_equal(word, SLICE(">")) ||
-	       slice_equal(word, SLICE("->"));
-}
-
-bool text_port(struct slice word, uint16_t *ret_port)
-{
-	static const struct {
-		const char *name;
-		uint16_t port;
-	} known[] = {
-		{ "http", 80 },        { "www", 80 },
-		{ "https", 443 },      { "http-alt", 8080 },
-		{ "webcache", 8080 },  { "http-proxy", 8080 },
-		{ "squid", 3128 },     { "ssh", 22 },
-		{ "smtp", 25 },        { "domain", 53 },
-		{ "socks", 1080 },     { "privoxy", 8118 },
-		{ "tproxy", 8081 },    { "sunproxyadmin", 8081 },
-		{ "ndl-aas", 3128 },   { "ddi-tcp-1", 8888 },
-		{ "https-alt", 8443 }, { "pcsync-https", 8443 },
-	};
-	uint64_t port;
-	if (slice_parse_u64(word, 10, &port)) {
-		*ret_port = (uint16_t)port;
-		return port > 0 && port < 65536;
-	}
-	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-		if (slice_equal(word, slice_of(known[i].name))) {
-			*ret_port = known[i].port;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* ".123456" as nanoseconds; digits beyond nine are dropped. */
-static nanos read_fraction(struct slice *rest)
-{
-	nanos value = 0, unit = NANOS_PER_SECOND;
-	if (rest->len < 2 || (rest->at[0] != '.' && rest->at[0] != ',') || !is_digit(rest->at[1]))
-		return 0;
-	*rest = slice_from(*rest, 1);
-	for (; rest->len > 0 && is_digit(rest->at[0]); *rest = slice_from(*rest, 1)) {
-		unit /= 10;
-		value += (rest->at[0] - '0') * unit;
-	}
-	return value;
-}
-
-static bool take(struct slice *rest, uint8_t byte)
-{
-	if (rest->len == 0 || rest->at[0] != byte)
-		return false;
-	*rest = slice_from(*rest, 1);
-	return true;
-}
-
-/* "11:30:08.972535", all of the word. */
-static bool read_clock(struct slice word, nanos *ret_span)
-{
-	uint32_t h, m, s;
-	if (!text_number(&word, &h) || !take(&word, ':') || !text_number(&word, &m) ||
-	    !take(&word, ':') || !text_number(&word, &s) || h > 9999 || m > 59 || s > 60)
-		return false;
-	nanos fraction = read_fraction(&word);
-	take(&word, 'Z');
-	*ret_span = ((nanos)h * 3600 + m * 60 + s) * NANOS_PER_SECOND + fraction;
-	return word.len == 0;
-}
-
-static bool read_date(struct slice word, nanos *ret_at)
-{
-	uint32_t y, m, d;
-	if (!text_number(&word, &y) || !take(&word, '-') || !text_number(&word, &m) ||
-	    !take(&word, '-') || !text_number(&word, &d) || word.len || y < 1970 || y > 2200 ||
-	    m < 1 || m > 12 || d < 1 || d > 31)
-		return false;
-	struct when w = { .year = (int)y, .month = (int)m, .day = (int)d };
-	*ret_at = when_join(&w);
-	return true;
-}
-
-/* "1700000000.123456" or "0.020687". */
-static bool read_seconds(struct slice word, nanos *ret_at)
-{
-	struct slice whole = slice_cut(&word, '.');
-	uint64_t seconds;
-	if (word.len == 0 || whole.len > 10 || !slice_parse_u64(whole, 10, &seconds) ||
-	    seconds > 8000000000u)
-		return false;
-	struct slice fraction = { word.at - 1, word.len + 1 };
-	*ret_at = (nanos)seconds * NANOS_PER_SECOND + read_fraction(&fraction);
-	return fraction.len == 0;
-}
-
-bool text_time(struct slice *rest, nanos *ret_at, bool *ret_clock_only)
-{
-	struct slice ahead = *rest;
-	struct slice word = text_word(&ahead);
-	nanos day = 0, span;
-	bool dated = false;
-	size_t t = slice_find_byte(word, 'T');
-	if (t < word.len && read_date(slice_first(word, t), &day)) {
-		dated = true;
-		word = slice_from(word, t + 1);
-	} else if (read_date(word, &day)) {
-		dated = true;
-		word = text_word(&ahead);
-	}
-	if (!read_clock(word, &span) && (dated || !read_seconds(word, &span)))
-		return false;
-	*ret_clock_only = !dated && slice_find_byte(word, ':') < word.len;
-	*ret_at = day + span;
-	*rest = ahead;
-	return true;
-}
-
 /* "client.54321", "2001:db8::1.443", "proxy.http". */
 static bool split_host(struct slice word, struct slice *ret_host, uint16_t *ret_port)
 {
@@ -198,8 +34,8 @@ static uint8_t read_flags(struct slice letters)
 static void read_sack(struct slice s, struct text_packet *p)
 {
 	uint32_t left, right;
-	while (p->sack_count < PACKET_MAX_SACK && take(&s, '{') && text_number(&s, &left) &&
-	       take(&s, ':') && text_number(&s, &right) && take(&s, '}')) {
+	while (p->sack_count < PACKET_MAX_SACK && text_take(&s, '{') && text_number(&s, &left) &&
+	       text_take(&s, ':') && text_number(&s, &right) && text_take(&s, '}')) {
 		p->sack[p->sack_count].left = left;
 		p->sack[p->sack_count].right = right;
 		p->sack_count++;
@@ -227,6 +63,10 @@ static void read_options(struct slice s, struct text_packet *p)
 			if (text_after(rest, SLICE("val "), &val) && text_number(&val, &p->tsval) &&
 			    text_after(rest, SLICE("ecr "), &ecr) && text_number(&ecr, &p->tsecr))
 				p->has |= SEGMENT_TIMESTAMP;
+		} else if (slice_equal(name, SLICE("timestamp"))) { /* tcpdump 3 */
+			if (text_number(&rest, &p->tsval) && text_take(&rest, ' ') &&
+			    text_number(&rest, &p->tsecr))
+				p->has |= SEGMENT_TIMESTAMP;
 		} else if (slice_equal(name, SLICE("sack"))) {
 			read_sack(slice_from(rest, slice_find_byte(rest, '{')), p);
 		}
@@ -240,11 +80,11 @@ static bool read_field(struct slice *rest, struct text_packet *p)
 	struct slice name = text_word(&value);
 	uint32_t end;
 	value = slice_trim(value);
-	if (slice_equal(name, SLICE("options")) && take(&value, '[')) {
+	if (slice_equal(name, SLICE("options")) && text_take(&value, '[')) {
 		list = slice_cut(&value, ']');
 		read_options(list, p);
 		*rest = value;
-		take(rest, ',');
+		text_take(rest, ',');
 		return true;
 	}
 	if (slice_equal(name, SLICE("length"))) {
@@ -255,7 +95,7 @@ static bool read_field(struct slice *rest, struct text_packet *p)
 	slice_cut(rest, ',');
 	if (slice_equal(name, SLICE("seq"))) {
 		p->seq_known = text_number(&value, &p->seq);
-		if (p->seq_known && take(&value, ':') && text_number(&value, &end)) {
+		if (p->seq_known && text_take(&value, ':') && text_number(&value, &end)) {
 			p->length = end - p->seq; /* where the line was cut before its length */
 			p->length_known = true;
 		}
@@ -268,15 +108,12 @@ static bool read_field(struct slice *rest, struct text_packet *p)
 }
 
 /* Behind "Flags [". */
-static bool read_tcp(struct slice rest, struct text_packet *p)
+static bool read_tcp_fields(struct slice rest, struct text_packet *p)
 {
-	struct slice from = p->from, to = p->to;
-	if (!split_host(from, &p->from, &p->from_port) || !split_host(to, &p->to, &p->to_port))
-		return false;
 	p->kind = TEXT_TCP;
 	p->flags = read_flags(slice_cut(&rest, ']'));
 	for (bool more = true; more;) {
-		while (take(&rest, ' ') || take(&rest, ','))
+		while (text_take(&rest, ' ') || text_take(&rest, ','))
 			;
 		more = rest.len > 0 && read_field(&rest, p);
 	}
@@ -285,6 +122,13 @@ static bool read_tcp(struct slice rest, struct text_packet *p)
 	if (slice_starts(p->note, SLICE("HTTP: ")))
 		p->note = slice_from(p->note, 6);
 	return true;
+}
+
+static bool read_tcp(struct slice rest, struct text_packet *p)
+{
+	struct slice from = p->from, to = p->to;
+	return split_host(from, &p->from, &p->from_port) && split_host(to, &p->to, &p->to_port) &&
+	       read_tcp_fields(rest, p);
 }
 
 static bool has(struct slice s, const char *what)
@@ -349,11 +193,73 @@ static bool read_icmp6(struct slice rest, struct text_packet *p)
 	return true;
 }
 
+/* The word before `at`. */
+static struct slice word_before(struct slice line, size_t at)
+{
+	size_t start = at;
+	while (start > 0 && !text_is_blank(line.at[start - 1]))
+		start--;
+	return slice_first(slice_from(line, start), at - start);
+}
+
+/* tcpdump 3, without "Flags": "P 1:100(99) ack 1 win 5840 <nop,nop,timestamp 2 1> (DF)". */
+static bool read_tcp3(struct slice rest, struct text_packet *p)
+{
+	struct slice letters = text_word(&rest), word, behind, list, from = p->from, to = p->to;
+	uint32_t end;
+	for (size_t i = 0; i < letters.len; i++)
+		if (slice_find_byte(SLICE("SFRPEW."), letters.at[i]) == 7)
+			return false;
+	if (letters.len == 0 || !split_host(from, &p->from, &p->from_port) ||
+	    !split_host(to, &p->to, &p->to_port))
+		return false;
+	p->kind = TEXT_TCP;
+	p->flags = read_flags(letters);
+	p->length_known = true;
+	for (;;) {
+		behind = rest = slice_trim(rest);
+		word = text_word(&rest);
+		if (slice_equal(word, SLICE("ack"))) {
+			word = text_word(&rest);
+			p->ack_known = text_number(&word, &p->ack);
+			p->flags |= TCP_ACK;
+		} else if (slice_equal(word, SLICE("win"))) {
+			word = text_word(&rest);
+			p->window_known = text_number(&word, &p->window);
+		} else if (text_number(&word, &p->seq) && text_take(&word, ':') &&
+			   text_number(&word, &end) && text_take(&word, '(')) {
+			p->seq_known = text_number(&word, &p->length);
+		} else {
+			break;
+		}
+	}
+	if (word.len > 0 && word.at[0] == '<') {
+		list = slice_from(behind, 1);
+		read_options(slice_cut(&list, '>'), p);
+	}
+	return true;
+}
+
+/* Behind the extension headers of IPv6 the ports stand alone: "DSTOPT 40000 > 80: Flags [S]". */
+static bool read_tcp_behind(struct slice rest, struct text_packet *p)
+{
+	size_t flags = slice_find(rest, SLICE(": Flags ["));
+	size_t arrow = slice_find(slice_first(rest, flags), SLICE(" > "));
+	if (flags == rest.len || arrow >= flags)
+		return false;
+	struct slice from = word_before(rest, arrow);
+	struct slice to = slice_first(slice_from(rest, arrow + 3), flags - arrow - 3);
+	return text_port(from, &p->from_port) && text_port(to, &p->to_port) &&
+	       read_tcp_fields(slice_from(rest, flags + 9), p);
+}
+
 static bool read_rest(struct slice rest, struct text_packet *p)
 {
 	struct slice icmp;
 	if (slice_starts(rest, SLICE("Flags [")))
 		return read_tcp(slice_from(rest, 7), p);
+	if (read_tcp3(rest, p) || read_tcp_behind(rest, p))
+		return true;
 	p->kind = TEXT_ICMP;
 	if (slice_starts(rest, SLICE("ICMP ")) && read_icmp4(slice_from(rest, 5), p))
 		return true;
@@ -388,15 +294,6 @@ static void read_front(struct slice front, struct text_packet *p)
 	if (text_after(front, SLICE(", id "), &rest) && text_number(&rest, &n))
 		p->ip_id = (uint16_t)n;
 	p->dont_fragment = has(front, "flags [DF]") || has(front, "IP6 ");
-}
-
-/* The word before `at`. */
-static struct slice word_before(struct slice line, size_t at)
-{
-	size_t start = at;
-	while (start > 0 && !is_blank(line.at[start - 1]))
-		start--;
-	return slice_first(slice_from(line, start), at - start);
 }
 
 bool text_read_tcpdump(struct slice line, struct text_packet *ret_packet)
@@ -436,7 +333,7 @@ bool text_read_tcpdump_first(struct slice line, struct text_packet *ret_packet)
 
 static int hex_value(uint8_t c)
 {
-	return is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	return text_is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* "	0x0010:  0a0a 0a01 c3a2  E..<": up to eight groups, then two blanks and the characters. */

@@ -54,7 +54,6 @@ static void is(const struct segment *s, uint32_t seq, uint32_t ack, uint8_t flag
 	assert_int_equal(s->seq, seq);
 	assert_int_equal(s->ack, ack);
 	assert_int_equal(s->payload_len, len);
-	assert_true(s->has & SEGMENT_TEXT);
 }
 
 static void tcpdump_numbers_get_one_base(void **state)
@@ -94,6 +93,38 @@ static void tcpdump_numbers_get_one_base(void **state)
 	assert_int_equal(s[4].line, 5);
 	for (int i = 0; i < 5; i++)
 		assert_false(s[i].has & (SEGMENT_NO_SEQ | SEGMENT_NO_LENGTH));
+}
+
+static void lines_that_agree_are_a_capture(void **state)
+{
+	(void)state;
+#define IP_UP   "IP 10.0.0.1.5 > 10.0.0.2.80: Flags "
+#define IP_DOWN "IP 10.0.0.2.80 > 10.0.0.1.5: Flags "
+	static const char *const lines[] = {
+		"1.0 " IP_UP "[S], seq 9000000, win 9, length 0\n",
+		"1.1 " IP_DOWN "[S.], seq 8000000, ack 9000001, win 9, length 0\n",
+		"1.2 " IP_UP "[.], ack 1, win 9, length 0\n",
+		"1.3 " IP_UP "[P.], seq 1:101, ack 1, win 9, length 100\n",
+		"1.4 " IP_DOWN "[P.], seq 501:601, ack 101, win 9, length 100\n",
+		"1.5 " IP_UP "[.], ack 1, win 9, options [sack 1 {501:601}], length 0\n",
+	};
+	enum { COUNT = sizeof lines / sizeof *lines };
+	for (size_t left_out = 0; left_out <= COUNT; left_out++) {
+		char all[2048] = "";
+		for (size_t i = 0; i < COUNT; i++)
+			if (i != left_out)
+				strcat(all, lines[i]);
+		const struct packet_example *e = only_example(all);
+		/* the SYN, the SYN-ACK, and what is acknowledged are missed; the rest need not be
+		 */
+		bool missed = left_out == 0 || left_out == 1 || left_out == 3;
+		for (size_t i = 0; i < e->count; i++)
+			assert_int_equal(!!(e->segment[i].has & SEGMENT_TEXT), missed);
+	}
+	assert_true(only_example("IP 10.0.0.1.5 > 10.0.0.2.80: Flags [S], seq 5, win 9, length 0\n")
+			    ->segment[0]
+			    .has &
+		    SEGMENT_TEXT); /* no time */
 }
 
 static void tcpdump_verbose_has_two_lines_and_the_head(void **state)
@@ -287,6 +318,152 @@ static void curl_alone_is_an_example(void **state)
 	assert_true(e->segment[1].has & SEGMENT_NO_SEQ && e->segment[1].has & SEGMENT_NO_LENGTH);
 }
 
+static void old_tcpdump_has_letters_for_flags(void **state)
+{
+	(void)state;
+	const struct packet_example *e = only_example(
+		"11:30:08.100000 10.40.40.1.1025 > 10.10.10.1.3128: S 4100200300:4100200300(0) win "
+		"5840 <mss 1460,sackOK,timestamp 77 0,nop,wscale 2> (DF)\n"
+		"11:30:08.120000 IP 10.10.10.1.3128 > 10.40.40.1.1025: S 2500600700:2500600700(0) "
+		"ack 4100200301 win 5792 <mss 1380>\n"
+		"11:30:08.120100 10.40.40.1.1025 > 10.10.10.1.3128: . ack 1 win 5840 (DF)\n"
+		"11:30:08.130000 10.40.40.1.1025 > 10.10.10.1.3128: P 1:100(99) ack 1 win 5840 "
+		"<nop,nop,timestamp 78 9> (DF)\n"
+		"11:30:08.150000 10.10.10.1.3128 > 10.40.40.1.1025: . ack 100 win 5792 "
+		"<nop,nop,sack 1 {110:120}>\n"
+		"11:30:08.160000 10.10.10.1.3128 > 10.40.40.1.1025: FP 1:40(39) ack 100 win 5792\n"
+		"11:30:08.160100 10.40.40.1.1025 > 10.10.10.1.3128: R 4100200400:4100200400(0) win "
+		"0\n"
+		"11:30:08.2 IP 10.40.40.1.5 > 10.10.10.1.9: UDP, length 12\n");
+	const struct segment *s = e->segment;
+	assert_int_equal(e->count, 7);
+	is(&s[0], 4100200300, 0, TCP_SYN, 0);
+	assert_int_equal(s[0].has & 15,
+			 SEGMENT_MSS | SEGMENT_WSCALE | SEGMENT_SACK_OK | SEGMENT_TIMESTAMP);
+	assert_int_equal(s[0].mss, 1460);
+	assert_int_equal(s[0].tsval, 77);
+	is(&s[1], 2500600700, 4100200301, TCP_SYN | TCP_ACK, 0);
+	is(&s[2], 4100200301, 2500600701, TCP_ACK, 0);
+	is(&s[3], 4100200301, 2500600701, TCP_PSH | TCP_ACK, 99);
+	assert_int_equal(s[3].tsecr, 9);
+	assert_int_equal(s[4].sack[0].right, 4100200420);
+	is(&s[5], 2500600701, 4100200400, TCP_FIN | TCP_PSH | TCP_ACK, 39);
+	assert_int_equal(s[6].flags, TCP_RST);
+}
+
+static void ports_stand_alone_behind_extension_headers(void **state)
+{
+	(void)state;
+	const struct packet_example *e = only_example(
+		"1.0 IP6 2001:db8::1 > 2001:db8::2: DSTOPT 40000 > 3128: Flags [S], seq 7, win "
+		"64800, length 0\n"
+		"1.1 IP6 2001:db8::2 > 2001:db8::1: HBH DSTOPT 3128 > 40000: Flags [R.], seq 0, "
+		"ack 8, win 0, length 0\n"
+		"1.2 IP6 2001:db8::2 > 2001:db8::1: DSTOPT ICMP6, echo reply, id 1, seq 2, length "
+		"8\n");
+	assert_int_equal(e->count, 2);
+	is(&e->segment[0], 7, 0, TCP_SYN, 0);
+	assert_int_equal(e->segment[0].from.port, 40000);
+	assert_int_equal(e->segment[1].ack, 8);
+	assert_true(address_equal(&e->segment[0].from, &e->segment[1].to));
+}
+
+static void dates_of_wireshark_are_read(void **state)
+{
+	(void)state;
+#define ROW " 10.0.0.1 10.0.0.2 TCP 66 1000 → 80 [ACK] Seq=1 Ack=1 Win=5 Len=0\n"
+	static const char *const rows[] = { "3 Mar 14, 2025 11:30:12.517129 UTC" ROW,
+					    "Mar 14, 2025 11:30:12.517129000" ROW,
+					    "3 2025-03-14 11:30:12.517129" ROW,
+					    "3 2025-03-14 11:30:12.517129Z" ROW };
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		assert_true(only_example(rows[i])->segment[0].at == 1741951812517129000);
+	static const char *const none[] = { "3 Mar 32, 2025 11:30:12.5 UTC" ROW,
+					    "3 arF 14, 2025 11:30:12.5 UTC" ROW,
+					    "3 Mar 14 2025 11:30:12.5 UTC" ROW };
+	for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+		read_text(none[i], strlen(none[i]));
+		assert_int_equal(packet_text_count(text), 0);
+	}
+}
+
+static void wireshark_prints_summary_and_details(void **state)
+{
+	(void)state;
+	static const char HEAD[] =
+		"No.     Time           Source                Destination           Protocol "
+		"Length Info\n";
+	char all[4096];
+	snprintf(
+		all, sizeof all,
+		"%s      7 11:30:12.517129    10.40.40.1            10.10.10.1            TCP      "
+		"66     48716 → 80 [ACK] Seq=1 Ack=1 Win=64256 Len=0\n\n"
+		"Frame 7: 66 bytes on wire (528 bits), 66 bytes captured (528 bits)\n"
+		"Ethernet II, Src: 00:00:5e:00:53:01, Dst: 00:00:5e:00:53:02\n"
+		"Internet Protocol Version 4, Src: 10.40.40.1, Dst: 10.10.10.1\n"
+		"Transmission Control Protocol, Src Port: 48716, Dst Port: 80, Seq: 1, Ack: 1, "
+		"Len: 0\n\n"
+		"%s      8 11:30:12.517129    10.40.40.1            10.10.10.1            HTTP     "
+		"127    CONNECT a.example:443 HTTP/1.1 \n\n"
+		"Frame 8: 127 bytes on wire (1016 bits), 127 bytes captured (1016 bits)\n"
+		"Internet Protocol Version 4, Src: 10.40.40.1, Dst: 10.10.10.1\n"
+		"Transmission Control Protocol, Src Port: 48716, Dst Port: 80, Seq: 1, Ack: 1, "
+		"Len: 61\n"
+		"Hypertext Transfer Protocol\n"
+		"    CONNECT a.example:443 HTTP/1.1\\r\\n\n"
+		"        [Expert Info (Chat/Sequence): CONNECT a.example:443 HTTP/1.1\\r\\n]\n"
+		"        Request Method: CONNECT\n"
+		"    Host: a.example:443\\r\\n\n"
+		"    A: b\\r\\n\n"
+		"    \\r\\n\n"
+		"    [Full request URI: a.example:443]\n\n"
+		"%s      9 11:30:12.6    10.10.10.1            10.40.40.1            TCP      "
+		"60     80 → 48716 [RST] Seq=1 Win=0 Len=0\n\n"
+		"Frame 9: 60 bytes on wire (480 bits), 60 bytes captured (480 bits)\n",
+		HEAD, HEAD, HEAD);
+	const struct packet_example *e = only_example(all);
+	assert_int_equal(e->count, 3);
+	assert_int_equal(e->segment[1].frame, 8);
+	assert_int_equal(e->segment[1].payload_len, 61);
+	has_payload(&e->segment[1], "CONNECT a.example:443 HTTP/1.1\r\n"
+				    "Host: a.example:443\r\nA: b\r\n\r\n");
+	assert_int_equal(e->segment[2].flags, TCP_RST);
+}
+
+static void details_of_the_last_segment_tell_of_the_first(void **state)
+{
+	(void)state;
+	const struct packet_example *e = only_example(
+		"1 0.0 10.0.0.2 → 10.0.0.1 TCP 54 80 → 1000 [ACK] Seq=1 Ack=1 Win=5 Len=0\n"
+		"2 0.0 10.0.0.2 → 10.0.0.1 TCP 71 HTTP/1.1 200 OK  [TCP segment of a reassembled "
+		"PDU]\n"
+		"3 0.1 10.0.0.1 → 10.0.0.2 TCP 54 1000 → 80 [ACK] Seq=1 Ack=18 Win=5 Len=0\n"
+		"4 0.2 10.0.0.2 → 10.0.0.1 HTTP 62 HTTP/1.1 200 OK \n"
+		"Frame 4: 62 bytes on wire (496 bits), 62 bytes captured (496 bits)\n"
+		"Hypertext Transfer Protocol\n"
+		"    HTTP/1.1 200 OK\\r\\n\n"
+		"    A: bc\\r\\n\n"
+		"    \\r\\n\n");
+	assert_int_equal(e->count, 4);
+	has_payload(&e->segment[1], "HTTP/1.1 200 OK\r\n");
+	has_payload(&e->segment[3], "A: bc\r\n\r");
+}
+
+static void hex_digits_number_empty_segments(void **state)
+{
+	(void)state;
+	const struct packet_example *e = only_example(
+		"1.0 IP 10.1.1.1.4660 > 10.1.1.2.3128: Flags [S], seq 100, win 502, length 0\n"
+		"1.1 IP 10.1.1.2.3128 > 10.1.1.1.4660: Flags [S.], seq 200, ack 101, win 502, "
+		"length 0\n"
+		"1.2 IP 10.1.1.2.3128 > 10.1.1.1.4660: Flags [.], ack 1, win 502, length 0\n"
+		"\t0x0000:  4500 0028 0007 4000 4006 0000 0a01 0102  E..(..@.@.......\n"
+		"\t0x0010:  0a01 0101 0c38 1234 0000 04b1 0000 0065  .....8.4.......e\n"
+		"\t0x0020:  5010 01f6 0000 0000                      P.......\n");
+	assert_int_equal(e->count, 3);
+	is(&e->segment[2], 1201, 101, TCP_ACK, 0);
+}
+
 static void spans_are_summed(void **state)
 {
 	(void)state;
@@ -426,6 +603,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(tcpdump_numbers_get_one_base, let_go),
+		cmocka_unit_test_teardown(lines_that_agree_are_a_capture, let_go),
 		cmocka_unit_test_teardown(tcpdump_verbose_has_two_lines_and_the_head, let_go),
 		cmocka_unit_test_teardown(tcpdump_prints_content, let_go),
 		cmocka_unit_test_teardown(icmp_becomes_a_note, let_go),
@@ -433,6 +611,12 @@ int main(void)
 		cmocka_unit_test_teardown(tabs_and_time_of_day_will_do, let_go),
 		cmocka_unit_test_teardown(a_table_printed_twice_is_one, let_go),
 		cmocka_unit_test_teardown(curl_alone_is_an_example, let_go),
+		cmocka_unit_test_teardown(old_tcpdump_has_letters_for_flags, let_go),
+		cmocka_unit_test_teardown(ports_stand_alone_behind_extension_headers, let_go),
+		cmocka_unit_test_teardown(dates_of_wireshark_are_read, let_go),
+		cmocka_unit_test_teardown(wireshark_prints_summary_and_details, let_go),
+		cmocka_unit_test_teardown(details_of_the_last_segment_tell_of_the_first, let_go),
+		cmocka_unit_test_teardown(hex_digits_number_empty_segments, let_go),
 		cmocka_unit_test_teardown(spans_are_summed, let_go),
 		cmocka_unit_test_teardown(a_sent_again_syn_is_no_new_example, let_go),
 		cmocka_unit_test_teardown(prose_and_commands_are_nothing, let_go),
