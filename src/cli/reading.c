@@ -89,7 +89,7 @@ static void on_exchange(void *context, struct exchange *x)
 		struct finding f;
 		tell_proxy(w, &x->proxy);
 		diagnose_judge(x, &f);
-		tally_add(w->tally, x, f.verdict, verdict_severity(f.verdict));
+		tally_add(w->tally, x, f.verdict, diagnose_severity(&f));
 		trace_free(x);
 		return;
 	}

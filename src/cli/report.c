@@ -238,7 +238,7 @@ void report_exchange(struct report *r, struct exchange *x)
 {
 	struct finding f;
 	diagnose_judge(x, &f);
-	struct diagnosis d = { .verdict = f.verdict, .severity = verdict_severity(f.verdict) };
+	struct diagnosis d = { .verdict = f.verdict, .severity = diagnose_severity(&f) };
 	if (needs_words(r)) {
 		arena_reset(r->words);
 		diagnose_explain(x, &f, r->words, &d);

@@ -36,6 +36,9 @@ struct finding {
 /* The verdict and its reasons. Always finds one (`unclear` at the least). */
 void diagnose_judge(const struct exchange *x, struct finding *ret_finding);
 
+/* How bad it is: the verdict's severity, but for what was found and did no harm. */
+enum severity diagnose_severity(const struct finding *f);
+
 struct evidence {
 	struct mark mark;
 	const char *what; /* NUL-terminated, safe to show: foreign bytes in it are escaped */

@@ -982,14 +982,6 @@ static const char *answerer_name(enum answerer a)
 	return (unsigned)a < sizeof names / sizeof *names ? names[a] : NULL;
 }
 
-/* Works where the client accepted the inspection's certificate: then it is a warning. */
-static enum severity severity_of(const struct finding *f)
-{
-	if (f->verdict == V_TLS_INTERCEPTED && f->side == PROXY)
-		return SEVERITY_WARNING;
-	return verdict_severity(f->verdict);
-}
-
 static void place(struct diagnosis *d, const struct places *at, const char *text)
 {
 	d->summary = at->summary == NOWHERE ? verdict_meaning(d->verdict) : text + at->summary;
@@ -1013,7 +1005,7 @@ bool diagnose_explain(const struct exchange *x, const struct finding *f, struct 
 	memset(d, 0, sizeof *d);
 	d->verdict = f->verdict;
 	d->stage = f->stage;
-	d->severity = severity_of(f);
+	d->severity = diagnose_severity(f);
 	d->confidence = f->confidence;
 	bool named = f->dialect > DIALECT_UNKNOWN && f->dialect < DIALECT_WEB_SERVER;
 	d->product = named ? DIALECT_WORDS[f->dialect].name : NULL;

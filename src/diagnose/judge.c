@@ -172,3 +172,11 @@ void diagnose_judge(const struct exchange *x, struct finding *ret_finding)
 	if (x->from_text && f->confidence == CONFIDENCE_HIGH)
 		finding_doubt(f);
 }
+
+enum severity diagnose_severity(const struct finding *f)
+{
+	/* where the client accepted the inspection's certificate all works: a warning */
+	if (f->verdict == V_TLS_INTERCEPTED && f->side == PROXY)
+		return SEVERITY_WARNING;
+	return verdict_severity(f->verdict);
+}
