@@ -121,7 +121,7 @@ static bool adapted(const struct exchange *x, enum trace_side side)
 /* A single repair that took more than a round trip, and a hundredth of the whole. */
 static bool cost_a_round_trip(const struct exchange *x, const struct trace_path *p)
 {
-	return p->repairs > 0 && x->rtt != NO_TIME && p->repair_time > x->rtt + x->rtt / 4 &&
+	return p->repairs > 0 && x->rtt != NO_TIME && p->repair_time - p->repair_time / 5 > x->rtt &&
 	       p->repair_time >= duration(x) / 100;
 }
 

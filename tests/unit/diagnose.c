@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <cmocka.h>
 
 #define MS NANOS_PER_MS
@@ -798,11 +797,6 @@ static void products_are_recognised(void **state)
 		assert_int_equal(f.answered_by, ANSWERER_PROXY);
 		trace_free(x);
 	}
-}
-
-static double per_call(clock_t begin, unsigned calls)
-{
-	return (double)(clock() - begin) / CLOCKS_PER_SEC * 1e9 / calls;
 }
 
 int main(void)
