@@ -257,6 +257,30 @@ static bool check(const struct read_options *o)
 	return false;
 }
 
+/* What needs the packets twice can't have them from a pipe: it goes to a file without a name. The
+ * path through /proc opens that file anew. */
+static bool spool_input(struct read_options *o, char *path, size_t size)
+{
+	for (int i = 0; i < o->files && (o->packets || o->slice); i++) {
+		static char block[1 << 16];
+		size_t got;
+		if (strcmp(o->file[i], "-") != 0)
+			continue;
+		FILE *spool = tmpfile();
+		while (spool && (got = fread(block, 1, sizeof block, stdin)) > 0)
+			if (fwrite(block, 1, got, spool) != got)
+				break;
+		if (!spool || ferror(stdin) || ferror(spool) || fflush(spool) != 0) {
+			complain("standard input could not be kept for its second reading: %s",
+				 strerror(errno));
+			return false;
+		}
+		snprintf(path, size, "/proc/self/fd/%d", fileno(spool));
+		o->file[i] = path;
+	}
+	return true;
+}
+
 static int run(const struct read_options *o)
 {
 	struct error err;
@@ -294,6 +318,7 @@ int cmd_read(int argc, char **argv)
 	o.file = argv;
 	if (!check(&o))
 		return EXIT_TROUBLE;
+	char spooled[40];
 	const char **shown = calloc((size_t)o.files, sizeof *shown);
 	char(*names)[MAX_SHOWN] = calloc((size_t)o.files, sizeof *names);
 	int status = EXIT_TROUBLE;
@@ -303,7 +328,7 @@ int cmd_read(int argc, char **argv)
 					   ? "standard input"
 					   : escape_into(names[i], MAX_SHOWN, slice_of(argv[i]));
 		o.shown = shown;
-		status = run(&o);
+		status = spool_input(&o, spooled, sizeof spooled) ? run(&o) : EXIT_TROUBLE;
 	} else {
 		complain("out of memory");
 	}

@@ -422,13 +422,7 @@ static int read_file(struct reading *r, struct summary_facts *facts)
 	if (!r->capture)
 		return r->err.code;
 	int got = 0;
-	bool again = r->options->packets || r->options->slice;
-	if (again && strcmp(r->options->file[r->file], "-") == 0)
-		got = err_set(
-			&r->err, -EINVAL,
-			"standard input can't be read twice, as --packets and --slice do: save "
-			"it to a file first");
-	else if (capture_kind(r->capture) == CAPTURE_TEXT)
+	if (capture_kind(r->capture) == CAPTURE_TEXT)
 		got = read_text(r, facts);
 	else
 		got = read_packets(r, facts);

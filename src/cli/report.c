@@ -353,6 +353,10 @@ static void print_end(struct report *r, const struct summary_facts *facts)
 		no_traffic(r, facts);
 		return;
 	}
+	if (nothing) {
+		printf("no exchange is left by --only, --from and --to.\n");
+		return;
+	}
 	if (!r->options->summary)
 		buffer_add_byte(&r->out, '\n');
 	render_summary(&r->out, &r->style, r->tally, facts);

@@ -378,6 +378,8 @@ static const char *nearest_id(struct slice what)
 		const char *id =
 			v < V_COUNT_ ? VERDICT_WORDS[v].id : DIALECT_WORDS[v - V_COUNT_].id;
 		unsigned d = distance(what, id);
+		if (what.len >= 3 && slice_starts_nocase(slice_of(id), what) && d > 1)
+			d = 1; /* a beginning of it */
 		if (d < least && d < what.len) {
 			least = d;
 			best = id;
