@@ -151,6 +151,7 @@ static void set_path(struct link *l, struct exchange *x, enum trace_side side)
 	p->last_data = mark_of(f, &s->last_data);
 	p->fin = mark_of(f, &s->fin);
 	p->rst = mark_of(f, &s->rst);
+	p->urgent = s->urgent;
 	p->ttl = l->stream->ttl[t];
 	p->rst_ttl = l->stream->rst_ttl[t];
 }

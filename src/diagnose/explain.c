@@ -28,6 +28,10 @@ static void tell_ok(struct telling *t)
 		phrase_put(t, x->closed ? ", TLS began, " : ", TLS runs, ");
 	else
 		phrase_put(t, ", ");
+	if (!x->tls.hello && x->tunnel.inner > PROTO_NONE) {
+		phrase_put(t, trace_protocol_name(x->tunnel.inner));
+		phrase_put(t, " inside, ");
+	}
 	phrase_put_number(t, x->tunnel.bytes[CLIENT]);
 	phrase_put(t, " bytes up and ");
 	phrase_put_number(t, x->tunnel.bytes[PROXY]);
@@ -210,6 +214,8 @@ static void tell_summary(struct telling *t)
 		break;
 	}
 	phrase_put(t, finding_leg(t->x, t->f));
+	if (t->x->path[CLIENT].urgent || t->x->path[PROXY].urgent)
+		phrase_put(t, " (TCP's urgent pointer was ignored)");
 	if (t->x->from_text)
 		phrase_put(t, " (from text, which shows less than packets do)");
 }

@@ -527,6 +527,10 @@ static const char *outcome_name(enum trace_outcome o)
 /* Beyond what the SPEC names; new members come last. */
 static void put_extras(struct pen *p, const struct exchange *x)
 {
+	if (x->tunnel.inner > PROTO_NONE) {
+		KEY(p, "inner");
+		put_text(p, trace_protocol_name(x->tunnel.inner));
+	}
 	if (x->links.other[0])
 		MEMBER_TEXT(p, "link", x->links.other);
 	MEMBER_NUMBER(p, "file", x->source == TRACE_CAPTURE, x->file);

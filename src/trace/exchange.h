@@ -199,6 +199,7 @@ struct trace_path { /* what one side sent during this exchange, and how it fared
 	struct mark first_large, last_large;
 	struct mark first_data, last_data, fin, rst;
 	uint32_t rsts;
+	bool urgent;                 /* it sent urgent data, which is read as any other */
 	uint8_t ttl, rst_ttl;
 };
 
