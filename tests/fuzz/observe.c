@@ -161,7 +161,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct reader r = { .left = { data, size } };
 	struct conversation *c = NULL;
-	while (r.left.len > 0) {
+	while (r.left.len > 0 && !r.ran_out) {
 		uint8_t look = read_u8(&r);
 		struct owner o = { .heads = look & 1, .now = 1 };
 		struct observe_options options = { .keep_heads = look & 1,
@@ -175,7 +175,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			c = observe_new(&options, &owner);
 		if (!c)
 			return 0;
-		while (r.left.len > 0 && step(c, &o, &r))
+		while (r.left.len > 0 && !r.ran_out && step(c, &o, &r))
 			;
 		if (!(look & 8))
 			observe_end(c, (enum trace_end)(look >> 4 & 3), o.now);
