@@ -130,7 +130,7 @@ static unsigned read_capture(struct capture *c, unsigned shares, bool show, bool
 	trace_book_free(r.book);
 	tally_free(r.tally);
 	capture_batch_free(b);
-	*ret_steady = r.from >= 0 && r.until < r.from + 10 * NANOS_PER_SECOND;
+	*ret_steady = r.from >= 0 && r.until >= r.from && r.until - r.from < 10 * NANOS_PER_SECOND;
 	return r.given;
 }
 
