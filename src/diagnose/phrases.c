@@ -137,58 +137,13 @@ static void put_offers(struct telling *t)
 	}
 }
 
-static const char *alert_name(unsigned what)
-{
-	static const struct {
-		uint8_t what;
-		const char *name;
-	} names[] = { /* RFC 8446, section 6; older ones of RFC 5246 */
-		      { 0, "close_notify" },
-		      { 10, "unexpected_message" },
-		      { 20, "bad_record_mac" },
-		      { 22, "record_overflow" },
-		      { 40, "handshake_failure" },
-		      { 42, "bad_certificate" },
-		      { 43, "unsupported_certificate" },
-		      { 44, "certificate_revoked" },
-		      { 45, "certificate_expired" },
-		      { 46, "certificate_unknown" },
-		      { 47, "illegal_parameter" },
-		      { 48, "unknown_ca" },
-		      { 49, "access_denied" },
-		      { 50, "decode_error" },
-		      { 51, "decrypt_error" },
-		      { 60, "export_restriction" },
-		      { 70, "protocol_version" },
-		      { 71, "insufficient_security" },
-		      { 80, "internal_error" },
-		      { 86, "inappropriate_fallback" },
-		      { 90, "user_canceled" },
-		      { 100, "no_renegotiation" },
-		      { 109, "missing_extension" },
-		      { 110, "unsupported_extension" },
-		      { 111, "certificate_unobtainable" },
-		      { 112, "unrecognized_name" },
-		      { 113, "bad_certificate_status_response" },
-		      { 115, "unknown_psk_identity" },
-		      { 116, "certificate_required" },
-		      { 120, "no_application_protocol" },
-		      { 121, "ech_required" }
-	};
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		if (names[i].what == what)
-			return names[i].name;
-	}
-	return NULL;
-}
-
 static void put_alert(struct telling *t)
 {
 	if (!t->x->tls.alert) {
 		phrase_put(t, "encrypted, so unreadable; a rejected certificate is the likeliest");
 		return;
 	}
-	const char *name = alert_name(t->x->tls.alert_what);
+	const char *name = trace_alert_name(t->x->tls.alert_what);
 	if (name) {
 		phrase_put(t, name);
 		return;

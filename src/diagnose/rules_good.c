@@ -121,8 +121,8 @@ static bool adapted(const struct exchange *x, enum trace_side side)
 /* A single repair that took more than a round trip, and a hundredth of the whole. */
 static bool cost_a_round_trip(const struct exchange *x, const struct trace_path *p)
 {
-	return p->repairs > 0 && x->rtt != NO_TIME && p->repair_time - p->repair_time / 5 > x->rtt &&
-	       p->repair_time >= duration(x) / 100;
+	return p->repairs > 0 && x->rtt != NO_TIME &&
+	       p->repair_time - p->repair_time / 5 > x->rtt && p->repair_time >= duration(x) / 100;
 }
 
 /* lossy: it completed, and repairs cost it. One loss repaired within a round trip costs nothing;

@@ -280,13 +280,28 @@ static enum verdict verdict_of(unsigned status)
 	}
 }
 
+/* A word in an answer's field, and the cause it gives away. */
+struct telltale {
+	const char *word;
+	enum cause cause;
+};
+
+static bool first_telltale(struct slice said, const struct telltale *table, size_t count,
+			   struct finding *f)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (says(said, table[i].word)) {
+			finding_cause(f, table[i].cause);
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Squid's X-Squid-Error names what no status does. */
 static bool squid_causes(const struct exchange *x, struct finding *f)
 {
-	static const struct {
-		const char *code;
-		enum cause cause;
-	} table[] = {
+	static const struct telltale table[] = {
 		{ "ERR_ACCESS_DENIED", CAUSE_ACCESS_LIST },
 		{ "ERR_CACHE_ACCESS_DENIED", CAUSE_NO_CREDENTIALS },
 		{ "ERR_TOO_BIG", CAUSE_REPLY_TOO_BIG },
@@ -307,22 +322,13 @@ static bool squid_causes(const struct exchange *x, struct finding *f)
 		{ "ERR_LIFETIME_EXP", CAUSE_TIME_LIMIT },
 		{ "ERR_ONLY_IF_CACHED_MISS", CAUSE_PRODUCT_SAYS },
 	};
-	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-		if (says(x->response.squid_error, table[i].code)) {
-			finding_cause(f, table[i].cause);
-			return true;
-		}
-	}
-	return false;
+	return first_telltale(x->response.squid_error, table, sizeof table / sizeof *table, f);
 }
 
 /* Proxy-Status (RFC 9209) names the cause in a word. */
 static bool proxy_status_causes(const struct exchange *x, struct finding *f)
 {
-	static const struct {
-		const char *word;
-		enum cause cause;
-	} table[] = {
+	static const struct telltale table[] = {
 		{ "dns_", CAUSE_NAME_UNRESOLVED },
 		{ "connection_refused", CAUSE_ORIGIN_REFUSED },
 		{ "connection_timeout", CAUSE_ORIGIN_SILENT },
@@ -342,13 +348,7 @@ static bool proxy_status_causes(const struct exchange *x, struct finding *f)
 		{ "proxy_internal_error", CAUSE_PROXY_FAULT },
 		{ "proxy_configuration_error", CAUSE_PROXY_FAULT },
 	};
-	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-		if (says(x->response.proxy_status, table[i].word)) {
-			finding_cause(f, table[i].cause);
-			return true;
-		}
-	}
-	return false;
+	return first_telltale(x->response.proxy_status, table, sizeof table / sizeof *table, f);
 }
 
 static void onward_causes(const struct exchange *x, struct finding *f)

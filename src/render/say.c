@@ -224,49 +224,11 @@ void say_status(struct buffer *out, const struct exchange *x, bool utf8)
 
 /* ---- events -------------------------------------------------------------------------------- */
 
-static const char *alert_name(unsigned what)
-{
-	static const struct {
-		unsigned what;
-		const char *name;
-	} names[] = {
-		{ 0, "close_notify" },
-		{ 10, "unexpected_message" },
-		{ 20, "bad_record_mac" },
-		{ 22, "record_overflow" },
-		{ 40, "handshake_failure" },
-		{ 42, "bad_certificate" },
-		{ 43, "unsupported_certificate" },
-		{ 44, "certificate_revoked" },
-		{ 45, "certificate_expired" },
-		{ 46, "certificate_unknown" },
-		{ 47, "illegal_parameter" },
-		{ 48, "unknown_ca" },
-		{ 49, "access_denied" },
-		{ 50, "decode_error" },
-		{ 51, "decrypt_error" },
-		{ 70, "protocol_version" },
-		{ 71, "insufficient_security" },
-		{ 80, "internal_error" },
-		{ 86, "inappropriate_fallback" },
-		{ 90, "user_canceled" },
-		{ 109, "missing_extension" },
-		{ 110, "unsupported_extension" },
-		{ 112, "unrecognized_name" },
-		{ 116, "certificate_required" },
-		{ 120, "no_application_protocol" },
-	};
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (names[i].what == what)
-			return names[i].name;
-	return NULL;
-}
-
 static void say_alert(struct buffer *out, uint64_t n)
 {
 	unsigned what = (unsigned)(n >> 8 & 0xff);
 	buffer_add_text(out, (n & 0xff) == 2 ? "fatal TLS alert: " : "TLS alert: ");
-	const char *name = alert_name(what);
+	const char *name = trace_alert_name(what);
 	if (name)
 		buffer_add_text(out, name);
 	else

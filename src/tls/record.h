@@ -43,7 +43,6 @@ struct tls_alert {
 /* The alert in one complete record's body; false unless it is two bytes (an encrypted alert is
  * longer, and can't be read). */
 bool tls_read_alert(struct slice body, struct tls_alert *ret_alert);
-const char *tls_alert_name(uint8_t what); /* "handshake_failure"; "alert 123" is up to you: NULL */
 
 enum tls_handshake {
 	TLS_CLIENT_HELLO = 1,

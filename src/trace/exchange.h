@@ -351,6 +351,7 @@ void trace_set_id(struct exchange *x);
 
 const char *trace_event_name(enum event_kind kind);
 const char *trace_protocol_name(enum trace_protocol p); /* "TLS", "SSH", ... */
+const char *trace_alert_name(uint8_t what);             /* "handshake_failure"; NULL unknown */
 const char *trace_scheme_name(enum trace_scheme s);     /* "Basic", ...; "" for none */
 
 /* Host and port that the client asked for: of the CONNECT authority or the absolute URL. The
