@@ -60,6 +60,8 @@ static bool paced_flow(const struct exchange *x)
  * window updates, pings and acknowledgements of settings, all below 80 bytes. */
 static bool unanswered_inside(const struct exchange *x)
 {
+	if (x->from_text && x->tls.out_of_step[PROXY])
+		return false; /* the answer may stand in a line that does not part its records */
 	return tls_settled(x) && in_step(x, CLIENT) && x->tls.last_record[CLIENT] > 80 &&
 	       mark_is(&x->tls.last_app[CLIENT]) &&
 	       x->tls.last_app[CLIENT].at > x->tls.last_app[PROXY].at;

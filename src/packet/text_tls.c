@@ -5,6 +5,7 @@
 #include <string.h>
 
 enum { ALERT = 21, HANDSHAKE = 22, CHANGE = 20, DATA = 23, CLIENT_HELLO = 1 };
+enum { MAX_RECORD = 16384 + 256 };
 
 struct note_kind {
 	const char *words;
@@ -139,9 +140,24 @@ static void put_alert(struct out *o, struct slice note)
 	}
 }
 
+/* The one byte of it, and the header of the record behind it, whose length that tells. */
+static void put_change(struct out *o, struct slice note, uint32_t length)
+{
+	enum { CHANGE_LEN = 5 + 1 };
+	put(o, 2, 1);
+	put(o, 1, 1);
+	slice_cut(&note, ',');
+	if (slice_trim(note).len == 0 || length < CHANGE_LEN + 5)
+		return;
+	const struct note_kind *next = find_kind(slice_trim(note));
+	put(o, 1, next ? next->record : HANDSHAKE); /* encrypted: it has a name of its own */
+	put(o, 2, 0x0303);
+	uint32_t inside = length - CHANGE_LEN - 5;
+	put(o, 2, inside > MAX_RECORD ? MAX_RECORD : inside);
+}
+
 size_t text_make_tls(struct slice note, uint32_t length, uint8_t *into, size_t room)
 {
-	enum { MAX_RECORD = 16384 + 256 };
 	struct out o = { into, 0, length && length < room ? length : room };
 	const struct note_kind *kind = find_kind(note);
 	struct slice name = find_name(note);
@@ -152,13 +168,14 @@ size_t text_make_tls(struct slice note, uint32_t length, uint8_t *into, size_t r
 		return o.len < o.room ? o.len : o.room;
 	}
 	uint32_t inside = length < 5 + 4 ? 4 : length - 5 > MAX_RECORD ? MAX_RECORD : length - 5;
+	if (kind->record == DATA && slice_find_byte(note, ',') < note.len)
+		inside = 1; /* several, and where the last begins, maybe an alert, is not said */
 	put(&o, 1, kind->record);
 	put(&o, 2, 0x0303);
 	if (kind->record == ALERT && slice_find(note, SLICE("Description")) < note.len) {
 		put_alert(&o, note);
 	} else if (kind->record == CHANGE) {
-		put(&o, 2, 1);
-		put(&o, 1, 1);
+		put_change(&o, note, length);
 	} else {
 		put(&o, 2, inside);
 		if (kind->handshake) {

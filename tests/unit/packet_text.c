@@ -464,6 +464,22 @@ static void hex_digits_number_empty_segments(void **state)
 	is(&e->segment[2], 1201, 101, TCP_ACK, 0);
 }
 
+static void records_of_a_row_are_parted_where_it_tells(void **state)
+{
+	(void)state;
+	const struct packet_example *e = only_example(
+		"1 0.0 10.0.0.1 → 10.0.0.2 TCP 54 1000 → 80 [ACK] Seq=1 Ack=1 Win=5 Len=0\n"
+		"2 0.1 10.0.0.1 → 10.0.0.2 TLSv1.3 134 Change Cipher Spec, Application Data\n"
+		"3 0.2 10.0.0.1 → 10.0.0.2 TLSv1.2 105 Change Cipher Spec, Encrypted Handshake "
+		"Message\n"
+		"4 0.3 10.0.0.1 → 10.0.0.2 TLSv1.3 154 Application Data, Application Data\n");
+	assert_int_equal(e->count, 4);
+	assert_int_equal(e->segment[1].payload.len, 11);
+	assert_memory_equal(e->segment[1].payload.at, "\x14\3\3\0\1\1\x17\3\3\0\x45", 11);
+	assert_memory_equal(e->segment[2].payload.at, "\x14\3\3\0\1\1\x16\3\3\0\x28", 11);
+	assert_memory_equal(e->segment[3].payload.at, "\x17\3\3\0\1", 5); /* out of step behind */
+}
+
 static void spans_are_summed(void **state)
 {
 	(void)state;
@@ -617,6 +633,7 @@ int main(void)
 		cmocka_unit_test_teardown(wireshark_prints_summary_and_details, let_go),
 		cmocka_unit_test_teardown(details_of_the_last_segment_tell_of_the_first, let_go),
 		cmocka_unit_test_teardown(hex_digits_number_empty_segments, let_go),
+		cmocka_unit_test_teardown(records_of_a_row_are_parted_where_it_tells, let_go),
 		cmocka_unit_test_teardown(spans_are_summed, let_go),
 		cmocka_unit_test_teardown(a_sent_again_syn_is_no_new_example, let_go),
 		cmocka_unit_test_teardown(prose_and_commands_are_nothing, let_go),
