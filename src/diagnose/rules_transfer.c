@@ -227,10 +227,12 @@ static enum undone left_undone(const struct exchange *x)
 	    unanswered_inside(x))
 		return PERHAPS_UNDONE;
 	/* A bulk of data, a pause too long for the end of an answer (whoever says "close" closes at
-	   once) and too short for an idle time-out (whole seconds), no closing alert, the client
-	   still there. */
+	   once, or when the client's acknowledgement is there) and too short for an idle time-out
+	   (whole seconds), no closing alert, the client still there. A RST to what the client then
+	   says shows a socket that was given up whole: then less of a pause tells. */
 	nanos pause = quiet_at_end(x);
-	nanos floor = later(times(3, x->rtt), 100 * NANOS_PER_MS);
+	bool given_up = mark_is(&x->path[PROXY].rst);
+	nanos floor = later(times(given_up ? 2 : 3, x->rtt), 100 * NANOS_PER_MS);
 	if (x->tls.app_bytes[PROXY] >= 16384 && in_step(x, PROXY) && pause > floor &&
 	    pause < 900 * NANOS_PER_MS)
 		return PERHAPS_UNDONE;
