@@ -602,6 +602,11 @@ void feed_note(struct feed *f, const struct icmp_note *note)
 	stream_icmp(f->streams, note);
 }
 
+void feed_until(struct feed *f, nanos at)
+{
+	note_time(f, at);
+}
+
 void feed_finish(struct feed *f)
 {
 	stream_finish(f->streams);

@@ -58,6 +58,10 @@ unsigned feed_share_of(const struct capture_packet *p, unsigned shares);
 void feed_segment(struct feed *f, const struct segment *seg);
 void feed_note(struct feed *f, const struct icmp_note *note);
 
+/* The capture went on until then, be it with packets that other feeds took: the connections that are
+ * still open at the end were observed so long. */
+void feed_until(struct feed *f, nanos at);
+
 /* The capture is over: all connections end. */
 void feed_finish(struct feed *f);
 

@@ -246,7 +246,9 @@ static void *work(void *context)
 			pthread_cond_wait(&r->changed, &r->lock);
 		}
 	}
+	nanos last = r->last;
 	pthread_mutex_unlock(&r->lock);
+	feed_until(w->feed, last);
 	feed_finish(w->feed);
 	return NULL;
 }

@@ -102,8 +102,10 @@ static void feed_all(struct run *r, struct capture *c, struct capture_batch *b)
 					feed_packet(r->feed[k], p, k, r->shares);
 		}
 	}
-	for (unsigned k = 0; k < r->shares; k++)
+	for (unsigned k = 0; k < r->shares; k++) {
+		feed_until(r->feed[k], r->until);
 		feed_finish(r->feed[k]);
+	}
 	trace_book_finish(r->book);
 }
 
