@@ -235,12 +235,15 @@ static bool needs_words(const struct report *r)
 
 void report_exchange(struct report *r, struct exchange *x)
 {
-	struct finding f;
-	diagnose_judge(x, &f);
-	struct diagnosis d = { .verdict = f.verdict, .severity = verdict_severity(f.verdict) };
+	struct diagnosis d = { 0 };
 	if (needs_words(r)) {
+		struct finding f;
+		diagnose_judge(x, &f);
 		arena_reset(r->words);
 		diagnose_explain(x, &f, r->words, &d);
+	} else {
+		d.verdict = diagnose_verdict(x);
+		d.severity = verdict_severity(d.verdict);
 	}
 	if (is_chosen(r, x, d.verdict, d.severity)) {
 		tally_add(r->tally, x, d.verdict, d.severity);

@@ -36,6 +36,9 @@ struct finding {
 /* The verdict and its reasons. Always finds one (`unclear` at the least). */
 void diagnose_judge(const struct exchange *x, struct finding *ret_finding);
 
+/* The verdict alone, for whoever only counts: it spares looking for the product that answered. */
+enum verdict diagnose_verdict(const struct exchange *x);
+
 struct evidence {
 	struct mark mark;
 	const char *what; /* NUL-terminated, safe to show: foreign bytes in it are escaped */
