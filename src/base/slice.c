@@ -13,21 +13,6 @@ static bool is_blank(uint8_t c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-struct slice slice_of(const char *text)
-{
-	return (struct slice){ (const uint8_t *)text, text ? strlen(text) : 0 };
-}
-
-bool slice_equal(struct slice a, struct slice b)
-{
-	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
-}
-
-bool slice_equal_nocase(struct slice a, struct slice b)
-{
-	return a.len == b.len && slice_starts_nocase(a, b);
-}
-
 bool slice_starts(struct slice s, struct slice prefix)
 {
 	return slice_equal(slice_first(s, prefix.len), prefix);
@@ -65,8 +50,11 @@ size_t slice_find(struct slice s, struct slice what)
 
 size_t slice_find_nocase(struct slice s, struct slice what)
 {
+	if (what.len == 0)
+		return 0;
+	uint8_t first = fold(what.at[0]);
 	for (size_t i = 0; i + what.len <= s.len; i++)
-		if (slice_starts_nocase(slice_from(s, i), what))
+		if (fold(s.at[i]) == first && slice_starts_nocase(slice_from(s, i), what))
 			return i;
 	return s.len;
 }
@@ -75,19 +63,6 @@ size_t slice_find_byte(struct slice s, uint8_t byte)
 {
 	const uint8_t *hit = s.len ? memchr(s.at, byte, s.len) : NULL;
 	return hit ? (size_t)(hit - s.at) : s.len;
-}
-
-struct slice slice_from(struct slice s, size_t start)
-{
-	if (start > s.len)
-		start = s.len;
-	/* NULL + 0 is undefined in C17 */
-	return start == 0 ? s : (struct slice){ s.at + start, s.len - start };
-}
-
-struct slice slice_first(struct slice s, size_t len)
-{
-	return (struct slice){ s.at, len < s.len ? len : s.len };
 }
 
 struct slice slice_trim(struct slice s)

@@ -22,6 +22,7 @@ enum {
 	TEXT_MOST = 256 << 20,
 	KNOWN = 16,
 	WINDOW = 2048, /* exchanges that are put in order and related */
+	FEW = 512,     /* of those that others concern, where the rest is only counted */
 };
 
 struct worker {
@@ -86,10 +87,10 @@ static void on_exchange(void *context, struct exchange *x)
 	struct worker *w = context;
 	struct reading *r = w->reading;
 	if (report_counts_only(r->report) && r->options->files == 1 && !trace_book_concerns(x)) {
-		struct finding f;
+		enum severity severity;
+		enum verdict verdict = diagnose_verdict(x, &severity);
 		tell_proxy(w, &x->proxy);
-		diagnose_judge(x, &f);
-		tally_add(w->tally, x, f.verdict, diagnose_severity(&f));
+		tally_add(w->tally, x, verdict, severity);
 		trace_free(x);
 		return;
 	}
@@ -345,11 +346,12 @@ static struct slice text_name(void *context, const struct address *a)
 
 static struct trace_book *book_new(struct reading *r)
 {
+	bool unordered = report_counts_only(r->report) && r->options->files == 1;
 	struct trace_book_options options = {
-		.window = WINDOW,
+		.window = unordered ? FEW : WINDOW,
 		.has_proxy = r->options->has_proxy,
 		.proxy = r->options->proxy,
-		.unordered = report_counts_only(r->report) && r->options->files == 1,
+		.unordered = unordered,
 		.several = r->options->files > 1,
 	};
 	return trace_book_new(&options, on_given, r);

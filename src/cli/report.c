@@ -236,12 +236,14 @@ static bool needs_words(const struct report *r)
 
 void report_exchange(struct report *r, struct exchange *x)
 {
-	struct finding f;
-	diagnose_judge(x, &f);
-	struct diagnosis d = { .verdict = f.verdict, .severity = diagnose_severity(&f) };
+	struct diagnosis d = { 0 };
 	if (needs_words(r)) {
+		struct finding f;
+		diagnose_judge(x, &f);
 		arena_reset(r->words);
 		diagnose_explain(x, &f, r->words, &d);
+	} else {
+		d.verdict = diagnose_verdict(x, &d.severity);
 	}
 	if (is_chosen(r, x, d.verdict, d.severity)) {
 		tally_add(r->tally, x, d.verdict, d.severity);

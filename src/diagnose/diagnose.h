@@ -39,6 +39,10 @@ void diagnose_judge(const struct exchange *x, struct finding *ret_finding);
 /* How bad it is: the verdict's severity, but for what was found and did no harm. */
 enum severity diagnose_severity(const struct finding *f);
 
+/* Verdict and severity alone, for whoever only counts: it spares looking for the product that
+ * answered. */
+enum verdict diagnose_verdict(const struct exchange *x, enum severity *ret_severity);
+
 struct evidence {
 	struct mark mark;
 	const char *what; /* NUL-terminated, safe to show: foreign bytes in it are escaped */

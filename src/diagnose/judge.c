@@ -149,13 +149,12 @@ static enum stage stage_of(const struct exchange *x, enum verdict v)
 	}
 }
 
-void diagnose_judge(const struct exchange *x, struct finding *ret_finding)
+static void try_stages(const struct exchange *x, struct finding *f)
 {
 	static const struct rules *const stages[] = { &RULES_FIRST, &RULES_CONNECT,
 						      &RULES_PATH,  &RULES_REQUEST,
 						      &RULES_TLS,   &RULES_TRANSFER,
 						      &RULES_GOOD };
-	struct finding *f = ret_finding;
 	memset(f, 0, sizeof *f);
 	bool found = false;
 	for (size_t i = 0; !found && i < sizeof stages / sizeof *stages; i++)
@@ -164,6 +163,12 @@ void diagnose_judge(const struct exchange *x, struct finding *ret_finding)
 		f->verdict = V_UNCLEAR;
 		f->confidence = CONFIDENCE_LOW;
 	}
+}
+
+void diagnose_judge(const struct exchange *x, struct finding *ret_finding)
+{
+	struct finding *f = ret_finding;
+	try_stages(x, f);
 	if (f->stage == STAGE_NONE)
 		f->stage = stage_of(x, f->verdict);
 	if (f->dialect == DIALECT_UNKNOWN && x->response.status != 0)
@@ -179,4 +184,12 @@ enum severity diagnose_severity(const struct finding *f)
 	if (f->verdict == V_TLS_INTERCEPTED && f->side == PROXY)
 		return SEVERITY_WARNING;
 	return verdict_severity(f->verdict);
+}
+
+enum verdict diagnose_verdict(const struct exchange *x, enum severity *ret_severity)
+{
+	struct finding f;
+	try_stages(x, &f);
+	*ret_severity = diagnose_severity(&f);
+	return f.verdict;
 }

@@ -183,6 +183,8 @@ static void star(void *context, uint64_t from, uint64_t to)
 void http_hide_userinfo(uint8_t *text, size_t len, bool cut)
 {
 	struct http_secrets s = { .state = REST };
+	if (!len || !(memchr(text, ':', len) || memchr(text, '\n', len)))
+		return; /* most values: no URL and no other line, so nothing to look for */
 	http_find_secrets(&s, (struct slice){ text, len }, star, text);
 	if (cut)
 		http_secrets_end(&s, star, text);
