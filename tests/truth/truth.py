@@ -25,6 +25,8 @@ CAPTURES = {
     "mostly short": ["-n", "4000", "-m", "short", "-b", "300", "-r", "4000", "-s", "4"],
     "large downloads": ["-n", "120", "-b", "400000", "-s", "5"],
     "all live at once": ["-n", "1000", "-k", "t-stall", "-r", "1000", "-s", "6"],
+    # more connections that wait for a last packet than are kept waiting
+    "more than can wait": ["-n", "60000", "-m", "short", "-b", "300", "-r", "4000", "-s", "7"],
 }
 
 
@@ -61,7 +63,9 @@ def counts(program, capture, truth):
     want["challenged"] += sum(kind == "auth-ok" for kind, _, _ in truth.values())
     _, out, _ = run(program, ["read", "--summary", "--json", capture])
     try:
-        got = collections.Counter(json.loads(out)["verdicts"])
+        summary = json.loads(out)
+        got = collections.Counter(summary["verdicts"])
+        want["connections"], got["connections"] = len(truth), summary["connections"]
     except (ValueError, KeyError, TypeError) as error:
         return [f"no summary with verdicts: {error}: {out[:300]}"]
     return [f"{v}: {got[v]}, not {want[v]}" for v in sorted(want | got) if got[v] != want[v]]
