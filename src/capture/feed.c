@@ -303,14 +303,29 @@ static void link_give(struct feed *f, struct link *l)
 	f->spare = l;
 }
 
-/* Where no SYN was seen the table guesses by ports; what is said decides. */
+static bool begins(const struct stream *s, int side, bool (*what)(struct slice bytes))
+{
+	return what((struct slice){ s->early[side], s->early_len[side] });
+}
+
+/* Where no SYN was seen the table guesses by ports; what is said decides. The first bytes that are
+ * delivered may be too few to tell: those by which it was watched do. */
+static bool is_flipped(const struct stream *s, int side, struct slice bytes)
+{
+	if (s->sent[0].syns || s->sent[1].syns)
+		return false;
+	for (int i = 0; i < 2; i++)
+		if (begins(s, i, observe_is_request))
+			return i == 1;
+	for (int i = 0; i < 2; i++)
+		if (begins(s, i, observe_is_answer))
+			return i == 0;
+	return (side == 1) == observe_is_request(bytes);
+}
+
 static struct link *link_of(struct feed *f, struct stream *s, int side, struct slice bytes)
 {
-	if (s->user)
-		return s->user;
-	bool request = observe_is_request(bytes);
-	bool flip = s->sent[0].syns == 0 && s->sent[1].syns == 0 && (side == 1) == request;
-	return link_new(f, s, flip);
+	return s->user ? s->user : link_new(f, s, is_flipped(s, side, bytes));
 }
 
 static enum trace_side said_by(const struct link *l, int side)

@@ -513,6 +513,29 @@ static void an_answer_heard_first_hides_no_request(void **state)
 	}
 }
 
+/* The first bytes alone say nothing. */
+static void a_late_request_may_come_in_pieces(void **state)
+{
+	(void)state;
+	static const struct packet late[] = {
+		{ 0, UP, PSH | ACK, 0, 0, "C" },
+		{ 1, UP, PSH | ACK, 1, 0, "ONNE" },
+		{ 2, UP, PSH | ACK, 5, 0, &CONNECT_LINE[5] },
+		{ 9, DOWN, PSH | ACK, 0, CONNECT_LEN, OPENED },
+	};
+	static const struct ends ends[] = { { 1, 50, 2000, 8080, false },
+					    { 1, 50, 40000, 3128, false } };
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		struct test t;
+		run(&t, PACKETS(late), &ends[i]);
+		assert_int_equal(t.count, 1);
+		assert_true(t.x[0]->tunnel.open);
+		assert_int_equal(t.x[0]->client.port, ends[i].client_port);
+		assert_int_equal(t.x[0]->bytes[CLIENT], CONNECT_LEN);
+		end(&t);
+	}
+}
+
 /* One segment may hold all that a side ever says. */
 static void a_fin_may_come_with_the_first_bytes(void **state)
 {
@@ -631,6 +654,7 @@ int main(void)
 		cmocka_unit_test(a_share_is_the_same_both_ways),
 		cmocka_unit_test(what_is_no_packet_is_counted),
 		cmocka_unit_test(an_answer_heard_first_hides_no_request),
+		cmocka_unit_test(a_late_request_may_come_in_pieces),
 		cmocka_unit_test(a_fin_may_come_with_the_first_bytes),
 		cmocka_unit_test(losses_in_a_body_are_counted),
 		cmocka_unit_test(broken_packets_are_counted_once),
