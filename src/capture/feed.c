@@ -18,6 +18,7 @@ struct link {
 		uint64_t bytes, after_peer_fin;
 		nanos repair_time, zero_window_time;
 	} used[2];
+	bool told[2][2];   /* FIN and RST, by side of the table */
 	bool begun;        /* an exchange has come of it */
 	struct link *next; /* of those that wait to be used again */
 };
@@ -140,6 +141,8 @@ static void set_path(struct link *l, struct exchange *x, enum trace_side side)
 	p->hole_shown = mark_of(f, &s->hole_shown);
 	p->hole_beyond = s->hole_beyond;
 	p->hole_dup_acks = s->hole_dup_acks;
+	/* of the whole connection: a head that is cut counts before its exchange begins, and doubt
+	   must not be left behind */
 	p->missing = s->missing;
 	p->unseen = s->unseen;
 	p->zero_window_at_end = s->zero_window_since != NO_TIME;
@@ -245,9 +248,9 @@ static enum stream_wish on_wish(void *context, const struct stream *s, int side,
 		[OBSERVE_MORE] = STREAM_ASK_AGAIN,
 	};
 	enum stream_wish wish = wishes[observe_wants(sofar, named)];
-	if (side == 0 || wish == STREAM_WATCH)
-		return wish;
-	if (s->sent[0].bytes > 0)
+	/* which side is which is a guess where no SYN was seen */
+	bool maybe_proxy = side == 1 || (s->began_late && observe_is_answer(sofar));
+	if (wish == STREAM_WATCH || !maybe_proxy || s->sent[1 - side].bytes > 0)
 		return wish;
 	/* the other side spoke first: a banner, or an answer whose request comes later in the file,
 	   or not at all */
@@ -300,14 +303,29 @@ static void link_give(struct feed *f, struct link *l)
 	f->spare = l;
 }
 
-/* Where no SYN was seen the table guesses by ports; what is said decides. */
+static bool begins(const struct stream *s, int side, bool (*what)(struct slice bytes))
+{
+	return what((struct slice){ s->early[side], s->early_len[side] });
+}
+
+/* Where no SYN was seen the table guesses by ports; what is said decides. The first bytes that are
+ * delivered may be too few to tell: those by which it was watched do. */
+static bool is_flipped(const struct stream *s, int side, struct slice bytes)
+{
+	if (s->sent[0].syns || s->sent[1].syns)
+		return false;
+	for (int i = 0; i < 2; i++)
+		if (begins(s, i, observe_is_request))
+			return i == 1;
+	for (int i = 0; i < 2; i++)
+		if (begins(s, i, observe_is_answer))
+			return i == 0;
+	return (side == 1) == observe_is_request(bytes);
+}
+
 static struct link *link_of(struct feed *f, struct stream *s, int side, struct slice bytes)
 {
-	if (s->user)
-		return s->user;
-	bool request = observe_is_request(bytes);
-	bool flip = s->sent[0].syns == 0 && s->sent[1].syns == 0 && (side == 1) == request;
-	return link_new(f, s, flip);
+	return s->user ? s->user : link_new(f, s, is_flipped(s, side, bytes));
 }
 
 static enum trace_side said_by(const struct link *l, int side)
@@ -340,11 +358,26 @@ static void on_segment(void *context, struct stream *s, int side, const struct s
 {
 	struct feed *f = context;
 	struct link *l = s->user;
-	if (!l || !(seg->flags & (TCP_FIN | TCP_RST)))
+	bool reset = seg->flags & TCP_RST;
+	if (!l || !(seg->flags & (TCP_FIN | TCP_RST)) || seg->payload_len > 0)
 		return;
 	struct mark m = { seg->at, seg->frame, seg->line, f->options.file };
-	observe_event(l->talk, seg->flags & TCP_RST ? EV_RST : EV_FIN, said_by(l, side), &m,
-		      seg->payload_len);
+	l->told[side][reset] = true;
+	observe_event(l->talk, reset ? EV_RST : EV_FIN, said_by(l, side), &m, 0);
+}
+
+/* A FIN in a segment with data stands behind them, and they may begin an exchange, or the
+ * conversation itself: it is told once all data are. */
+static void tell_rest(const struct feed *f, struct link *l, const struct stream *s)
+{
+	for (int side = 0; side < 2; side++) {
+		struct mark fin = mark_of(f, &s->sent[side].fin),
+			    rst = mark_of(f, &s->sent[side].rst);
+		if (mark_is(&fin) && !l->told[side][0])
+			observe_event(l->talk, EV_FIN, said_by(l, side), &fin, 0);
+		if (mark_is(&rst) && !l->told[side][1])
+			observe_event(l->talk, EV_RST, said_by(l, side), &rst, 0);
+	}
 }
 
 /* ---- connections that carried no request ---------------------------------------------------- */
@@ -469,6 +502,7 @@ static void on_end(void *context, struct stream *s, enum stream_end why)
 	struct link *l = s->user;
 	if (l) {
 		bool open = (why == STREAM_OVER || why == STREAM_IDLE) && !is_closed(s);
+		tell_rest(f, l, s);
 		observe_end(l->talk, ends[why], open ? f->now : s->last.at);
 	}
 	if (!l || !l->begun) {
@@ -559,6 +593,13 @@ static void note_time(struct feed *f, nanos at)
 		f->now = at;
 }
 
+/* What is no connection's is counted by one feed: the only one that gets it, or the first. */
+static bool is_mine_to_count(const struct capture_packet *p, unsigned share, unsigned shares)
+{
+	unsigned of = feed_share_of(p, shares);
+	return share == (of == shares ? 0 : of);
+}
+
 void feed_packet(struct feed *f, const struct capture_packet *p, unsigned share, unsigned shares)
 {
 	struct packet_frame frame = { p->at, p->frame, p->link, p->wire_len, p->data };
@@ -566,7 +607,8 @@ void feed_packet(struct feed *f, const struct capture_packet *p, unsigned share,
 	struct icmp_note icmp;
 	const char *why;
 	note_time(f, p->at);
-	switch (packet_decode(f->decoder, &frame, &seg, &icmp, &why)) {
+	enum packet_kind kind = packet_decode(f->decoder, &frame, &seg, &icmp, &why);
+	switch (kind) {
 	case PACKET_TCP:
 		if (shares > 1 && share_of_pair(&seg.from, &seg.to, shares) != share)
 			return;
@@ -574,14 +616,16 @@ void feed_packet(struct feed *f, const struct capture_packet *p, unsigned share,
 		stream_segment(f->streams, &seg);
 		break;
 	case PACKET_ICMP:
-		if (shares == 1 || share_of_pair(&icmp.from, &icmp.to, shares) == share)
-			stream_icmp(f->streams, &icmp);
+		if (shares > 1 && share_of_pair(&icmp.from, &icmp.to, shares) != share)
+			return;
+		stream_icmp(f->streams, &icmp);
 		break;
 	case PACKET_BAD:
-		f->counts.bad += share == 0;
-		break;
 	case PACKET_OTHER:
-		f->counts.unknown_link += share == 0 && !packet_knows_link(p->link);
+		if (!is_mine_to_count(p, share, shares))
+			return;
+		f->counts.bad += kind == PACKET_BAD;
+		f->counts.unknown_link += kind == PACKET_OTHER && !packet_knows_link(p->link);
 		break;
 	}
 	f->counts.packets++;

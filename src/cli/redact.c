@@ -283,7 +283,7 @@ static int pass(struct slicer *l, packet_action *act, void *context)
 }
 
 /* A stream's first byte follows the SYN; where that was not seen, it is the first byte seen. A SYN
- * that comes later, but before the exchange, began the connection anew. */
+ * that comes later, but not behind the exchange, began its connection anew. */
 static void note_base(struct sliced *s, const struct segment *seg)
 {
 	int side;
@@ -292,7 +292,7 @@ static void note_base(struct sliced *s, const struct segment *seg)
 		return;
 	struct slice_side *of = &s->side[side];
 	uint32_t base = seg->seq + syn;
-	if (of->known && (!syn || base == of->base || seg->at > s->what->first))
+	if (of->known && (!syn || base == of->base || seg->at > s->what->last))
 		return;
 	free(of->range);
 	*of = (struct slice_side){ .known = true, .base = base };

@@ -73,6 +73,14 @@ struct turn { /* an exchange under way */
 	struct buffer page; /* the first bytes of an error page */
 };
 
+struct closing { /* a FIN or RST that came before any exchange had begun */
+	bool is;
+	enum event_kind kind;
+	enum trace_side side;
+	struct mark mark;
+	uint64_t n;
+};
+
 struct conversation {
 	struct observe_options options;
 	struct observe_owner owner;
@@ -86,6 +94,7 @@ struct conversation {
 	uint32_t hello_calls; /* segments that the hello needed so far */
 	uint64_t order;
 	struct mark proxy_fin;
+	struct closing closing;
 };
 
 /* observe.c */

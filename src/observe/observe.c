@@ -114,6 +114,18 @@ void conversation_finish_whole(struct conversation *c, const struct mark *mark)
 	}
 }
 
+static void note_close(struct exchange *x, enum event_kind kind, enum trace_side side,
+		       const struct mark *mark)
+{
+	if (x->closed &&
+	    (x->close.at < mark->at || (x->close.at == mark->at && x->close.frame <= mark->frame)))
+		return;
+	x->closed = true;
+	x->closed_by = side;
+	x->by_reset = kind == EV_RST;
+	x->close = *mark;
+}
+
 struct turn *conversation_begin(struct conversation *c, const struct mark *mark)
 {
 	if (c->turns >= MAX_PIPELINE)
@@ -136,6 +148,12 @@ struct turn *conversation_begin(struct conversation *c, const struct mark *mark)
 		c->owner.begin(c->owner.context, x);
 	trace_set_id(x);
 	c->known = true;
+	if (c->closing.is) {
+		const struct closing *e = &c->closing;
+		trace_add(x, e->kind, e->side, &e->mark, e->n);
+		note_close(x, e->kind, e->side, &e->mark);
+		c->closing.is = false;
+	}
 	return t;
 }
 
@@ -185,17 +203,6 @@ void observe_gap(struct conversation *c, enum trace_side side, const struct mark
 		cut_gap(c, side, mark, len);
 }
 
-static void note_close(struct exchange *x, enum event_kind kind, enum trace_side side,
-		       const struct mark *mark)
-{
-	if (x->closed)
-		return;
-	x->closed = true;
-	x->closed_by = side;
-	x->by_reset = kind == EV_RST;
-	x->close = *mark;
-}
-
 /* An answer without a length ends, whole, with the proxy's FIN (RFC 9112 section 6.3, 8). Known
  * only at the end: a FIN may come before bytes that were sent earlier. A client that closed first,
  * and got nothing more, did not wait for the end. */
@@ -216,11 +223,15 @@ void observe_event(struct conversation *c, enum event_kind kind, enum trace_side
 {
 	if (kind == EV_FIN && side == PROXY)
 		c->proxy_fin = *mark;
-	if (!c->newest)
+	bool closes = kind == EV_FIN || kind == EV_RST;
+	if (!c->newest) { /* what was said so far may still become an exchange */
+		if (closes && !c->closing.is)
+			c->closing = (struct closing){ true, kind, side, *mark, n };
 		return;
+	}
 	struct exchange *x = c->newest->x;
 	trace_add(x, kind, side, mark, n);
-	if (kind == EV_FIN || kind == EV_RST)
+	if (closes)
 		note_close(x, kind, side, mark);
 }
 

@@ -314,9 +314,7 @@ const char *trace_alert_name(uint8_t what)
 static struct slice authority_of(struct slice target)
 {
 	size_t scheme = slice_find(target, SLICE("://"));
-	if (scheme == target.len)
-		return target;
-	struct slice rest = slice_from(target, scheme + 3);
+	struct slice rest = scheme == target.len ? target : slice_from(target, scheme + 3);
 	size_t end = 0;
 	while (end < rest.len && rest.at[end] != '/' && rest.at[end] != '?' && rest.at[end] != '#')
 		end++;
@@ -333,7 +331,10 @@ struct slice trace_target_host(const struct exchange *x, uint16_t *ret_port)
 	size_t colon = host.len;
 	while (colon > 0 && host.at[colon - 1] >= '0' && host.at[colon - 1] <= '9')
 		colon--;
-	if (colon > 0 && colon < host.len && host.at[colon - 1] == ':' &&
+	/* an IPv6 address without brackets: where its port would begin nobody can tell */
+	size_t first = slice_find_byte(host, ':');
+	bool bare = host.len > 0 && host.at[0] != '[' && first + 1 < colon;
+	if (!bare && colon > 0 && colon < host.len && host.at[colon - 1] == ':' &&
 	    slice_parse_u64(slice_from(host, colon), 10, &port) && port <= 65535)
 		host = slice_first(host, colon - 1);
 	else

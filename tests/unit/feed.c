@@ -488,6 +488,137 @@ static void a_share_is_the_same_both_ways(void **state)
 	assert_int_equal(used, 15);
 }
 
+/* The table takes the higher port for the client's: here the proxy has it, and is heard first. */
+static void an_answer_heard_first_hides_no_request(void **state)
+{
+	(void)state;
+#define REFUSED "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+	enum { REFUSED_LEN = sizeof REFUSED - 1 };
+	static const struct packet late[] = {
+		{ 0, DOWN, PSH | ACK, 0, 0, REFUSED },
+		{ 1, UP, PSH | ACK, 0, REFUSED_LEN, CONNECT_LINE },
+		{ 9, DOWN, PSH | ACK, REFUSED_LEN, CONNECT_LEN, OPENED },
+		{ 9, UP, ACK, CONNECT_LEN, REFUSED_LEN + OPENED_LEN },
+	};
+	static const struct ends ends[] = { { 1, 50, 2000, 8080, false },
+					    { 1, 50, 40000, 3128, false } };
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		struct test t;
+		run(&t, PACKETS(late), &ends[i]);
+		assert_int_equal(t.count, 1);
+		assert_true(t.x[0]->began_late && t.x[0]->tunnel.open);
+		assert_int_equal(t.x[0]->response.status, 200);
+		assert_int_equal(t.x[0]->client.port, ends[i].client_port);
+		end(&t);
+	}
+}
+
+/* The first bytes alone say nothing. */
+static void a_late_request_may_come_in_pieces(void **state)
+{
+	(void)state;
+	static const struct packet late[] = {
+		{ 0, UP, PSH | ACK, 0, 0, "C" },
+		{ 1, UP, PSH | ACK, 1, 0, "ONNE" },
+		{ 2, UP, PSH | ACK, 5, 0, &CONNECT_LINE[5] },
+		{ 9, DOWN, PSH | ACK, 0, CONNECT_LEN, OPENED },
+	};
+	static const struct ends ends[] = { { 1, 50, 2000, 8080, false },
+					    { 1, 50, 40000, 3128, false } };
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		struct test t;
+		run(&t, PACKETS(late), &ends[i]);
+		assert_int_equal(t.count, 1);
+		assert_true(t.x[0]->tunnel.open);
+		assert_int_equal(t.x[0]->client.port, ends[i].client_port);
+		assert_int_equal(t.x[0]->bytes[CLIENT], CONNECT_LEN);
+		end(&t);
+	}
+}
+
+/* One segment may hold all that a side ever says. */
+static void a_fin_may_come_with_the_first_bytes(void **state)
+{
+	(void)state;
+	static const struct packet packets[] = {
+		{ 0, UP, SYN, -1 },
+		{ 1, DOWN, SYN | ACK, -1, 0 },
+		{ 2, UP, FIN | PSH | ACK, 0, 0, CONNECT_LINE },
+		{ 3, DOWN, ACK, 0, CONNECT_LEN + 1 },
+	};
+	struct test t;
+	run(&t, PACKETS(packets), &USUAL);
+	assert_int_equal(t.count, 1);
+	assert_true(t.x[0]->closed && t.x[0]->closed_by == CLIENT && !t.x[0]->by_reset);
+	assert_int_equal(t.x[0]->close.frame, 3);
+	assert_non_null(trace_first_of(t.x[0], EV_FIN, CLIENT));
+	end(&t);
+}
+
+/* What the capture lost inside a body puts nothing out of step; the doubt stays. */
+static void losses_in_a_body_are_counted(void **state)
+{
+	(void)state;
+#define FETCH "GET http://a.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n"
+#define TEN   "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
+	enum { FETCH_LEN = sizeof FETCH - 1, TEN_LEN = sizeof TEN - 1, ALL = TEN_LEN + 10 };
+	static const struct packet packets[] = {
+		{ 0, UP, SYN, -1 },
+		{ 1, DOWN, SYN | ACK, -1, 0 },
+		{ 2, UP, PSH | ACK, 0, 0, FETCH },
+		{ 3, DOWN, PSH | ACK, 0, FETCH_LEN, TEN },
+		/* five bytes that the client acknowledges, and nobody captured */
+		{ 4, DOWN, PSH | ACK, TEN_LEN + 5, FETCH_LEN, "fghij" },
+		{ 5, UP, ACK, FETCH_LEN, ALL },
+		{ 6, UP, PSH | ACK, FETCH_LEN, ALL, FETCH },
+		{ 7, DOWN, PSH | ACK, ALL, 2 * FETCH_LEN, TEN "0123456789" },
+		{ 8, UP, ACK, 2 * FETCH_LEN, 2 * ALL },
+	};
+	struct test t;
+	run(&t, PACKETS(packets), &USUAL);
+	assert_int_equal(t.count, 2);
+	assert_true(t.x[0]->response.complete && t.x[1]->response.complete);
+	assert_int_equal(t.x[0]->path[PROXY].missing, 5);
+	assert_int_equal(t.x[1]->path[PROXY].missing, 5);
+	assert_int_equal(t.x[1]->bytes[PROXY], ALL);
+	end(&t);
+}
+
+/* A broken packet is counted once, whoever gets it. */
+static void broken_packets_are_counted_once(void **state)
+{
+	(void)state;
+	static const struct packet fine = { 0, UP, PSH | ACK, 0, 0, CONNECT_LINE };
+	uint8_t frame[MOST_FRAME];
+	size_t len = make_frame(frame, &fine, &USUAL);
+	frame[14 + 20 + 12] = 0x10; /* a TCP header of four bytes */
+	for (unsigned sorted = 0; sorted < 2; sorted++) {
+		struct test t;
+		uint64_t bad = 0, all = 0;
+		begin(&t, 3, &(struct feed_options){ 0 });
+		for (unsigned port = 0; port < 9; port++) {
+			frame[14 + 20 + 1] = (uint8_t)port; /* so that each share gets some */
+			struct capture_packet p = { .at = port,
+						    .frame = port + 1,
+						    .data = { frame, len },
+						    .wire_len = (uint32_t)len,
+						    .link = 1 };
+			unsigned share = feed_share_of(&p, 3);
+			for (unsigned i = 0; i < 3; i++)
+				if (!sorted || share == i || share == 3)
+					feed_packet(t.feed[i], &p, i, 3);
+		}
+		finish(&t);
+		for (unsigned i = 0; i < 3; i++) {
+			bad += feed_counts(t.feed[i]).bad;
+			all += feed_counts(t.feed[i]).packets;
+		}
+		assert_int_equal(bad, 9);
+		assert_int_equal(all, 9);
+		end(&t);
+	}
+}
+
 static void what_is_no_packet_is_counted(void **state)
 {
 	(void)state;
@@ -522,6 +653,11 @@ int main(void)
 		cmocka_unit_test(shares_give_what_one_gives),
 		cmocka_unit_test(a_share_is_the_same_both_ways),
 		cmocka_unit_test(what_is_no_packet_is_counted),
+		cmocka_unit_test(an_answer_heard_first_hides_no_request),
+		cmocka_unit_test(a_late_request_may_come_in_pieces),
+		cmocka_unit_test(a_fin_may_come_with_the_first_bytes),
+		cmocka_unit_test(losses_in_a_body_are_counted),
+		cmocka_unit_test(broken_packets_are_counted_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

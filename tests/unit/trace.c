@@ -185,6 +185,9 @@ static void targets_have_a_host(void **state)
 		{ "http://a.example?x=http://b:1/", "a.example", 80, ABSOLUTE },
 		{ "ftp://a.example/", "a.example", 0, ABSOLUTE },
 		{ "/a:80", "", 0, ORIGIN },
+		{ "***@a.example:443", "a.example", 443, CONNECTS },
+		{ "2001:db8::1", "2001:db8::1", 0, CONNECTS },
+		{ "http://2001:db8::1/", "2001:db8::1", 80, ABSOLUTE },
 		{ "", "", 0, CONNECTS },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
