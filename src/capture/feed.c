@@ -10,7 +10,8 @@
  * connection's counters. */
 struct link {
 	struct feed *feed;
-	struct stream *stream;
+	struct stream_watch *watch;
+	const struct stream *final; /* all that is known of it, once it has ended */
 	struct conversation *talk;
 	bool flip; /* the table took the sides the other way round */
 	struct {
@@ -34,6 +35,11 @@ struct feed {
 };
 
 /* ---- marks and facts --------------------------------------------------------------------- */
+
+static const struct stream *stream_of(const struct link *l)
+{
+	return l->final ? l->final : stream_look(l->feed->streams, l->watch);
+}
 
 static struct mark mark_of(const struct feed *f, const struct stream_mark *m)
 {
@@ -106,11 +112,12 @@ static void set_icmp(const struct feed *f, struct exchange *x, const struct stre
 }
 
 /* Counters since the exchange before; and what stands at the end of the connection, as it is. */
-static void set_path(struct link *l, struct exchange *x, enum trace_side side)
+static void set_path(struct link *l, const struct stream *stream, struct exchange *x,
+		     enum trace_side side)
 {
 	const struct feed *f = l->feed;
 	int t = table_side(l, side);
-	const struct stream_side *s = &l->stream->sent[t];
+	const struct stream_side *s = &stream->sent[t];
 	struct trace_path *p = &x->path[side];
 #define SINCE(member, from)                                                                        \
 	(p->member = s->from - l->used[side].member, l->used[side].member = s->from)
@@ -155,8 +162,8 @@ static void set_path(struct link *l, struct exchange *x, enum trace_side side)
 	p->fin = mark_of(f, &s->fin);
 	p->rst = mark_of(f, &s->rst);
 	p->urgent = s->urgent;
-	p->ttl = l->stream->ttl[t];
-	p->rst_ttl = l->stream->rst_ttl[t];
+	p->ttl = stream->ttl[t];
+	p->rst_ttl = stream->rst_ttl[t];
 }
 
 static bool within(const struct exchange *x, const struct mark *m)
@@ -193,13 +200,14 @@ static void set_acked(struct exchange *x)
 static void on_begin(void *context, struct exchange *x)
 {
 	struct link *l = context;
+	const struct stream *s = stream_of(l);
 	int client = table_side(l, CLIENT);
-	set_ends(l->feed, x, &l->stream->side[client], &l->stream->side[1 - client]);
+	set_ends(l->feed, x, &s->side[client], &s->side[1 - client]);
 	if (!l->begun) {
-		set_handshake(l->feed, x, l->stream, client);
+		set_handshake(l->feed, x, s, client);
 	} else {
-		x->rtt = l->stream->rtt;
-		x->both_ways = l->stream->both_ways;
+		x->rtt = s->rtt;
+		x->both_ways = s->both_ways;
 	}
 	l->begun = true;
 }
@@ -207,13 +215,14 @@ static void on_begin(void *context, struct exchange *x)
 static void on_facts(void *context, struct exchange *x)
 {
 	struct link *l = context;
+	const struct stream *s = stream_of(l);
 	for (int side = CLIENT; side <= PROXY; side++)
-		set_path(l, x, side);
-	x->rtt = l->stream->rtt;
-	x->both_ways = l->stream->both_ways;
+		set_path(l, s, x, side);
+	x->rtt = s->rtt;
+	x->both_ways = s->both_ways;
 	if (!x->next_began) {
-		x->last = mark_of(l->feed, &l->stream->last);
-		set_icmp(l->feed, x, l->stream, l->flip);
+		x->last = mark_of(l->feed, &s->last);
+		set_icmp(l->feed, x, s, l->flip);
 		for (int side = CLIENT; side <= PROXY; side++)
 			add_path_events(x, side);
 	}
@@ -281,22 +290,6 @@ static struct link *link_take(struct feed *f, const struct observe_options *opti
 	return NULL;
 }
 
-static struct link *link_new(struct feed *f, struct stream *s, bool flip)
-{
-	struct observe_options options = {
-		.source = TRACE_CAPTURE,
-		.keep_heads = f->options.keep_heads,
-		.any_request = is_named_proxy(f, &s->side[flip ? 0 : 1]),
-		.began_late = s->began_late,
-	};
-	struct link *l = link_take(f, &options);
-	if (!l)
-		return NULL;
-	*l = (struct link){ .feed = f, .stream = s, .flip = flip, .talk = l->talk };
-	s->user = l;
-	return l;
-}
-
 static void link_give(struct feed *f, struct link *l)
 {
 	l->next = f->spare;
@@ -323,9 +316,27 @@ static bool is_flipped(const struct stream *s, int side, struct slice bytes)
 	return (side == 1) == observe_is_request(bytes);
 }
 
-static struct link *link_of(struct feed *f, struct stream *s, int side, struct slice bytes)
+static struct link *link_new(struct feed *f, struct stream_watch *w, int side, struct slice bytes)
 {
-	return s->user ? s->user : link_new(f, s, is_flipped(s, side, bytes));
+	const struct stream *s = stream_look(f->streams, w);
+	bool flip = is_flipped(s, side, bytes);
+	struct observe_options options = {
+		.source = TRACE_CAPTURE,
+		.keep_heads = f->options.keep_heads,
+		.any_request = is_named_proxy(f, &s->side[flip ? 0 : 1]),
+		.began_late = s->began_late,
+	};
+	struct link *l = link_take(f, &options);
+	if (!l)
+		return NULL;
+	*l = (struct link){ .feed = f, .watch = w, .flip = flip, .talk = l->talk };
+	w->user = l;
+	return l;
+}
+
+static struct link *link_of(struct feed *f, struct stream_watch *w, int side, struct slice bytes)
+{
+	return w->user ? w->user : link_new(f, w, side, bytes);
 }
 
 static enum trace_side said_by(const struct link *l, int side)
@@ -333,31 +344,31 @@ static enum trace_side said_by(const struct link *l, int side)
 	return (side == 0) != l->flip ? CLIENT : PROXY;
 }
 
-static void on_data(void *context, struct stream *s, int side, struct slice bytes,
+static void on_data(void *context, struct stream_watch *w, int side, struct slice bytes,
 		    const struct stream_mark *mark)
 {
 	struct feed *f = context;
-	struct link *l = link_of(f, s, side, bytes);
+	struct link *l = link_of(f, w, side, bytes);
 	struct mark m = mark_of(f, mark);
 	if (l && observe_data(l->talk, said_by(l, side), &m, bytes))
 		return;
-	stream_ignore(f->streams, s);
+	stream_ignore(f->streams, w);
 }
 
-static void on_gap(void *context, struct stream *s, int side, uint64_t len, enum stream_gap why,
-		   const struct stream_mark *mark)
+static void on_gap(void *context, struct stream_watch *w, int side, uint64_t len,
+		   enum stream_gap why, const struct stream_mark *mark)
 {
 	struct feed *f = context;
-	struct link *l = s->user;
+	struct link *l = w->user;
 	struct mark m = mark_of(f, mark);
 	if (l)
 		observe_gap(l->talk, said_by(l, side), &m, len, why == STREAM_GAP_CAPTURE);
 }
 
-static void on_segment(void *context, struct stream *s, int side, const struct segment *seg)
+static void on_segment(void *context, struct stream_watch *w, int side, const struct segment *seg)
 {
 	struct feed *f = context;
-	struct link *l = s->user;
+	struct link *l = w->user;
 	bool reset = seg->flags & TCP_RST;
 	if (!l || !(seg->flags & (TCP_FIN | TCP_RST)) || seg->payload_len > 0)
 		return;
@@ -491,7 +502,8 @@ static bool is_closed(const struct stream *s)
 	return s->sent[0].rsts || s->sent[1].rsts || (s->sent[0].fins && s->sent[1].fins);
 }
 
-static void on_end(void *context, struct stream *s, enum stream_end why)
+static void on_end(void *context, struct stream_watch *w, const struct stream *s,
+		   enum stream_end why)
 {
 	static const enum trace_end ends[] = {
 		[STREAM_CLOSED] = TRACE_END_CLOSED, [STREAM_REUSED] = TRACE_END_CLOSED,
@@ -499,8 +511,9 @@ static void on_end(void *context, struct stream *s, enum stream_end why)
 		[STREAM_OVER] = TRACE_END_OVER,
 	};
 	struct feed *f = context;
-	struct link *l = s->user;
+	struct link *l = w ? w->user : NULL;
 	if (l) {
+		l->final = s;
 		bool open = (why == STREAM_OVER || why == STREAM_IDLE) && !is_closed(s);
 		tell_rest(f, l, s);
 		observe_end(l->talk, ends[why], open ? f->now : s->last.at);
@@ -512,7 +525,6 @@ static void on_end(void *context, struct stream *s, enum stream_end why)
 	}
 	if (l)
 		link_give(f, l);
-	s->user = NULL;
 }
 
 /* ---- the door ------------------------------------------------------------------------------ */
