@@ -41,11 +41,11 @@ static const struct stream *stream_of(const struct link *l)
 	return l->final ? l->final : stream_look(l->feed->streams, l->watch);
 }
 
-static struct mark mark_of(const struct feed *f, const struct stream_mark *m)
+static struct mark mark_of(const struct stream_mark *m)
 {
 	if (m->frame == 0 && m->line == 0) /* the table's way to say that there was none */
 		return NO_MARK;
-	return (struct mark){ m->at, m->frame, m->line, f->options.file };
+	return (struct mark){ m->at, m->frame, m->line };
 }
 
 static int table_side(const struct link *l, enum trace_side side)
@@ -73,30 +73,29 @@ static void set_ends(const struct feed *f, struct exchange *x, const struct addr
 	x->first_line = f->options.first_line;
 }
 
-static void set_handshake(const struct feed *f, struct exchange *x, const struct stream *s,
-			  int client)
+static void set_handshake(struct exchange *x, const struct stream *s, int client)
 {
-	x->syn = mark_of(f, &s->sent[client].syn);
-	x->syn_ack = mark_of(f, &s->sent[1 - client].syn);
+	x->syn = mark_of(&s->sent[client].syn);
+	x->syn_ack = mark_of(&s->sent[1 - client].syn);
 	x->syns = s->sent[client].syns;
 	x->rtt = s->rtt;
 	x->began_late = s->began_late;
 	x->both_ways = s->both_ways;
-	x->first = mark_of(f, &s->first);
+	x->first = mark_of(&s->first);
 	if (mark_is(&x->syn))
 		trace_add(x, EV_SYN, CLIENT, &x->syn, x->syns);
 	if (mark_is(&x->syn_ack))
 		trace_add(x, EV_SYN_ACK, PROXY, &x->syn_ack, 0);
 }
 
-static void set_icmp(const struct feed *f, struct exchange *x, const struct stream *s, bool flip)
+static void set_icmp(struct exchange *x, const struct stream *s, bool flip)
 {
 	const struct icmp_note *n = &s->icmp;
-	if (s->icmp_count == 0)
+	if (s->icmp_count == 0 || !trace_open_icmp(x))
 		return;
-	struct trace_icmp *i = &x->icmp;
+	struct trace_icmp *i = x->icmp;
 	i->count = s->icmp_count;
-	i->mark = (struct mark){ n->at, n->frame, 0, f->options.file };
+	i->mark = (struct mark){ n->at, n->frame, 0 };
 	i->router = n->router;
 	i->too_big = n->kind == ICMP_TOO_BIG;
 	i->unreachable = n->kind == ICMP_UNREACHABLE;
@@ -115,7 +114,6 @@ static void set_icmp(const struct feed *f, struct exchange *x, const struct stre
 static void set_path(struct link *l, const struct stream *stream, struct exchange *x,
 		     enum trace_side side)
 {
-	const struct feed *f = l->feed;
 	int t = table_side(l, side);
 	const struct stream_side *s = &stream->sent[t];
 	struct trace_path *p = &x->path[side];
@@ -141,11 +139,11 @@ static void set_path(struct link *l, const struct stream *stream, struct exchang
 	p->stuck_size = s->stuck_size;
 	p->stuck_times = s->stuck_times;
 	p->stuck_smallest = s->stuck_smallest;
-	p->stuck_first = mark_of(f, &s->stuck_first);
-	p->stuck_last = mark_of(f, &s->stuck_last);
+	p->stuck_first = mark_of(&s->stuck_first);
+	p->stuck_last = mark_of(&s->stuck_last);
 	p->small_passed = s->small_passed;
 	p->hole = s->hole;
-	p->hole_shown = mark_of(f, &s->hole_shown);
+	p->hole_shown = mark_of(&s->hole_shown);
 	p->hole_beyond = s->hole_beyond;
 	p->hole_dup_acks = s->hole_dup_acks;
 	/* of the whole connection: a head that is cut counts before its exchange begins, and doubt
@@ -153,14 +151,14 @@ static void set_path(struct link *l, const struct stream *stream, struct exchang
 	p->missing = s->missing;
 	p->unseen = s->unseen;
 	p->zero_window_at_end = s->zero_window_since != NO_TIME;
-	p->zero_window = mark_of(f, &s->zero_window);
+	p->zero_window = mark_of(&s->zero_window);
 	p->zero_window_probes = s->zero_window_probes;
-	p->first_large = mark_of(f, &s->first_large);
-	p->last_large = mark_of(f, &s->last_large);
-	p->first_data = mark_of(f, &s->first_data);
-	p->last_data = mark_of(f, &s->last_data);
-	p->fin = mark_of(f, &s->fin);
-	p->rst = mark_of(f, &s->rst);
+	p->first_large = mark_of(&s->first_large);
+	p->last_large = mark_of(&s->last_large);
+	p->first_data = mark_of(&s->first_data);
+	p->last_data = mark_of(&s->last_data);
+	p->fin = mark_of(&s->fin);
+	p->rst = mark_of(&s->rst);
 	p->urgent = s->urgent;
 	p->ttl = stream->ttl[t];
 	p->rst_ttl = stream->rst_ttl[t];
@@ -188,11 +186,12 @@ static void add_path_events(struct exchange *x, enum trace_side side)
 static void set_acked(struct exchange *x)
 {
 	const struct trace_path *up = &x->path[CLIENT];
-	x->tls.hello_acked = x->tls.server_hello;
-	if (!x->both_ways || up->unacked)
-		return;
-	x->request_acked = x->request_end;
-	x->tls.hello_acked = mark_is(&x->hello);
+	bool heard = x->both_ways && !up->unacked;
+	if (heard)
+		x->request_acked = x->request_end;
+	if (mark_is(&x->hello) || x->tls->server_hello) { /* so it is open */
+		x->tls->hello_acked = heard ? mark_is(&x->hello) : x->tls->server_hello;
+	}
 }
 
 /* ---- callbacks of observe ------------------------------------------------------------------ */
@@ -204,7 +203,7 @@ static void on_begin(void *context, struct exchange *x)
 	int client = table_side(l, CLIENT);
 	set_ends(l->feed, x, &s->side[client], &s->side[1 - client]);
 	if (!l->begun) {
-		set_handshake(l->feed, x, s, client);
+		set_handshake(x, s, client);
 	} else {
 		x->rtt = s->rtt;
 		x->both_ways = s->both_ways;
@@ -221,8 +220,8 @@ static void on_facts(void *context, struct exchange *x)
 	x->rtt = s->rtt;
 	x->both_ways = s->both_ways;
 	if (!x->next_began) {
-		x->last = mark_of(l->feed, &s->last);
-		set_icmp(l->feed, x, s, l->flip);
+		x->last = mark_of(&s->last);
+		set_icmp(x, s, l->flip);
 		for (int side = CLIENT; side <= PROXY; side++)
 			add_path_events(x, side);
 	}
@@ -349,7 +348,7 @@ static void on_data(void *context, struct stream_watch *w, int side, struct slic
 {
 	struct feed *f = context;
 	struct link *l = link_of(f, w, side, bytes);
-	struct mark m = mark_of(f, mark);
+	struct mark m = mark_of(mark);
 	if (l && observe_data(l->talk, said_by(l, side), &m, bytes))
 		return;
 	stream_ignore(f->streams, w);
@@ -358,32 +357,31 @@ static void on_data(void *context, struct stream_watch *w, int side, struct slic
 static void on_gap(void *context, struct stream_watch *w, int side, uint64_t len,
 		   enum stream_gap why, const struct stream_mark *mark)
 {
-	struct feed *f = context;
+	(void)context;
 	struct link *l = w->user;
-	struct mark m = mark_of(f, mark);
+	struct mark m = mark_of(mark);
 	if (l)
 		observe_gap(l->talk, said_by(l, side), &m, len, why == STREAM_GAP_CAPTURE);
 }
 
 static void on_segment(void *context, struct stream_watch *w, int side, const struct segment *seg)
 {
-	struct feed *f = context;
+	(void)context;
 	struct link *l = w->user;
 	bool reset = seg->flags & TCP_RST;
 	if (!l || !(seg->flags & (TCP_FIN | TCP_RST)) || seg->payload_len > 0)
 		return;
-	struct mark m = { seg->at, seg->frame, seg->line, f->options.file };
+	struct mark m = { seg->at, seg->frame, seg->line };
 	l->told[side][reset] = true;
 	observe_event(l->talk, reset ? EV_RST : EV_FIN, said_by(l, side), &m, 0);
 }
 
 /* A FIN in a segment with data stands behind them, and they may begin an exchange, or the
  * conversation itself: it is told once all data are. */
-static void tell_rest(const struct feed *f, struct link *l, const struct stream *s)
+static void tell_rest(struct link *l, const struct stream *s)
 {
 	for (int side = 0; side < 2; side++) {
-		struct mark fin = mark_of(f, &s->sent[side].fin),
-			    rst = mark_of(f, &s->sent[side].rst);
+		struct mark fin = mark_of(&s->sent[side].fin), rst = mark_of(&s->sent[side].rst);
 		if (mark_is(&fin) && !l->told[side][0])
 			observe_event(l->talk, EV_FIN, said_by(l, side), &fin, 0);
 		if (mark_is(&rst) && !l->told[side][1])
@@ -415,11 +413,10 @@ static bool is_suspect(const struct feed *f, const struct stream *s)
 	return s->began_late && looks_like_tls(s);
 }
 
-static void note_close(struct exchange *x, const struct feed *f, const struct stream *s)
+static void note_close(struct exchange *x, const struct stream *s)
 {
 	for (int side = 0; side < 2; side++) {
-		struct mark fin = mark_of(f, &s->sent[side].fin),
-			    rst = mark_of(f, &s->sent[side].rst);
+		struct mark fin = mark_of(&s->sent[side].fin), rst = mark_of(&s->sent[side].rst);
 		const struct mark *m =
 			mark_is(&rst) && (!mark_is(&fin) || rst.at < fin.at) ? &rst : &fin;
 		if (!mark_is(m) || (x->closed && x->close.at <= m->at))
@@ -435,14 +432,16 @@ static void note_close(struct exchange *x, const struct feed *f, const struct st
 
 static void give_suspect(struct feed *f, const struct stream *s, enum trace_end end)
 {
-	struct exchange *x = trace_new(TRACE_CAPTURE, 16384);
-	if (!x)
+	struct exchange *x = trace_begin(TRACE_CAPTURE, 16384);
+	if (!x || !trace_open_path(x)) {
+		trace_free(x);
 		return;
+	}
 	set_ends(f, x, &s->side[0], &s->side[1]);
-	set_handshake(f, x, s, 0);
-	set_icmp(f, x, s, false);
+	set_handshake(x, s, 0);
+	set_icmp(x, s, false);
 	x->suspect = true;
-	x->last = mark_of(f, &s->last);
+	x->last = mark_of(&s->last);
 	for (int side = CLIENT; side <= PROXY; side++) {
 		struct trace_path *p = &x->path[side];
 		p->packets = s->sent[side].packets;
@@ -451,13 +450,13 @@ static void give_suspect(struct feed *f, const struct stream *s, enum trace_end 
 		p->ttl = s->ttl[side];
 		p->rst_ttl = s->rst_ttl[side];
 		p->rsts = s->sent[side].rsts;
-		p->fin = mark_of(f, &s->sent[side].fin);
-		p->rst = mark_of(f, &s->sent[side].rst);
+		p->fin = mark_of(&s->sent[side].fin);
+		p->rst = mark_of(&s->sent[side].rst);
 	}
 	x->frames = x->path[CLIENT].packets + x->path[PROXY].packets;
 	if (s->began_late && looks_like_tls(s))
 		x->tunnel.inner = PROTO_TLS;
-	note_close(x, f, s);
+	note_close(x, s);
 	x->end = end;
 	x->observed_until = end == TRACE_END_OVER && !x->closed ? f->now : s->last.at;
 	trace_set_id(x);
@@ -483,10 +482,11 @@ static void note_connection(struct feed *f, const struct stream *s)
 	struct trace_connection c = {
 		.from = s->side[0],
 		.to = s->side[1],
-		.first = mark_of(f, &s->first),
-		.last = mark_of(f, &s->last),
-		.syn_ack = mark_of(f, &s->sent[1].syn),
-		.reset = mark_of(f, &s->sent[1].rst),
+		.first = mark_of(&s->first),
+		.last = mark_of(&s->last),
+		.file = f->options.file,
+		.syn_ack = mark_of(&s->sent[1].syn),
+		.reset = mark_of(&s->sent[1].rst),
 		.syns = s->sent[0].syns,
 		.began_late = s->began_late,
 		.closed_by_client = s->sent[0].fins > 0,
@@ -515,7 +515,7 @@ static void on_end(void *context, struct stream_watch *w, const struct stream *s
 	if (l) {
 		l->final = s;
 		bool open = (why == STREAM_OVER || why == STREAM_IDLE) && !is_closed(s);
-		tell_rest(f, l, s);
+		tell_rest(l, s);
 		observe_end(l->talk, ends[why], open ? f->now : s->last.at);
 	}
 	if (!l || !l->begun) {
