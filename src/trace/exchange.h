@@ -241,7 +241,8 @@ struct trace_links {
 
 /* The proxy's own connection toward the origin for this exchange, where the capture shows it. */
 enum trace_outcome { ONWARD_UNKNOWN, ONWARD_ANSWERED, ONWARD_REFUSED, ONWARD_UNANSWERED,
-                     ONWARD_UNREACHABLE, ONWARD_RESET, ONWARD_SILENT, ONWARD_CLOSED };
+                     ONWARD_UNREACHABLE, ONWARD_RESET, ONWARD_SILENT, ONWARD_CLOSED,
+                     ONWARD_UNRESOLVED };
 struct trace_onward {
 	bool seen;
 	struct address origin;
@@ -262,6 +263,24 @@ struct trace_view {
 	bool fin[2], reset[2];
 	bool answered;               /* the proxy's answer was seen there */
 	nanos from, until;           /* from the request to its answer, by that capture's clock */
+};
+
+/* What our own proxy alone knows of it: why it refused or cut, how its own side fared. */
+enum trace_party { PARTY_NOBODY, PARTY_CLIENT, PARTY_PROXY, PARTY_ORIGIN };
+struct trace_leg {
+	struct slice why, text;      /* of the rule, limit or time-out that struck: its name, and a
+	                                sentence for people */
+	bool by_parent;              /* a parent proxy said it */
+	bool reused;                 /* the connection to the origin had served before */
+	bool facts;                  /* what the kernel counted on it is known: retrans */
+	bool client_facts;           /* the same of the client's: path[PROXY].retrans */
+	enum trace_party closed_first;
+	nanos resolve, connect;      /* how long that took; NO_TIME: it was not done */
+	nanos answer;                /* from the connection to the first byte of the answer */
+	nanos rtt;
+	uint32_t retrans;            /* segments that the proxy sent again to the origin */
+	uint32_t mss, path_mtu;      /* toward the origin */
+	uint32_t client_mss, client_path_mtu; /* toward the client; mss: payload of a full segment */
 };
 
 struct exchange {
@@ -315,6 +334,7 @@ struct exchange {
 	struct trace_links links;
 	struct trace_onward onward;
 	struct trace_view view;
+	struct trace_leg *leg;       /* NULL unless source is TRACE_PROXY */
 
 	struct event *event;         /* in order of time */
 	size_t events;
@@ -329,6 +349,7 @@ void trace_free(struct exchange *x); /* NULL is fine */
  * known before the end, and it is a third of the whole. False when out of memory. */
 struct exchange *trace_begin(enum trace_source source, size_t limit);
 bool trace_open_path(struct exchange *x);
+bool trace_open_leg(struct exchange *x); /* does nothing where it is there already */
 
 /* Adds an event; the timeline keeps the first TRACE_MAX_EVENTS - 8 and always has room for FIN,
  * RST, EV_NEXT and EV_END. What does not fit is counted in events_dropped. */

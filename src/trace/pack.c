@@ -360,12 +360,11 @@ static void part(struct codec *c, struct exchange *x, bool (*open)(struct exchan
 		 void (*tell)(struct codec *c, struct exchange *x))
 {
 	size_t before = c->reading ? 0 : c->out->len;
-	if (!number(c, 1))
+	bool told = number(c, 1);
+	if (c->reading && open && !c->bad)
+		c->bad = !open(x);
+	if (!told || c->bad)
 		return;
-	if (c->reading && open && !open(x)) {
-		c->bad = true;
-		return;
-	}
 	tell(c, x);
 	if (c->reading || c->out->failed)
 		return;
@@ -578,7 +577,7 @@ static void tell_onward(struct codec *c, struct exchange *x)
 	struct trace_onward *o = &x->onward;
 	FLAGS(&o->seen);
 	group_begin(c);
-	CHOICE(o->outcome, ONWARD_CLOSED + 1);
+	CHOICE(o->outcome, ONWARD_UNRESOLVED + 1);
 	NUMBER(o->syns);
 	NUMBER(o->hole);
 	NUMBER(o->unacked);
@@ -606,6 +605,25 @@ static void tell_view(struct codec *c, struct exchange *x)
 		NUMBER(v->largest[side]);
 	}
 	group_end(c);
+}
+
+static void tell_leg(struct codec *c, struct exchange *x)
+{
+	struct trace_leg *l = x->leg;
+	FLAGS(&l->by_parent, &l->reused, &l->facts, &l->client_facts);
+	group_begin(c);
+	CHOICE(l->closed_first, PARTY_ORIGIN + 1);
+	SPAN(l->resolve);
+	SPAN(l->connect);
+	SPAN(l->answer);
+	SPAN(l->rtt);
+	NUMBER(l->retrans);
+	NUMBER(l->mss);
+	NUMBER(l->path_mtu);
+	NUMBER(l->client_mss);
+	NUMBER(l->client_path_mtu);
+	group_end(c);
+	TEXTS(&l->why, &l->text);
 }
 
 /* Who and where from: what only a text has, and several captures. */
@@ -643,11 +661,6 @@ static void tell_course(struct codec *c, struct exchange *x)
 		x->observed_until = until.at;
 }
 
-static bool open_path(struct exchange *x)
-{
-	return x->path || trace_open_path(x);
-}
-
 static void tell(struct codec *c, struct exchange *x)
 {
 	address(c, &x->client);
@@ -664,11 +677,10 @@ static void tell(struct codec *c, struct exchange *x)
 	part(c, x, NULL, tell_links);
 	part(c, x, NULL, tell_onward);
 	part(c, x, NULL, tell_view);
-	if (number(c, x->path != NULL) && !c->bad) {
-		c->bad |= !open_path(x);
-		if (!c->bad)
-			tell_paths(c, x);
-	}
+	if (number(c, x->path != NULL))
+		part(c, x, trace_open_path, tell_paths);
+	if (number(c, x->leg != NULL))
+		part(c, x, trace_open_leg, tell_leg);
 }
 
 void trace_pack(const struct exchange *x, struct buffer *out)
