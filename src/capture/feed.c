@@ -12,15 +12,16 @@ struct link {
 	struct feed *feed;
 	struct stream *stream;
 	struct conversation *talk;
-	bool flip; /* the table took the sides the other way round */
+	const struct exchange *newest; /* only to be fetched: it may be gone */
+	bool flip;                     /* the table took the sides the other way round */
+	bool begun;                    /* an exchange has come of it */
+	bool told[2][2];               /* FIN and RST, by side of the table */
+	struct link *next;             /* of those that wait to be used again */
 	struct {
 		uint32_t packets, retrans, repairs, reordered, spurious, keepalives, large, rsts;
 		uint64_t bytes, after_peer_fin;
 		nanos repair_time, zero_window_time;
 	} used[2];
-	bool told[2][2];   /* FIN and RST, by side of the table */
-	bool begun;        /* an exchange has come of it */
-	struct link *next; /* of those that wait to be used again */
 };
 
 struct feed {
@@ -193,6 +194,7 @@ static void on_begin(void *context, struct exchange *x)
 {
 	struct link *l = context;
 	int client = table_side(l, CLIENT);
+	l->newest = x;
 	set_ends(l->feed, x, &l->stream->side[client], &l->stream->side[1 - client]);
 	if (!l->begun) {
 		set_handshake(x, l->stream, client);
@@ -206,6 +208,7 @@ static void on_begin(void *context, struct exchange *x)
 static void on_facts(void *context, struct exchange *x)
 {
 	struct link *l = context;
+	l->newest = x == l->newest ? NULL : l->newest;
 	for (int side = CLIENT; side <= PROXY; side++)
 		set_path(l, x, side);
 	x->rtt = l->stream->rtt;
@@ -218,6 +221,13 @@ static void on_facts(void *context, struct exchange *x)
 	}
 	set_acked(x);
 	x->frames = x->path[CLIENT].packets + x->path[PROXY].packets;
+}
+
+static bool on_glance(void *context, const struct exchange *x)
+{
+	const struct link *l = context;
+	const struct feed_owner *o = &l->feed->owner;
+	return o->glance && o->glance(o->context, x);
 }
 
 static void on_done(void *context, struct exchange *x)
@@ -264,7 +274,7 @@ static enum stream_wish on_wish(void *context, const struct stream *s, int side,
 static struct link *link_take(struct feed *f, const struct observe_options *options)
 {
 	struct link *l = f->spare;
-	struct observe_owner owner = { on_begin, on_facts, on_done, l };
+	struct observe_owner owner = { on_begin, on_facts, on_glance, on_done, l };
 	if (l) {
 		f->spare = l->next;
 		observe_reset(l->talk, options, &owner);
@@ -353,10 +363,22 @@ static void on_gap(void *context, struct stream *s, int side, uint64_t len, enum
 		observe_gap(l->talk, said_by(l, side), &m, len, why == STREAM_GAP_CAPTURE);
 }
 
+/* What comes of a segment touches much that has not been touched for long: the misses are had at
+ * once, and while the table is still at work. */
+static void link_fetch(const struct link *l)
+{
+	if (!l)
+		return;
+	observe_fetch(l->talk);
+	if (l->newest)
+		trace_fetch(l->newest);
+}
+
 static void on_segment(void *context, struct stream *s, int side, const struct segment *seg)
 {
 	(void)context;
 	struct link *l = s->user;
+	link_fetch(l);
 	bool reset = seg->flags & TCP_RST;
 	if (!l || !(seg->flags & (TCP_FIN | TCP_RST)) || seg->payload_len > 0)
 		return;
@@ -501,6 +523,7 @@ static void on_end(void *context, struct stream *s, enum stream_end why)
 	struct feed *f = context;
 	struct link *l = s->user;
 	if (l) {
+		link_fetch(l);
 		bool open = (why == STREAM_OVER || why == STREAM_IDLE) && !is_closed(s);
 		tell_rest(l, s);
 		observe_end(l->talk, ends[why], open ? f->now : s->last.at);

@@ -82,18 +82,24 @@ static void tell_proxy(struct worker *w, const struct address *proxy)
 	w->known[w->knows < KNOWN ? w->knows++ : KNOWN - 1] = *proxy;
 }
 
+/* Where exchanges are only counted, most need nothing from the book. */
+static bool on_glance(void *context, const struct exchange *x)
+{
+	struct worker *w = context;
+	const struct reading *r = w->reading;
+	if (!report_counts_only(r->report) || r->options->files > 1 || trace_book_concerns(x))
+		return false;
+	enum severity severity;
+	enum verdict verdict = diagnose_verdict(x, &severity);
+	tell_proxy(w, &x->proxy);
+	tally_add(w->tally, x, verdict, severity);
+	return true;
+}
+
 static void on_exchange(void *context, struct exchange *x)
 {
 	struct worker *w = context;
 	struct reading *r = w->reading;
-	if (report_counts_only(r->report) && r->options->files == 1 && !trace_book_concerns(x)) {
-		enum severity severity;
-		enum verdict verdict = diagnose_verdict(x, &severity);
-		tell_proxy(w, &x->proxy);
-		tally_add(w->tally, x, verdict, severity);
-		trace_free(x);
-		return;
-	}
 	pthread_mutex_lock(&r->book_lock);
 	trace_book_add(r->book, x);
 	pthread_mutex_unlock(&r->book_lock);
@@ -112,7 +118,7 @@ static void on_connection(void *context, const struct trace_connection *c)
 static bool worker_begin(struct worker *w, struct reading *r, unsigned share,
 			 const struct feed_options *options)
 {
-	struct feed_owner owner = { on_exchange, on_connection, w };
+	struct feed_owner owner = { on_glance, on_exchange, on_connection, w };
 	*w = (struct worker){ .reading = r, .share = share };
 	w->feed = feed_new(options, &owner);
 	w->tally = tally_new();
