@@ -109,6 +109,7 @@ static void finish_oldest(struct conversation *c)
 		trace_free(c->over);
 		c->over = x;
 	} else if (trace_own_path(x)) {
+		trace_set_id(x);
 		c->owner.done(c->owner.context, x);
 	} else {
 		trace_free(x);
@@ -159,7 +160,6 @@ struct turn *conversation_begin(struct conversation *c, const struct mark *mark)
 	x->began_late = c->options.began_late && !x->reused;
 	if (c->owner.begin)
 		c->owner.begin(c->owner.context, x);
-	trace_set_id(x);
 	c->known = true;
 	if (c->closing.is) {
 		const struct closing *e = &c->closing;

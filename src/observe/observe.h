@@ -24,7 +24,7 @@ struct observe_owner {
 	/* The exchange ends: the owner completes path[], icmp, rtt, frames, ... May be NULL. */
 	void (*facts)(void *context, struct exchange *x);
 	/* It is whole, and lent while the call runs: true where a glance was all that the owner wanted,
-	   which spares making it the owner's own. Else `done` follows. May be NULL. */
+	   which spares making it the owner's own and giving it an id. Else `done` follows. May be NULL. */
 	bool (*glance)(void *context, const struct exchange *x);
 	/* It is whole; the owner frees it. */
 	void (*done)(void *context, struct exchange *x);

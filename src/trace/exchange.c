@@ -202,9 +202,10 @@ struct exchange *trace_new(enum trace_source source, size_t limit)
 
 void trace_fetch(const struct exchange *x)
 {
-	enum { LINE = 64 };
-	for (size_t at = 0; at < sizeof *x + FIRST_EVENTS * sizeof(struct event); at += LINE)
-		__builtin_prefetch((const char *)x + at, 1);
+	enum { LINE = 64, USUAL = LINE + sizeof *x + FIRST_EVENTS * sizeof(struct event) };
+	const char *from = (const char *)x - LINE; /* there its arena begins */
+	for (size_t at = 0; at < USUAL; at += LINE)
+		__builtin_prefetch(from + at, 1);
 }
 
 void trace_free(struct exchange *x)
