@@ -187,7 +187,7 @@ static void by_own_knowledge(const struct exchange *x, struct finding *f)
 	} else if (refused || opened) {
 		f->dialect = DIALECT_VIADUCT;
 		f->answered_by = ANSWERER_PROXY;
-	} else if (x->onward.outcome == ONWARD_ANSWERED && !x->request.is_connect) {
+	} else if (x->onward->outcome == ONWARD_ANSWERED && !x->request.is_connect) {
 		f->answered_by = ANSWERER_ORIGIN;
 	}
 }

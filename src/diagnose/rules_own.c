@@ -19,7 +19,7 @@ static void cite(const struct exchange *x, struct finding *f)
 {
 	finding_cite_request(x, f);
 	if (x->tunnel.open) {
-		finding_cite(f, &x->hello, SAW_HELLO, x->tls.hello_bytes);
+		finding_cite(f, &x->hello, SAW_HELLO, x->tls->hello_bytes);
 		finding_cite(f, &x->tunnel.last[PROXY], SAW_LAST_DOWN, x->tunnel.bytes[PROXY]);
 	} else {
 		finding_cite(f, &x->path[PROXY].last_data, SAW_LAST_DOWN, x->bytes[PROXY]);

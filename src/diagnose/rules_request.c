@@ -362,8 +362,8 @@ static void onward_causes(const struct exchange *x, struct finding *f)
 		[ONWARD_CLOSED] = CAUSE_ORIGIN_ANSWERS_BADLY,
 		[ONWARD_UNRESOLVED] = CAUSE_NAME_UNRESOLVED,
 	};
-	unsigned outcome = x->onward.outcome;
-	if (x->onward.seen && outcome < sizeof of / sizeof *of && of[outcome])
+	unsigned outcome = x->onward->outcome;
+	if (x->onward->seen && outcome < sizeof of / sizeof *of && of[outcome])
 		finding_cause(f, of[outcome]);
 }
 

@@ -208,7 +208,8 @@ static bool pack_one(struct recorder *w, struct record *r)
 	end_talk(l, TRACE_END_OVER, net_wall(w->loop));
 	if (!l->x)
 		return false;
-	l->x->tls.random_known = false; /* for whoever matches captures */
+	if (l->x->tls->random_known)
+		l->x->tls->random_known = false; /* for whoever matches captures */
 	buffer_reset(&w->packing);
 	trace_pack(l->x, &w->packing);
 	uint8_t *own = w->packing.failed ? NULL : malloc(w->packing.len);
@@ -336,8 +337,8 @@ bool record_curious(const struct record *r)
 	if (x->tunnel.inner == PROTO_NONE)
 		return true;
 	return x->tunnel.inner == PROTO_TLS && x->tunnel.answer == PROTO_NONE &&
-	       !mark_is(&x->first_byte) && !x->tls.out_of_step[CLIENT] &&
-	       !x->tls.out_of_step[PROXY] &&
+	       !mark_is(&x->first_byte) && !x->tls->out_of_step[CLIENT] &&
+	       !x->tls->out_of_step[PROXY] &&
 	       x->tunnel.bytes[CLIENT] + x->tunnel.bytes[PROXY] < ENOUGH;
 }
 
@@ -347,9 +348,9 @@ struct slice record_sni(const struct record *r, bool *ret_over)
 	bool reading = x && r->live->talking;
 	bool hello = x && mark_is(&x->hello);
 	bool still = reading && (x->tunnel.inner == PROTO_NONE || x->tunnel.inner == PROTO_TLS) &&
-		     !x->tls.out_of_step[CLIENT] && x->tunnel.bytes[CLIENT] < ENOUGH;
+		     !x->tls->out_of_step[CLIENT] && x->tunnel.bytes[CLIENT] < ENOUGH;
 	*ret_over = hello || !still;
-	return hello ? x->tls.sni : (struct slice){ 0 };
+	return hello ? x->tls->sni : (struct slice){ 0 };
 }
 
 /* ---- what only the proxy knows
@@ -377,11 +378,11 @@ void record_dialed(struct record *r, const struct address *origin, nanos resolve
 		   nanos connected_at, enum trace_outcome outcome, bool reused)
 {
 	struct trace_leg *leg = leg_of(r);
-	if (!leg)
+	if (!leg || !trace_open_onward(r->live->x))
 		return;
 	struct recorder *w = r->owner;
 	struct exchange *x = r->live->x;
-	struct trace_onward *o = &x->onward;
+	struct trace_onward *o = x->onward;
 	o->seen = true;
 	o->origin = origin ? *origin : (struct address){ 0 };
 	o->outcome = outcome;
@@ -407,7 +408,7 @@ void record_origin_said(struct record *r)
 	if (!leg || leg->answer != NO_TIME)
 		return;
 	const struct exchange *x = r->live->x;
-	nanos from = mark_is(&x->onward.last) ? x->onward.last.at : x->request_end.at;
+	nanos from = mark_is(&x->onward->last) ? x->onward->last.at : x->request_end.at;
 	nanos now = net_wall(r->owner->loop);
 	leg->answer = from != NO_TIME && now > from ? now - from : 0;
 }
@@ -480,7 +481,7 @@ static struct exchange *bare(const struct record *r)
 /* Bytes behind those that were read: they are counted, and single records unknown. */
 static void add_unread(const struct record *r, struct exchange *x, enum trace_side side)
 {
-	struct trace_tls *t = &x->tls;
+	struct trace_tls *t = x->tls;
 	if (r->unread[side] == 0)
 		return;
 	x->bytes[side] += r->unread[side];
@@ -490,7 +491,7 @@ static void add_unread(const struct record *r, struct exchange *x, enum trace_si
 	x->tunnel.last[side].at = r->last[side];
 	if (!mark_is(&x->tunnel.first[side]))
 		x->tunnel.first[side].at = r->last[side];
-	if (x->tunnel.inner != PROTO_TLS)
+	if (!t->hello)
 		return;
 	t->out_of_step[side] = true;
 	t->close_notify[side] = t->likely_alert = false;
@@ -502,8 +503,8 @@ static void add_unread(const struct record *r, struct exchange *x, enum trace_si
 /* Both have said more than a handshake takes, unread: it was over. */
 static void add_handshake(const struct record *r, struct exchange *x)
 {
-	struct trace_tls *t = &x->tls;
-	if (x->tunnel.inner != PROTO_TLS || t->done || r->unread[PROXY] == 0)
+	struct trace_tls *t = x->tls;
+	if (!t->hello || t->done || r->unread[PROXY] == 0)
 		return;
 	t->server_hello = true;
 	t->done = r->unread[CLIENT] > 0 && x->tunnel.bytes[PROXY] > 512;
@@ -555,7 +556,7 @@ static enum trace_party closed_first(const struct exchange *x)
 		return PARTY_NOBODY;
 	if (x->closed_by == CLIENT)
 		return PARTY_CLIENT;
-	bool own = x->leg->why.len > 0 || x->onward.outcome != ONWARD_ANSWERED;
+	bool own = x->leg->why.len > 0 || x->onward->outcome != ONWARD_ANSWERED;
 	return own && !x->leg->by_parent ? PARTY_PROXY : PARTY_ORIGIN;
 }
 
@@ -597,7 +598,8 @@ static bool complete(const struct record *r, struct exchange *x, bool told,
 		return false;
 	x->both_ways = true;
 	x->request_acked = x->request_end;
-	x->tls.hello_acked = mark_is(&x->hello);
+	if (x->tls->hello)
+		x->tls->hello_acked = mark_is(&x->hello);
 	add_why(r->live, x);
 	add_handshake(r, x);
 	for (int side = CLIENT; side <= PROXY; side++) {

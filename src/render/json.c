@@ -454,9 +454,9 @@ static void put_conversation(struct pen *p, const struct exchange *x, const stru
 	MEMBER_TEXT(p, "product", d->product);
 	MEMBER_TEXT(p, "answered_by", d->answered_by);
 	put_auth(p, &x->request);
-	MEMBER_SLICE(p, "sni", x->tls.sni);
-	MEMBER_SLICE(p, "alpn", x->tls.alpn);
-	MEMBER_TEXT(p, "tls", say_tls_version(x->tls.version));
+	MEMBER_SLICE(p, "sni", x->tls->sni);
+	MEMBER_SLICE(p, "alpn", x->tls->alpn);
+	MEMBER_TEXT(p, "tls", say_tls_version(x->tls->version));
 }
 
 static void put_times(struct pen *p, const struct exchange *x)
@@ -537,7 +537,7 @@ static const char *outcome_name(enum trace_outcome o)
 
 static void put_onward(struct pen *p, const struct exchange *x)
 {
-	const struct trace_onward *o = &x->onward;
+	const struct trace_onward *o = x->onward;
 	const struct trace_leg *leg = x->leg;
 	KEY(p, "onward");
 	PUT(p, "{");
@@ -584,7 +584,7 @@ static void put_extras(struct pen *p, const struct exchange *x)
 	MEMBER_NUMBER(p, "file", x->source == TRACE_CAPTURE, x->file);
 	MEMBER_NUMBER(p, "line", x->first_line, x->first_line);
 	MEMBER_SLICE(p, "heading", x->heading);
-	if (x->onward.seen)
+	if (x->onward->seen)
 		put_onward(p, x);
 	if (x->leg)
 		put_leg(p, x->leg);

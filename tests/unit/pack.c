@@ -148,8 +148,8 @@ static struct exchange *plain_tunnel(void)
 	sample_answer(x, 200, "Connection established");
 	x->tunnel.open = true;
 	x->tunnel.inner = PROTO_TLS;
-	x->tls.hello = x->tls.server_hello = x->tls.done = true;
-	x->tls.sni = SLICE("tools.cisco.com");
+	x->tls->hello = x->tls->server_hello = x->tls->done = true;
+	x->tls->sni = SLICE("tools.cisco.com");
 	x->hello = x->tunnel.first[CLIENT] = x->tunnel.last[CLIENT] = sample_mark(0, 230000);
 	x->first = x->last = x->hello;
 	x->server_hello = sample_mark(0, 260000);

@@ -534,8 +534,7 @@ static const struct {
 	{ "too large", an_answer_too_large, V_TOO_LARGE, "limit response 1m", false },
 	{ "no HTTP", what_is_no_http, V_BAD_REQUEST, "the first bytes are TLS", true },
 	{ "half a head", half_a_head, V_OTHER_STATUS, "timeout-header", false },
-	{ "a parent", a_parents_refusal, V_DENIED, "the parent proxy: parent: parent.example",
-	  false },
+	{ "a parent", a_parents_refusal, V_DENIED, "the parent proxy: parent.example", false },
 };
 
 static void check(size_t i)
@@ -608,7 +607,7 @@ static void many_tunnels(void **state)
 	for (size_t i = 0; i < TUNNELS; i++) {
 		struct exchange *x = record_peek(all[i]);
 		assert_non_null(x);
-		assert_true(slice_equal(x->tls.sni, SLICE("tools.example.net")));
+		assert_true(slice_equal(x->tls->sni, SLICE("tools.example.net")));
 		trace_free(x);
 	}
 	for (size_t i = 0; i < TUNNELS; i++) {
