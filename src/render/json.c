@@ -540,12 +540,14 @@ static void put_onward(struct pen *p, const struct exchange *x)
 	const struct trace_onward *o = x->onward;
 	const struct trace_leg *leg = x->leg;
 	KEY(p, "onward");
-	PUT(p, "{\"outcome\":");
-	put_text(p, outcome_name(o->outcome));
+	PUT(p, "{");
 	if (!address_is_none(&o->origin)) {
-		KEY(p, "origin");
+		PUT(p, "\"origin\":");
 		put_endpoint(p, (struct slice){ 0 }, &o->origin);
+		PUT(p, ",");
 	}
+	PUT(p, "\"outcome\":");
+	put_text(p, outcome_name(o->outcome));
 	if (leg) {
 		if (leg->reused)
 			PUT(p, ",\"reused\":true");
