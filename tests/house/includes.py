@@ -21,6 +21,7 @@ OWNERS = {
     "zstd.h": {"capture", "cli"},
     "pcap": {"capture"},
     "sqlite3.h": {"store"},
+    "ares.h": {"net"},
     "pthread.h": {"capture", "net", "cli"},
     "threads.h": set(),
 }
