@@ -51,9 +51,34 @@ enum http_form { /* of the request target, RFC 9112 section 3.2 */
 	HTTP_FORM_ASTERISK,  /* * */
 };
 
+enum http_name { /* names that somebody looks for in every head; the reader tells them apart */
+	HTTP_NAME_OTHER,
+	HTTP_AUTHORIZATION,
+	HTTP_CONNECTION,
+	HTTP_CONTENT_LENGTH,
+	HTTP_CONTENT_TYPE,
+	HTTP_EXPECT,
+	HTTP_HOST,
+	HTTP_LOCATION,
+	HTTP_PROXY_AGENT,
+	HTTP_PROXY_AUTHENTICATE,
+	HTTP_PROXY_AUTHORIZATION,
+	HTTP_PROXY_CONNECTION,
+	HTTP_PROXY_STATUS,
+	HTTP_RETRY_AFTER,
+	HTTP_SERVER,
+	HTTP_TRANSFER_ENCODING,
+	HTTP_USER_AGENT,
+	HTTP_VIA,
+	HTTP_X_CACHE,
+	HTTP_X_SQUID_ERROR,
+	HTTP_NAME_COUNT_
+};
+
 struct http_fields {
 	struct http_field field[HTTP_MAX_FIELDS];
 	size_t count, dropped_fields;
+	uint8_t known[HTTP_NAME_COUNT_]; /* where the first of that name is, counted from 1; 0 nowhere */
 };
 
 struct http_request {
@@ -106,6 +131,13 @@ enum http_parse http_looks_like_response(struct slice in);
 
 /* The first field of that name (case folded), or NULL. */
 const struct http_field *http_find(const struct http_fields *fields, struct slice name);
+
+/* The same for names that are known: a look in the table. */
+static inline const struct http_field *http_known(const struct http_fields *fields,
+                                                  enum http_name name)
+{
+	return fields->known[name] ? &fields->field[fields->known[name] - 1] : NULL;
+}
 
 /* The next field of that name behind `after` (NULL: the first). */
 const struct http_field *http_find_next(const struct http_fields *fields, struct slice name,
