@@ -145,6 +145,15 @@ bool trace_open_path(struct exchange *x)
 	return true;
 }
 
+bool trace_open_leg(struct exchange *x)
+{
+	if (x->leg)
+		return true;
+	x->leg = arena_alloc(x->arena, sizeof *x->leg);
+	if (x->leg)
+		x->leg->resolve = x->leg->connect = x->leg->answer = x->leg->rtt = NO_TIME;
+	return x->leg != NULL;
+}
 #define OPEN(what, none)                                                                           \
 	bool trace_open_##what(struct exchange *x)                                                 \
 	{                                                                                          \

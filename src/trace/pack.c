@@ -187,7 +187,7 @@ enum { MARK_NONE, MARK_TIME, MARK_FRAME, MARK_SEEN /* and how long ago */ };
 
 static bool same_mark(const struct mark *a, const struct mark *b)
 {
-	return a->at == b->at && a->frame == b->frame && a->line == b->line && a->file == b->file;
+	return a->at == b->at && a->frame == b->frame && a->line == b->line;
 }
 
 static void keep_mark(struct codec *c, const struct mark *m)
@@ -209,14 +209,13 @@ static void put_mark(struct codec *c, const struct mark *m)
 			return;
 		}
 	}
-	bool framed = m->frame || m->line || m->file;
+	bool framed = m->frame || m->line;
 	put_number(c, framed ? MARK_FRAME : MARK_TIME);
 	/* differences wrap around, and back again */
 	put_number(c, fold((int64_t)((uint64_t)m->at - (uint64_t)c->last.at)));
 	if (framed) {
 		put_number(c, fold((int64_t)((uint64_t)m->frame - (uint64_t)c->last.frame)));
 		put_number(c, m->line);
-		put_number(c, m->file);
 	}
 	keep_mark(c, m);
 }
@@ -235,7 +234,6 @@ static struct mark get_mark(struct codec *c)
 	if (kind == MARK_FRAME) {
 		m.frame = (uint64_t)c->last.frame + (uint64_t)unfold(get_number(c));
 		m.line = (uint32_t)get_number(c);
-		m.file = (uint32_t)get_number(c);
 	}
 	keep_mark(c, &m);
 	return m;
@@ -360,7 +358,7 @@ static void part(struct codec *c, struct exchange *x, bool (*open)(struct exchan
 		 void (*tell)(struct codec *c, struct exchange *x))
 {
 	size_t before = c->reading ? 0 : c->out->len;
-	if (!number(c, 1))
+	if (!number(c, 1) || c->bad)
 		return;
 	if (c->reading && open && !open(x)) {
 		c->bad = true;
@@ -447,11 +445,6 @@ static void tell_tunnel(struct codec *c, struct exchange *x)
 	TEXTS(&t->banner);
 }
 
-static struct trace_tls *tls_of(struct exchange *x)
-{
-	return &x->tls;
-}
-
 static void tell_random(struct codec *c, struct trace_tls *t)
 {
 	size_t len = t->random_known ? sizeof t->random : 0;
@@ -465,7 +458,7 @@ static void tell_random(struct codec *c, struct trace_tls *t)
 
 static void tell_tls(struct codec *c, struct exchange *x)
 {
-	struct trace_tls *t = tls_of(x);
+	struct trace_tls *t = x->tls;
 	FLAGS(&t->hello, &t->hello_acked, &t->server_hello, &t->done, &t->ech, &t->post_quantum,
 	      &t->retry_request, &t->random_known, &t->alert, &t->likely_alert,
 	      &t->close_notify[CLIENT], &t->close_notify[PROXY], &t->out_of_step[CLIENT],
@@ -542,7 +535,7 @@ static void tell_paths(struct codec *c, struct exchange *x)
 
 static void tell_icmp(struct codec *c, struct exchange *x)
 {
-	struct trace_icmp *i = &x->icmp;
+	struct trace_icmp *i = x->icmp;
 	struct slice said = slice_of(i->name);
 	FLAGS(&i->too_big, &i->unreachable, &i->v6, &i->adapted);
 	group_begin(c);
@@ -575,10 +568,11 @@ static void tell_links(struct codec *c, struct exchange *x)
 
 static void tell_onward(struct codec *c, struct exchange *x)
 {
-	struct trace_onward *o = &x->onward;
+	struct trace_onward *o = x->onward;
 	FLAGS(&o->seen);
 	group_begin(c);
-	CHOICE(o->outcome, ONWARD_CLOSED + 1);
+	CHOICE(o->outcome, ONWARD_UNRESOLVED + 1);
+	NUMBER(o->file);
 	NUMBER(o->syns);
 	NUMBER(o->hole);
 	NUMBER(o->unacked);
@@ -593,7 +587,7 @@ static void tell_onward(struct codec *c, struct exchange *x)
 
 static void tell_view(struct codec *c, struct exchange *x)
 {
-	struct trace_view *v = &x->view;
+	struct trace_view *v = x->view;
 	FLAGS(&v->seen, &v->answered, &v->fin[CLIENT], &v->fin[PROXY], &v->reset[CLIENT],
 	      &v->reset[PROXY]);
 	group_begin(c);
@@ -606,6 +600,25 @@ static void tell_view(struct codec *c, struct exchange *x)
 		NUMBER(v->largest[side]);
 	}
 	group_end(c);
+}
+
+static void tell_leg(struct codec *c, struct exchange *x)
+{
+	struct trace_leg *l = x->leg;
+	FLAGS(&l->by_parent, &l->reused, &l->facts, &l->client_facts);
+	group_begin(c);
+	CHOICE(l->closed_first, PARTY_ORIGIN + 1);
+	SPAN(l->resolve);
+	SPAN(l->connect);
+	SPAN(l->answer);
+	SPAN(l->rtt);
+	NUMBER(l->retrans);
+	NUMBER(l->mss);
+	NUMBER(l->path_mtu);
+	NUMBER(l->client_mss);
+	NUMBER(l->client_path_mtu);
+	group_end(c);
+	TEXTS(&l->why, &l->text);
 }
 
 /* Who and where from: what only a text has, and several captures. */
@@ -643,11 +656,6 @@ static void tell_course(struct codec *c, struct exchange *x)
 		x->observed_until = until.at;
 }
 
-static bool open_path(struct exchange *x)
-{
-	return x->path || trace_open_path(x);
-}
-
 static void tell(struct codec *c, struct exchange *x)
 {
 	address(c, &x->client);
@@ -659,15 +667,18 @@ static void tell(struct codec *c, struct exchange *x)
 	tell_response(c, x);
 	part(c, x, NULL, tell_origin);
 	part(c, x, NULL, tell_tunnel);
-	part(c, x, NULL, tell_tls);
-	part(c, x, NULL, tell_icmp);
+	part(c, x, trace_open_tls, tell_tls);
+	part(c, x, trace_open_icmp, tell_icmp);
 	part(c, x, NULL, tell_links);
-	part(c, x, NULL, tell_onward);
-	part(c, x, NULL, tell_view);
-	if (number(c, x->path != NULL) && !c->bad) {
-		c->bad |= !open_path(x);
-		if (!c->bad)
-			tell_paths(c, x);
+	part(c, x, trace_open_onward, tell_onward);
+	part(c, x, trace_open_view, tell_view);
+	if (number(c, x->path != NULL)) {
+		c->bad |= !x->path && !trace_open_path(x);
+		part(c, x, NULL, tell_paths);
+	}
+	if (number(c, x->leg != NULL)) {
+		c->bad |= !trace_open_leg(x);
+		part(c, x, NULL, tell_leg);
 	}
 }
 

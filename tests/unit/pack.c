@@ -148,12 +148,16 @@ static struct exchange *plain_tunnel(void)
 	sample_answer(x, 200, "Connection established");
 	x->tunnel.open = true;
 	x->tunnel.inner = PROTO_TLS;
-	x->tls.hello = x->tls.server_hello = x->tls.done = true;
-	x->tls.sni = SLICE("tools.cisco.com");
+	x->tls->hello = x->tls->server_hello = x->tls->done = true;
+	x->tls->sni = SLICE("tools.cisco.com");
 	x->hello = x->tunnel.first[CLIENT] = x->tunnel.last[CLIENT] = sample_mark(0, 230000);
 	x->first = x->last = x->hello;
 	x->server_hello = sample_mark(0, 260000);
 	trace_set_id(x);
+	assert_true(trace_open_leg(x));
+	x->leg->connect = 2000000;
+	x->leg->facts = true;
+	x->leg->why = SLICE("timeout-idle");
 	return x;
 }
 
@@ -177,6 +181,7 @@ static void nothing_comes_back_as_nothing(void **state)
 	struct exchange *copy = trace_unpack(buffer_slice(&out), 65536);
 	assert_non_null(copy);
 	assert_null(copy->path);
+	assert_null(copy->leg);
 	assert_int_equal(copy->source, TRACE_CHECK);
 	assert_int_equal(copy->answer, PROTO_NONE);
 	assert_true(copy->rtt == NO_TIME && copy->request.body_length == UINT64_MAX);
