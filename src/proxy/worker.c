@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { PAUSE_MS = 200, MAX_OUT = 256 << 10, MAX_END = 32 << 10 };
+enum { PAUSE_MS = 200, SAY_SECONDS = 60, MAX_OUT = 256 << 10, MAX_END = 32 << 10 };
 
 /* ---- what is shared ------------------------------------------------------------------------ */
 
@@ -26,12 +26,6 @@ bool worker_take_descriptors(struct worker *w, long count)
 void worker_give_descriptors(struct worker *w, long count)
 {
 	atomic_fetch_add_explicit(&w->shared->descriptors, count, memory_order_relaxed);
-}
-
-static void say(const struct worker *w, const char *text)
-{
-	if (w->shared->say)
-		w->shared->say(w->shared->context, text);
 }
 
 /* ---- memory -------------------------------------------------------------------------------- */
@@ -145,6 +139,18 @@ static void take_turns(struct net_call *call)
 
 /* ---- the door ------------------------------------------------------------------------------ */
 
+/* The operator hears of it once a minute at most. */
+static void say_short(struct worker *w, const char *of)
+{
+	char text[100];
+	nanos now = net_now(w->loop);
+	if (!w->shared->say || (w->said_short > 0 && now - w->said_short < SAY_SECONDS * NANOS_PER_SECOND))
+		return;
+	w->said_short = now;
+	snprintf(text, sizeof text, "short of %s: new connections are turned away or wait", of);
+	w->shared->say(w->shared->context, text);
+}
+
 static void pause_listeners(struct worker *w)
 {
 	for (size_t i = 0; i < w->listeners; i++)
@@ -191,6 +197,7 @@ static void tell_with_spare(struct worker *w, struct worker_listener *l)
 	if (fd >= 0)
 		reply_tell(w, fd, ANSWER_BUSY);
 	open_spares(w);
+	say_short(w, "descriptors");
 	if (fd < 0 && fd != -EAGAIN)
 		pause_listeners(w);
 }
@@ -218,6 +225,8 @@ static void admit(struct worker *w, struct worker_listener *l, int fd, const str
 	metrics_add(&w->metrics.connections, 1);
 	if (two && in == LIMITS_OK && client_accept(w, l, fd, peer, limits))
 		return;
+	if (room && in != LIMITS_TOO_MANY)
+		say_short(w, two ? "memory" : "descriptors");
 	limits_leave(w->shared->limits, limits);
 	if (two)
 		worker_give_descriptors(w, 2);

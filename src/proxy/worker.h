@@ -72,6 +72,7 @@ struct worker {
 	struct net_timer resume;      /* of listeners that pause */
 	struct net_timer tidy;        /* idle origins, once a second while there are any */
 	int spare[WORKER_SPARE_DESCRIPTORS];
+	nanos said_short;             /* to the operator */
 
 	uint8_t *scratch;             /* WORKER_SCRATCH bytes */
 	struct buffer out;            /* heads and pages being made; empty between events */
