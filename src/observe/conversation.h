@@ -87,6 +87,7 @@ struct conversation {
 	struct talk talk[2];
 	struct turn *oldest, *newest; /* the answers go to `oldest` that is not whole */
 	struct turn usual;            /* for the first of them while it is free (x is NULL) */
+	struct exchange *over;        /* one whose memory the next may have; or NULL */
 	unsigned turns;
 	bool known;           /* at least one request to a proxy was seen */
 	bool tunnel;          /* both sides are in SPEECH_TUNNEL */
@@ -110,7 +111,7 @@ struct turn *conversation_answering(struct conversation *c); /* who gets the nex
 enum trace_scheme speech_scheme(enum http_scheme scheme);
 /* The first field of that name, or the empty slice. */
 struct slice speech_keep_field(struct exchange *x, const struct http_fields *fields,
-			       struct slice name);
+			       enum http_name name);
 /* The head as it stood, secret values and userinfo overwritten with as many stars. */
 struct slice speech_keep_head(struct exchange *x, struct slice head);
 /* What is there of a head, these bytes with it. */

@@ -22,11 +22,16 @@ struct cut {
 	struct exchange *x; /* NULL once it was given out */
 };
 
+struct held {
+	nanos start; /* of x: to look there would cost more than all the rest of the heap */
+	struct exchange *x;
+};
+
 struct trace_book {
 	struct trace_book_options options;
 	void (*give)(void *context, struct exchange *x);
 	void *context;
-	struct exchange **heap; /* by start; [0] is the earliest */
+	struct held *heap; /* by start; [0] is the earliest */
 	size_t held, room;
 	struct address proxy[MAX_PROXIES];
 	size_t proxies;
@@ -43,10 +48,11 @@ struct trace_book {
 
 /* ---- order ------------------------------------------------------------------------------- */
 
-static bool earlier(const struct exchange *a, const struct exchange *b)
+static bool earlier(const struct held *one, const struct held *other)
 {
-	if (a->first.at != b->first.at)
-		return a->first.at < b->first.at;
+	if (one->start != other->start)
+		return one->start < other->start;
+	const struct exchange *a = one->x, *b = other->x;
 	if (a->file != b->file)
 		return a->file < b->file;
 	if (a->first.frame != b->first.frame)
@@ -56,26 +62,30 @@ static bool earlier(const struct exchange *a, const struct exchange *b)
 
 static void heap_push(struct trace_book *b, struct exchange *x)
 {
+	struct held h = { x->first.at, x };
 	size_t i = b->held++;
-	while (i > 0 && earlier(x, b->heap[(i - 1) / 2])) {
+	while (i > 0 && earlier(&h, &b->heap[(i - 1) / 2])) {
 		b->heap[i] = b->heap[(i - 1) / 2];
 		i = (i - 1) / 2;
 	}
-	b->heap[i] = x;
+	b->heap[i] = h;
 }
 
 static struct exchange *heap_pop(struct trace_book *b)
 {
-	struct exchange *top = b->heap[0], *x = b->heap[--b->held];
+	struct exchange *top = b->heap[0].x;
+	struct held last = b->heap[--b->held];
 	size_t i = 0;
 	for (size_t child; (child = 2 * i + 1) < b->held; i = child) {
-		if (child + 1 < b->held && earlier(b->heap[child + 1], b->heap[child]))
+		if (child + 1 < b->held && earlier(&b->heap[child + 1], &b->heap[child]))
 			child++;
-		if (!earlier(b->heap[child], x))
+		if (!earlier(&b->heap[child], &last))
 			break;
 		b->heap[i] = b->heap[child];
 	}
-	b->heap[i] = x;
+	b->heap[i] = last;
+	if (b->held > 0)
+		trace_fetch(b->heap[0].x); /* it comes out next */
 	return top;
 }
 
@@ -177,8 +187,8 @@ static bool is_cut(const struct exchange *x)
 	if (!x->closed || x->closed_by != PROXY || x->next_began)
 		return false;
 	if (x->tunnel.open)
-		return x->tls.done &&
-		       (x->tls.record_left[PROXY] > 0 || !x->tls.close_notify[PROXY]);
+		return x->tls->done &&
+		       (x->tls->record_left[PROXY] > 0 || !x->tls->close_notify[PROXY]);
 	return x->response.status >= 200 && x->response.status < 300 && !x->response.complete;
 }
 
@@ -236,8 +246,8 @@ static enum trace_outcome outcome_of(const struct trace_connection *c)
 
 static bool same_hello(const struct trace_connection *c, const struct exchange *x)
 {
-	return c->hello && x->tls.random_known &&
-	       memcmp(c->random, x->tls.random, sizeof c->random) == 0;
+	return c->hello && x->tls->random_known &&
+	       memcmp(c->random, x->tls->random, sizeof c->random) == 0;
 }
 
 static nanos asked_at(const struct exchange *x)
@@ -254,10 +264,10 @@ static nanos answered_at(const struct exchange *x)
 static bool may_serve(const struct trace_connection *c, const struct exchange *x, uint16_t port)
 {
 	const nanos slack = 50 * NANOS_PER_MS;
-	bool viewed = x->view.seen && c->first.file == x->view.file;
-	nanos from = viewed ? x->view.from : asked_at(x);
-	nanos until = viewed ? x->view.until : answered_at(x);
-	return (viewed || c->first.file == x->file) && c->to.port == port &&
+	bool viewed = x->view->seen && c->file == x->view->file;
+	nanos from = viewed ? x->view->from : asked_at(x);
+	nanos until = viewed ? x->view->until : answered_at(x);
+	return (viewed || c->file == x->file) && c->to.port == port &&
 	       !address_same_host(&c->from, &x->client) && c->first.at >= from &&
 	       c->first.at <= until + slack;
 }
@@ -299,14 +309,15 @@ static void relate_onward(const struct trace_book *b, struct exchange *x)
 {
 	const struct trace_connection *c =
 		b->connections && needs_explaining(x) ? find_onward(b, x) : NULL;
-	if (!c)
+	if (!c || !trace_open_onward(x))
 		return;
-	x->onward = (struct trace_onward){
+	*x->onward = (struct trace_onward){
 		.seen = true,
 		.origin = c->to,
 		.outcome = outcome_of(c),
 		.first = c->first,
 		.last = c->last,
+		.file = c->file,
 		.syns = c->syns,
 		.bytes = { c->bytes[0], c->bytes[1] },
 	};
@@ -338,12 +349,12 @@ static const nanos CLOCKS_DIFFER = 600 * NANOS_PER_SECOND;
 
 static bool is_same_exchange(const struct exchange *a, const struct exchange *b)
 {
-	if (a->file == b->file || a->view.seen || b->view.seen ||
+	if (a->file == b->file || a->view->seen || b->view->seen ||
 	    !slice_equal(a->request.method, b->request.method) ||
 	    !slice_equal(a->request.target, b->request.target))
 		return false;
-	if (a->tls.random_known && b->tls.random_known)
-		return memcmp(a->tls.random, b->tls.random, sizeof a->tls.random) == 0;
+	if (a->tls->random_known && b->tls->random_known)
+		return memcmp(a->tls->random, b->tls->random, sizeof a->tls->random) == 0;
 	nanos apart = a->first.at - b->first.at;
 	return address_equal(&a->client, &b->client) && address_equal(&a->proxy, &b->proxy) &&
 	       a->order == b->order && apart < CLOCKS_DIFFER && apart > -CLOCKS_DIFFER;
@@ -359,21 +370,24 @@ static bool is_nearer_client(const struct exchange *a, const struct exchange *b)
 	return !mark_is(&b->syn_ack) || (mark_is(&a->syn_ack) && mine >= other);
 }
 
-static struct trace_view view_of(const struct exchange *x)
+static void set_view(struct exchange *x, const struct exchange *other)
 {
-	struct trace_view v = { .seen = true,
-				.file = x->file,
-				.answered = x->response.status != 0,
-				.from = asked_at(x),
-				.until = answered_at(x) };
+	if (!trace_open_view(x))
+		return;
+	struct trace_view *v = x->view;
+	*v = (struct trace_view){ .seen = true,
+				  .file = other->file,
+				  .answered = other->response.status != 0,
+				  .from = asked_at(other),
+				  .until = answered_at(other) };
 	for (int side = CLIENT; side <= PROXY; side++) {
-		v.bytes[side] = x->path[side].bytes;
-		v.packets[side] = x->path[side].packets;
-		v.largest[side] = x->path[side].largest;
-		v.fin[side] = mark_is(&x->path[side].fin);
-		v.reset[side] = mark_is(&x->path[side].rst);
+		const struct trace_path *p = &other->path[side];
+		v->bytes[side] = p->bytes;
+		v->packets[side] = p->packets;
+		v->largest[side] = p->largest;
+		v->fin[side] = mark_is(&p->fin);
+		v->reset[side] = mark_is(&p->rst);
 	}
-	return v;
 }
 
 /* The view nearer to the client stays, and takes the other's facts. True when x was absorbed, or
@@ -381,18 +395,18 @@ static struct trace_view view_of(const struct exchange *x)
 static bool absorb(struct trace_book *b, struct exchange *x)
 {
 	for (size_t i = 0; i < b->held; i++) {
-		struct exchange *held = b->heap[i];
+		struct exchange *held = b->heap[i].x;
 		if (!is_same_exchange(held, x))
 			continue;
 		if (is_nearer_client(held, x)) {
-			held->view = view_of(x);
+			set_view(held, x);
 			trace_free(x);
 			return true;
 		}
-		x->view = view_of(held);
+		set_view(x, held);
 		x->first.at = held->first.at; /* keeps its place in the order */
 		forget_all(b, held);
-		b->heap[i] = x;
+		b->heap[i].x = x;
 		trace_free(held);
 		return true;
 	}
@@ -443,7 +457,7 @@ static void give_out(struct trace_book *b, struct exchange *x)
 		trace_free(x);
 		return;
 	}
-	if (!x->onward.seen)
+	if (!x->onward->seen)
 		relate_onward(b, x);
 	forget_all(b, x);
 	b->give(b->context, x);
@@ -536,7 +550,7 @@ void trace_book_free(struct trace_book *b)
 	if (!b)
 		return;
 	for (size_t i = 0; i < b->held; i++)
-		trace_free(b->heap[i]);
+		trace_free(b->heap[i].x);
 	for (size_t i = 0; b->suspect && i < MAX_SUSPECTS; i++)
 		trace_free(b->suspect[i]);
 	free(b->heap);

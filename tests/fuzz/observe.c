@@ -55,7 +55,7 @@ static void check_strings(const struct exchange *x)
 {
 	const struct trace_request *q = &x->request;
 	const struct trace_response *a = &x->response;
-	const struct trace_tls *t = &x->tls;
+	const struct trace_tls *t = x->tls;
 	const struct slice kept[] = { q->method,       q->target,       q->host,
 				      q->user_agent,   q->user,         q->head,
 				      a->reason,       a->server,       a->via,
@@ -98,7 +98,7 @@ static void on_done(void *context, struct exchange *x)
 		o->counted[side] += x->bytes[side];
 		must(o->counted[side] <= o->said[side]);
 		must(x->tunnel.bytes[side] <= x->bytes[side]);
-		must(x->tls.app_bytes[side] == 0 || x->tls.records[side] > 0);
+		must(x->tls->app_bytes[side] == 0 || x->tls->records[side] > 0);
 	}
 	must(x->request.is_connect == slice_equal(x->request.method, SLICE("CONNECT")));
 	must(o->heads || (x->request.head.len == 0 && x->response.head.len == 0));
@@ -168,7 +168,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 						   .any_request = look & 2,
 						   .began_late = look & 4,
 						   .source = TRACE_CAPTURE };
-		struct observe_owner owner = { on_begin, on_facts, on_done, &o };
+		struct observe_owner owner = { on_begin, on_facts, NULL, on_done, &o };
 		if (c)
 			observe_reset(c, &options, &owner);
 		else

@@ -264,7 +264,7 @@ static void add_response(struct buffer *b, const struct exchange *x)
 
 static void add_tunnel(struct buffer *b, const struct exchange *x)
 {
-	const struct trace_tls *t = &x->tls;
+	const struct trace_tls *t = x->tls;
 	buffer_add_text(b, x->tunnel.open ? " open" : NULL);
 	if (x->tunnel.inner != PROTO_NONE)
 		buffer_printf(b, " inner=%s", trace_protocol_name(x->tunnel.inner));
@@ -446,7 +446,7 @@ static void play(struct play *p, const struct script *s, size_t step, int cut, b
 					   .keep_heads = heads,
 					   .any_request = s->any_request,
 					   .began_late = s->began_late };
-	struct observe_owner owner = { on_begin, on_facts, on_done, p };
+	struct observe_owner owner = { on_begin, on_facts, NULL, on_done, p };
 	struct conversation *c = observe_new(&options, &owner);
 	assert_non_null(c);
 	size_t steps = steps_of(s);
