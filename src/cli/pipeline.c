@@ -381,11 +381,12 @@ static bool print_piece(struct pipeline *p)
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
-/* Is nobody behind this one? Then all else can be done by those ahead. */
+/* Is nobody further behind? Then all else can be done by those ahead. Only one is ever last: two
+ * who are level would both feed, and then both wait for the next batch. */
 static bool is_last(const struct pipeline *p, const struct worker *w)
 {
 	for (unsigned i = 0; i < p->shares; i++)
-		if (p->worker[i].next < w->next)
+		if (p->worker[i].next < w->next || (p->worker[i].next == w->next && i < w->share))
 			return false;
 	return true;
 }

@@ -359,6 +359,10 @@ void trace_free(struct exchange *x); /* NULL is fine */
  * memory. */
 struct exchange *trace_begin(enum trace_source source, size_t limit);
 bool trace_open_path(struct exchange *x);
+extern const struct trace_tls TRACE_NO_TLS;
+extern const struct trace_icmp TRACE_NO_ICMP;
+extern const struct trace_onward TRACE_NO_ONWARD;
+extern const struct trace_view TRACE_NO_VIEW;
 bool trace_open_tls(struct exchange *x);
 bool trace_open_icmp(struct exchange *x);
 bool trace_open_onward(struct exchange *x);
