@@ -37,7 +37,7 @@ const struct rules RULES_FIRST = { FIRST, sizeof FIRST / sizeof *FIRST, NULL };
 
 static bool whole(const struct exchange *x)
 {
-	if (x->next_began)
+	if (x->next_began && answered(x))
 		return true;
 	if (!has_request(x) && x->response.status == 0)
 		return false;

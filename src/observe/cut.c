@@ -206,17 +206,26 @@ static bool salvage_request(struct conversation *c, uint64_t missing, const stru
 	return begun;
 }
 
+/* "HTTP/1.1 5": the digit tells that no other answer follows this one. */
+static bool begins_final(struct slice head)
+{
+	enum { DIGIT = sizeof "HTTP/1.1 " - 1 };
+	return head.len > DIGIT && head.at[DIGIT] != '1';
+}
+
 static void salvage_answer(struct conversation *c, struct turn *t, uint64_t missing,
 			   const struct mark *mark)
 {
 	struct talk *down = &c->talk[PROXY];
-	uint64_t len = down->head.len + missing;
-	if (!down->unsure && take_status_line(c, t, buffer_slice(&down->head), len, mark)) {
+	struct slice seen = buffer_slice(&down->head);
+	if (!down->unsure && take_status_line(c, t, seen, seen.len + missing, mark)) {
 		doubt_answer(c, t);
 	} else {
-		t->x->bytes[PROXY] += len;
-		down->speech = SPEECH_LOST;
+		t->begun |= !down->unsure && begins_final(seen);
+		t->x->bytes[PROXY] += seen.len + missing;
 	}
+	if (down->speech != SPEECH_TUNNEL)
+		down->speech = SPEECH_LOST;
 	down->unsure = false;
 	buffer_reset(&down->head);
 }
@@ -258,6 +267,8 @@ static void gap_in_answer(struct conversation *c, const struct mark *mark, uint6
 		return;
 	}
 	t->x->last = *mark;
+	cut_hear(c, down->head.len > 0 ? &down->head_start : &t->x->response_start);
+	cut_hear(c, mark);
 	if (down->speech == SPEECH_HEAD && down->head.len > 0) {
 		salvage_answer(c, t, len, mark);
 		return;
@@ -286,6 +297,39 @@ void cut_gap(struct conversation *c, enum trace_side side, const struct mark *ma
 		gap_in_request(c, mark, len);
 	else
 		gap_in_answer(c, mark, len);
+}
+
+/* ---- whose answer is it, behind a gap?
+ * -----------------------------------------------------------
+ *
+ * A client that waits has had all its answers when it asks again. One that does not (pipelining,
+ * RFC 9112 section 9.3.2) shows itself by a request that comes before anything of an answer to the
+ * one before. */
+
+void cut_hear(struct conversation *c, const struct mark *mark)
+{
+	struct turn *asked = NULL, *t = conversation_answering(c);
+	/* an acknowledgement in the next request shows what was heard before it */
+	for (; t && conversation_before(&t->x->request_start, mark); t = t->next)
+		asked = t;
+	if (asked)
+		asked->heard = true;
+}
+
+struct turn *cut_find_turn(struct conversation *c, const struct mark *mark)
+{
+	struct turn *first = conversation_answering(c), *last = NULL;
+	for (struct turn *t = first; t && conversation_before(&t->x->request_start, mark);
+	     t = t->next) {
+		c->pipelines |= last && !last->heard;
+		last = t;
+	}
+	if (!last)
+		return NULL;
+	bool had = first->begun || first->x->response.status != 0;
+	if (last == first)
+		return had ? NULL : first;
+	return !c->pipelines || (had && first->next == last) ? last : NULL;
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */

@@ -174,6 +174,13 @@ void conversation_turn_whole(struct conversation *c, struct turn *t, const struc
 	conversation_finish_whole(c, mark);
 }
 
+bool conversation_before(const struct mark *a, const struct mark *b)
+{
+	if (a->frame != b->frame)
+		return a->frame < b->frame;
+	return a->line != b->line ? a->line < b->line : a->at < b->at;
+}
+
 bool observe_data(struct conversation *c, enum trace_side side, const struct mark *mark,
 		  struct slice bytes)
 {

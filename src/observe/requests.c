@@ -107,8 +107,7 @@ static void expect_request_body(struct talk *up, const struct http_request *r)
 /* A 407 and the request with credentials that follows it on the same connection. */
 static void link_retry(struct turn *before, struct exchange *x)
 {
-	if (!before || !before->whole || before->x->response.status != 407 ||
-	    x->request.auth == SCHEME_NONE)
+	if (!before || before->x->response.status != 407 || x->request.auth == SCHEME_NONE)
 		return;
 	before->x->links.answered_challenge = true;
 	memcpy(before->x->links.other, x->id, sizeof x->id);
