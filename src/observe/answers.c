@@ -178,6 +178,7 @@ void answers_take_foreign(struct conversation *c, struct turn *t, struct slice s
 static size_t hold_answer(struct conversation *c, struct slice whole, struct slice bytes)
 {
 	struct talk *down = &c->talk[PROXY];
+	c->said = down->head_start;
 	bool worth = !c->newest || http_looks_like_response(whole) != HTTP_BAD;
 	if (worth && whole.len <= MAX_WAITING &&
 	    speech_keep_for_later(down, whole, whole.at != bytes.at))
@@ -208,6 +209,12 @@ static struct turn *pass_over(struct conversation *c, struct turn *t, struct tur
 	return answered;
 }
 
+/* Where requests may be hidden, an answer may be theirs. */
+static bool is_for(const struct turn *t, const struct mark *mark)
+{
+	return !t->doubt && conversation_before(&t->x->request_start, mark);
+}
+
 static size_t read_answer_head(struct conversation *c, const struct mark *mark, struct slice bytes)
 {
 	struct talk *down = &c->talk[PROXY];
@@ -216,6 +223,8 @@ static size_t read_answer_head(struct conversation *c, const struct mark *mark, 
 	struct slice whole = speech_join_head(down, mark, bytes);
 	if (!t)
 		return hold_answer(c, whole, bytes);
+	if (c->hides && before == 0 && !down->unsure && !is_for(t, mark))
+		return speech_lose_step(down, bytes);
 	t->x->last = *mark;
 	enum http_parse got = http_looks_like_response(whole);
 	if (got == HTTP_BAD && down->unsure) {

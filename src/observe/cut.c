@@ -234,10 +234,14 @@ static void gap_in_request(struct conversation *c, const struct mark *mark, uint
 {
 	struct talk *up = &c->talk[CLIENT];
 	if (up->speech == SPEECH_HEAD && up->head.len > 0 && !give_up_held(c)) {
-		if (salvage_request(c, len, mark))
+		bool begun = salvage_request(c, len, mark);
+		cut_hide(c, mark, true);
+		if (begun)
 			answers_read_waiting(c);
 		return;
 	}
+	if (up->speech == SPEECH_HEAD || up->speech == SPEECH_LOST)
+		cut_hide(c, mark, true);
 	struct exchange *x = c->newest ? c->newest->x : NULL;
 	if (!x)
 		return;
@@ -254,6 +258,7 @@ static void gap_in_request(struct conversation *c, const struct mark *mark, uint
 		x->request.body_bytes = up->chunks.body_bytes;
 	} else {
 		up->speech = SPEECH_LOST;
+		cut_hide(c, mark, true);
 	}
 }
 
@@ -316,11 +321,32 @@ void cut_hear(struct conversation *c, const struct mark *mark)
 		asked->heard = true;
 }
 
+void cut_hide(struct conversation *c, const struct mark *mark, bool gap)
+{
+	c->hides = true;
+	c->hidden = *mark;
+	c->shown = gap;
+}
+
+/* An answer in between shows it, or an acknowledgement that shows the gap; where the request's own
+ * packet shows it, they came together. */
+bool cut_doubts(struct conversation *c, const struct mark *start)
+{
+	bool heard = mark_is(&c->said) && conversation_before(&c->hidden, &c->said) &&
+		     conversation_before(&c->said, start);
+	bool shown = c->shown && conversation_before(&c->hidden, start);
+	bool doubt = mark_is(&c->hidden) && !heard && !shown;
+	c->hidden = NO_MARK;
+	return doubt;
+}
+
 struct turn *cut_find_turn(struct conversation *c, const struct mark *mark)
 {
 	struct turn *first = conversation_answering(c), *last = NULL;
 	for (struct turn *t = first; t && conversation_before(&t->x->request_start, mark);
 	     t = t->next) {
+		if (t->doubt)
+			return NULL;
 		c->pipelines |= last && !last->heard;
 		last = t;
 	}

@@ -127,6 +127,7 @@ bool requests_begin(struct conversation *c, const struct http_request *r, struct
 		return false;
 	}
 	struct exchange *x = t->x;
+	t->doubt = cut_doubts(c, start);
 	x->request_start = *start;
 	x->last = *mark;
 	x->bytes[CLIENT] += len;
@@ -175,6 +176,8 @@ static size_t hold_early(struct conversation *c, const struct mark *mark, struct
 
 static void count_lost(struct conversation *c, const struct mark *mark, size_t len)
 {
+	if (c->hides)
+		cut_hide(c, mark, false);
 	if (!c->newest)
 		return;
 	c->newest->x->bytes[CLIENT] += len;

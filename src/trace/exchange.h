@@ -295,6 +295,7 @@ struct exchange {
 	struct trace_response response;
 	unsigned interims;           /* 1xx answers */
 	enum trace_protocol answer;  /* what answered: PROTO_HTTP, or what else; PROTO_NONE nothing */
+	bool answer_hidden;          /* it may have been given where whose it is could not be told */
 	struct slice answer_start;   /* first bytes of an answer that is no HTTP, up to 64 */
 	struct mark request_start, request_end, request_acked, response_start, response_end;
 	struct trace_tunnel tunnel;

@@ -20,7 +20,7 @@ from speech import answer, connect, established, get, page, text
 
 PROXY = ('10.10.20.5', 3128)
 START = 1750000000.0
-LENGTHS = (1, 2, 5, 11, 17, 40, 100, 150, 260, 400)
+LENGTHS = (1, 11, 40, 100, 260, 400)
 
 
 def ask(n: int) -> bytes:
@@ -149,7 +149,7 @@ def sweep(program: str, name: str, hurt: bool, acks: bool) -> tuple[list[str], s
         spoiled = {f'host{t}.example.org' for t in touched(talk, hurt, gap, size)}
         for target, verdict in truth.items():
             host = target.removeprefix('http://').split('/')[0].split(':')[0]
-            must = name in WAITING and acks and host not in spoiled
+            must = name in WAITING and acks and not hurt and host not in spoiled
             got = found[client].get(target, 'nothing')
             count += 1
             unclear += got == 'unclear'
