@@ -177,6 +177,18 @@ static void add_path_events(struct exchange *x, enum trace_side side)
 		trace_add(x, EV_ZERO_WINDOW, 1 - side, &p->zero_window, 0);
 }
 
+/* The first that were sent again in this exchange; the next one is told the next. */
+static void add_again(struct link *l, struct exchange *x, enum trace_side side)
+{
+	struct stream_side *s = &l->stream->sent[table_side(l, side)];
+	for (unsigned i = 0; i < s->agains; i++) {
+		struct mark m = mark_of(l->feed, &s->again[i].mark);
+		if (within(x, &m))
+			trace_add(x, EV_RETRANS, side, &m, s->again[i].size);
+	}
+	s->agains = 0;
+}
+
 /* Did everything that the client said arrive at the proxy? */
 static void set_acked(struct exchange *x)
 {
@@ -207,8 +219,10 @@ static void on_begin(void *context, struct exchange *x)
 static void on_facts(void *context, struct exchange *x)
 {
 	struct link *l = context;
-	for (int side = CLIENT; side <= PROXY; side++)
+	for (int side = CLIENT; side <= PROXY; side++) {
 		set_path(l, x, side);
+		add_again(l, x, side);
+	}
 	x->rtt = l->stream->rtt;
 	x->both_ways = l->stream->both_ways;
 	if (!x->next_began) {

@@ -32,6 +32,13 @@ struct stream_mark { /* a packet worth pointing at */
 	uint32_t line;
 };
 
+/* A segment that was sent again, and not in vain as far as is known. */
+struct stream_again {
+	struct stream_mark mark;
+	uint32_t size, end; /* bytes; the sequence number behind them */
+};
+enum { STREAM_AGAIN = 3 };
+
 /* What one side sent, and how it fared. */
 struct stream_side {
 	struct stream_mark last_data, last_any; /* these come first: every packet writes them */
@@ -49,6 +56,9 @@ struct stream_side {
 	uint32_t reordered;      /* segments that filled a hole and only came late */
 	uint32_t spurious;       /* of retrans: those the receiver already had (D-SACK, or already
 	                            acknowledged in this capture) */
+	unsigned agains;         /* so many of the first of retrans and repairs are in `again`; whoever
+	                            sets this to 0 is told the next ones */
+	struct stream_again again[STREAM_AGAIN];
 	uint32_t copies;         /* (n) dropped as copies made by the capture */
 	uint32_t overlaps;       /* bytes that came again with other content while the first were kept */
 	nanos retrans_time;      /* time lost waiting for retransmissions to repair: sum over repairs

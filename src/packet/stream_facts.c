@@ -250,6 +250,20 @@ static void flight_again(struct conn *c, struct full *f, int side, const struct 
 	}
 }
 
+void facts_repair(struct stream_side *sent, const struct segment *seg, const struct range *r)
+{
+	if (sent->agains < STREAM_AGAIN)
+		sent->again[sent->agains++] =
+			(struct stream_again){ mark_of(seg), r->end - r->start, r->end };
+}
+
+/* It was in vain after all: the receiver had it. */
+static void forget_again(struct stream_side *sent, uint32_t end)
+{
+	if (sent->agains && sent->again[sent->agains - 1].end == end)
+		sent->agains--;
+}
+
 /* Bytes that were here before. */
 void facts_again(struct conn *c, struct full *f, int side, const struct segment *seg,
 		 const struct range *r)
@@ -262,6 +276,8 @@ void facts_again(struct conn *c, struct full *f, int side, const struct segment 
 	if ((h->flags & HALF_ACKED) && ahead(r->end, h->acked) <= 0) {
 		sent->spurious++;
 		f->track[side].spurious_end = r->end;
+	} else {
+		facts_repair(sent, seg, r);
 	}
 	if (f->s.icmp_count)
 		follow_icmp(f, side, seg, r);
@@ -319,6 +335,7 @@ static void follow_sack(struct full *f, int side, const struct segment *seg)
 		first = 1;
 		if (seg->sack[0].right != tr->spurious_end && sent->spurious < sent->retrans)
 			sent->spurious++;
+		forget_again(sent, seg->sack[0].right);
 		tr->spurious_end = seg->sack[0].right;
 	}
 	for (unsigned i = first; i < seg->sack_count && i < PACKET_MAX_SACK; i++)

@@ -251,8 +251,8 @@ static int sent_after(const struct segment *seg, const struct kept *k)
 }
 
 /* A segment filled a hole: was it lost on its way here, or only late? */
-static void count_fill(struct full *f, int side, const struct segment *seg, const struct kept *k,
-		       bool first_hole)
+static void count_fill(struct full *f, int side, const struct segment *seg, const struct range *r,
+		       const struct kept *k, bool first_hole)
 {
 	struct stream_side *sent = &f->s.sent[side];
 	nanos late = span(seg->at, k->shown.at);
@@ -263,6 +263,7 @@ static void count_fill(struct full *f, int side, const struct segment *seg, cons
 		return;
 	}
 	sent->repairs++;
+	facts_repair(sent, seg, r);
 	if (first_hole && late > 0)
 		sent->retrans_time += late;
 }
@@ -328,7 +329,7 @@ static void place(struct stream_table *t, struct conn *c, struct full *f, int si
 			p->fresh = true;
 			if (k && !p->filled) {
 				p->filled = true;
-				count_fill(f, side, seg, k, !before);
+				count_fill(f, side, seg, &piece, k, !before);
 			}
 			if (at == h->next)
 				deliver_part(t, c, f, side, seg, &piece);

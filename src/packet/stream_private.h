@@ -263,6 +263,8 @@ void facts_window(const struct conn *c, struct full *f, int side, const struct s
 void facts_sizes(const struct conn *c, struct full *f);
 void facts_sent(struct conn *c, struct full *f, int side, const struct segment *seg,
 		const struct range *r);
+/* One that repairs a loss, for whoever wants to see it. */
+void facts_repair(struct stream_side *sent, const struct segment *seg, const struct range *r);
 void facts_again(struct conn *c, struct full *f, int side, const struct segment *seg,
 		 const struct range *r);
 void facts_acked(struct full *f, int side, uint32_t ack, nanos at);
