@@ -126,19 +126,3 @@ void bytes_close(struct bytes *s)
 	capture_bytes_drop(s->block);
 	capture_bytes_drop(s->spare);
 }
-
-int bytes_keep(struct bytes *s, struct error *err)
-{
-	return unpack_keep(&s->unpack, err);
-}
-
-int bytes_rewind(struct bytes *s, struct error *err)
-{
-	int ret = unpack_rewind(&s->unpack, err);
-	if (ret < 0)
-		return ret;
-	/* The place is forgotten, not the block's bytes: batches may look at them still. */
-	s->at = s->end = s->block->room;
-	s->origin = -(uint64_t)s->at;
-	return 0;
-}

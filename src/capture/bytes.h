@@ -35,9 +35,6 @@ int bytes_need(struct bytes *s, size_t n, struct error *err);
 void bytes_hold(struct bytes *s, struct capture_bytes **held);
 void bytes_release(struct bytes *s, struct capture_bytes **held);
 
-int bytes_keep(struct bytes *s, struct error *err);
-int bytes_rewind(struct bytes *s, struct error *err);
-
 void capture_bytes_drop(struct capture_bytes *b); /* NULL is fine */
 
 static inline struct slice bytes_unread(const struct bytes *s)

@@ -211,20 +211,6 @@ int capture_read_text(struct capture *c, size_t limit, struct slice *ret_text, s
 	return 0;
 }
 
-int capture_keep(struct capture *c, struct error *err)
-{
-	return bytes_keep(&c->bytes, err);
-}
-
-int capture_rewind(struct capture *c, struct error *err)
-{
-	int ret = bytes_rewind(&c->bytes, err);
-	if (ret < 0)
-		return ret;
-	c->frame = 0;
-	return recognise(c, err);
-}
-
 uint64_t capture_lost(const struct capture *c)
 {
 	uint64_t lost = c->pcapng.dropped_before;

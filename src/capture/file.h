@@ -62,11 +62,6 @@ int capture_read(struct capture *c, struct capture_batch *b, struct error *err);
 int capture_read_text(struct capture *c, size_t limit, struct slice *ret_text,
                       struct error *err);
 
-/* Back to the first packet. A pipe is spooled to a temporary file from the start if
- * capture_keep was called before the first read. */
-int capture_keep(struct capture *c, struct error *err);
-int capture_rewind(struct capture *c, struct error *err);
-
 /* Packets that the capture itself says were dropped (pcapng interface statistics). */
 uint64_t capture_lost(const struct capture *c);
 

@@ -206,18 +206,3 @@ void unpack_close(struct unpack *u)
 	ZSTD_freeDStream(u->zstd);
 	free(u->in);
 }
-
-int unpack_keep(struct unpack *u, struct error *err)
-{
-	/* What was read so far must still be in u->in, whole. */
-	if (!u->source.regular && u->source.spool < 0 && u->source.at != u->in_len)
-		return err_set(err, -ESPIPE, "%s: too late to keep it: %llu bytes are gone",
-			       u->source.shown, (unsigned long long)u->source.at - u->in_len);
-	return source_keep(&u->source, u->in, err);
-}
-
-int unpack_rewind(struct unpack *u, struct error *err)
-{
-	int ret = source_rewind(&u->source, err);
-	return ret < 0 ? ret : begin(u, err);
-}

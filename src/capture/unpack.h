@@ -31,9 +31,6 @@ void unpack_close(struct unpack *u);
  * again, when the source or the compression is broken. */
 ssize_t unpack_read(struct unpack *u, uint8_t *to, size_t len, struct error *err);
 
-int unpack_keep(struct unpack *u, struct error *err);
-int unpack_rewind(struct unpack *u, struct error *err);
-
 /* "" or "gzip" or "zstd" */
 const char *packing_name(enum packing p);
 
