@@ -262,6 +262,20 @@ static void gap_in_request(struct conversation *c, const struct mark *mark, uint
 	}
 }
 
+/* No more than is left of it. */
+static void gap_in_body(struct conversation *c, struct turn *t, const struct mark *mark,
+			uint64_t len)
+{
+	struct talk *down = &c->talk[PROXY];
+	t->x->bytes[PROXY] += len;
+	t->x->response.body_bytes += len;
+	down->left -= len;
+	if (down->left == 0) {
+		down->speech = SPEECH_HEAD;
+		conversation_turn_whole(c, t, mark);
+	}
+}
+
 static void gap_in_answer(struct conversation *c, const struct mark *mark, uint64_t len)
 {
 	struct talk *down = &c->talk[PROXY];
@@ -279,16 +293,19 @@ static void gap_in_answer(struct conversation *c, const struct mark *mark, uint6
 		return;
 	}
 	struct exchange *x = t->x;
+	if (down->speech == SPEECH_BODY_LENGTH && len > down->left) {
+		uint64_t rest = len - down->left; /* so far the body goes; what is behind it? */
+		gap_in_body(c, t, mark, down->left);
+		gap_in_answer(c, mark, rest);
+		return;
+	}
+	if (down->speech == SPEECH_BODY_LENGTH) {
+		gap_in_body(c, t, mark, len);
+		return;
+	}
 	x->bytes[PROXY] += len;
 	if (down->speech == SPEECH_BODY_CLOSE) {
 		x->response.body_bytes += len;
-	} else if (down->speech == SPEECH_BODY_LENGTH && len <= down->left) {
-		down->left -= len;
-		x->response.body_bytes += len;
-		if (down->left == 0) {
-			down->speech = SPEECH_HEAD;
-			conversation_turn_whole(c, t, mark);
-		}
 	} else if (down->speech == SPEECH_BODY_CHUNKED && http_skip_in_chunk(&down->chunks, len)) {
 		x->response.body_bytes = down->chunks.body_bytes;
 	} else {

@@ -820,7 +820,7 @@ static void gaps_leave_what_is_known(void **state)
 		{ "over the end of a body",
 		  { UP(GET("a")), DOWN(OK(100, "hello")), DOWN_LOST(120), UP(GET("b")),
 		    DOWN(OK(3, "yes")) },
-		  "GET http://a/ -> 200 got=5 next [35 165]\n"
+		  "GET http://a/ -> 200 got=100 whole next [35 140]\n"
 		  "GET http://b/ -> 200 got=3 whole [35 41]\n" },
 		{ "in a chunk",
 		  { UP(GET("a")),
