@@ -52,9 +52,10 @@ size_t slice_find_nocase(struct slice s, struct slice what)
 {
 	if (what.len == 0)
 		return 0;
-	uint8_t first = fold(what.at[0]);
+	/* bit 5 is all that tells the cases apart; a few other bytes it makes alike, too */
+	uint8_t first = what.at[0] | 0x20;
 	for (size_t i = 0; i + what.len <= s.len; i++)
-		if (fold(s.at[i]) == first && slice_starts_nocase(slice_from(s, i), what))
+		if ((s.at[i] | 0x20) == first && slice_starts_nocase(slice_from(s, i), what))
 			return i;
 	return s.len;
 }

@@ -10,7 +10,8 @@
  * connection's counters. */
 struct link {
 	struct feed *feed;
-	struct stream *stream;
+	struct stream_watch *watch;
+	const struct stream *final; /* all that is known of it, once it has ended */
 	struct conversation *talk;
 	bool flip; /* the table took the sides the other way round */
 	struct {
@@ -35,11 +36,16 @@ struct feed {
 
 /* ---- marks and facts --------------------------------------------------------------------- */
 
-static struct mark mark_of(const struct feed *f, const struct stream_mark *m)
+static const struct stream *stream_of(const struct link *l)
+{
+	return l->final ? l->final : stream_look(l->feed->streams, l->watch);
+}
+
+static struct mark mark_of(const struct stream_mark *m)
 {
 	if (m->frame == 0 && m->line == 0) /* the table's way to say that there was none */
 		return NO_MARK;
-	return (struct mark){ m->at, m->frame, m->line, f->options.file };
+	return (struct mark){ m->at, m->frame, m->line };
 }
 
 static int table_side(const struct link *l, enum trace_side side)
@@ -67,30 +73,29 @@ static void set_ends(const struct feed *f, struct exchange *x, const struct addr
 	x->first_line = f->options.first_line;
 }
 
-static void set_handshake(const struct feed *f, struct exchange *x, const struct stream *s,
-			  int client)
+static void set_handshake(struct exchange *x, const struct stream *s, int client)
 {
-	x->syn = mark_of(f, &s->sent[client].syn);
-	x->syn_ack = mark_of(f, &s->sent[1 - client].syn);
+	x->syn = mark_of(&s->sent[client].syn);
+	x->syn_ack = mark_of(&s->sent[1 - client].syn);
 	x->syns = s->sent[client].syns;
 	x->rtt = s->rtt;
 	x->began_late = s->began_late;
 	x->both_ways = s->both_ways;
-	x->first = mark_of(f, &s->first);
+	x->first = mark_of(&s->first);
 	if (mark_is(&x->syn))
 		trace_add(x, EV_SYN, CLIENT, &x->syn, x->syns);
 	if (mark_is(&x->syn_ack))
 		trace_add(x, EV_SYN_ACK, PROXY, &x->syn_ack, 0);
 }
 
-static void set_icmp(const struct feed *f, struct exchange *x, const struct stream *s, bool flip)
+static void set_icmp(struct exchange *x, const struct stream *s, bool flip)
 {
 	const struct icmp_note *n = &s->icmp;
-	if (s->icmp_count == 0)
+	if (s->icmp_count == 0 || !trace_open_icmp(x))
 		return;
-	struct trace_icmp *i = &x->icmp;
+	struct trace_icmp *i = x->icmp;
 	i->count = s->icmp_count;
-	i->mark = (struct mark){ n->at, n->frame, 0, f->options.file };
+	i->mark = (struct mark){ n->at, n->frame, 0 };
 	i->router = n->router;
 	i->too_big = n->kind == ICMP_TOO_BIG;
 	i->unreachable = n->kind == ICMP_UNREACHABLE;
@@ -106,11 +111,11 @@ static void set_icmp(const struct feed *f, struct exchange *x, const struct stre
 }
 
 /* Counters since the exchange before; and what stands at the end of the connection, as it is. */
-static void set_path(struct link *l, struct exchange *x, enum trace_side side)
+static void set_path(struct link *l, const struct stream *stream, struct exchange *x,
+		     enum trace_side side)
 {
-	const struct feed *f = l->feed;
 	int t = table_side(l, side);
-	const struct stream_side *s = &l->stream->sent[t];
+	const struct stream_side *s = &stream->sent[t];
 	struct trace_path *p = &x->path[side];
 #define SINCE(member, from)                                                                        \
 	(p->member = s->from - l->used[side].member, l->used[side].member = s->from)
@@ -134,11 +139,11 @@ static void set_path(struct link *l, struct exchange *x, enum trace_side side)
 	p->stuck_size = s->stuck_size;
 	p->stuck_times = s->stuck_times;
 	p->stuck_smallest = s->stuck_smallest;
-	p->stuck_first = mark_of(f, &s->stuck_first);
-	p->stuck_last = mark_of(f, &s->stuck_last);
+	p->stuck_first = mark_of(&s->stuck_first);
+	p->stuck_last = mark_of(&s->stuck_last);
 	p->small_passed = s->small_passed;
 	p->hole = s->hole;
-	p->hole_shown = mark_of(f, &s->hole_shown);
+	p->hole_shown = mark_of(&s->hole_shown);
 	p->hole_beyond = s->hole_beyond;
 	p->hole_dup_acks = s->hole_dup_acks;
 	/* of the whole connection: a head that is cut counts before its exchange begins, and doubt
@@ -146,17 +151,17 @@ static void set_path(struct link *l, struct exchange *x, enum trace_side side)
 	p->missing = s->missing;
 	p->unseen = s->unseen;
 	p->zero_window_at_end = s->zero_window_since != NO_TIME;
-	p->zero_window = mark_of(f, &s->zero_window);
+	p->zero_window = mark_of(&s->zero_window);
 	p->zero_window_probes = s->zero_window_probes;
-	p->first_large = mark_of(f, &s->first_large);
-	p->last_large = mark_of(f, &s->last_large);
-	p->first_data = mark_of(f, &s->first_data);
-	p->last_data = mark_of(f, &s->last_data);
-	p->fin = mark_of(f, &s->fin);
-	p->rst = mark_of(f, &s->rst);
+	p->first_large = mark_of(&s->first_large);
+	p->last_large = mark_of(&s->last_large);
+	p->first_data = mark_of(&s->first_data);
+	p->last_data = mark_of(&s->last_data);
+	p->fin = mark_of(&s->fin);
+	p->rst = mark_of(&s->rst);
 	p->urgent = s->urgent;
-	p->ttl = l->stream->ttl[t];
-	p->rst_ttl = l->stream->rst_ttl[t];
+	p->ttl = stream->ttl[t];
+	p->rst_ttl = stream->rst_ttl[t];
 }
 
 static bool within(const struct exchange *x, const struct mark *m)
@@ -177,27 +182,27 @@ static void add_path_events(struct exchange *x, enum trace_side side)
 		trace_add(x, EV_ZERO_WINDOW, 1 - side, &p->zero_window, 0);
 }
 
-/* The first that were sent again in this exchange; the next one is told the next. */
-static void add_again(struct link *l, struct exchange *x, enum trace_side side)
+static void add_again(const struct link *l, const struct stream *stream, struct exchange *x,
+		      enum trace_side side)
 {
-	struct stream_side *s = &l->stream->sent[table_side(l, side)];
+	const struct stream_side *s = &stream->sent[table_side(l, side)];
 	for (unsigned i = 0; i < s->agains; i++) {
-		struct mark m = mark_of(l->feed, &s->again[i].mark);
-		if (within(x, &m))
+		struct mark m = mark_of(&s->again[i].mark);
+		if (within(x, &m) && (!x->next_began || m.at <= x->observed_until))
 			trace_add(x, EV_RETRANS, side, &m, s->again[i].size);
 	}
-	s->agains = 0;
 }
 
 /* Did everything that the client said arrive at the proxy? */
 static void set_acked(struct exchange *x)
 {
 	const struct trace_path *up = &x->path[CLIENT];
-	x->tls.hello_acked = x->tls.server_hello;
-	if (!x->both_ways || up->unacked)
-		return;
-	x->request_acked = x->request_end;
-	x->tls.hello_acked = mark_is(&x->hello);
+	bool heard = x->both_ways && !up->unacked;
+	if (heard)
+		x->request_acked = x->request_end;
+	if (mark_is(&x->hello) || x->tls->server_hello) { /* so it is open */
+		x->tls->hello_acked = heard ? mark_is(&x->hello) : x->tls->server_hello;
+	}
 }
 
 /* ---- callbacks of observe ------------------------------------------------------------------ */
@@ -205,13 +210,14 @@ static void set_acked(struct exchange *x)
 static void on_begin(void *context, struct exchange *x)
 {
 	struct link *l = context;
+	const struct stream *s = stream_of(l);
 	int client = table_side(l, CLIENT);
-	set_ends(l->feed, x, &l->stream->side[client], &l->stream->side[1 - client]);
+	set_ends(l->feed, x, &s->side[client], &s->side[1 - client]);
 	if (!l->begun) {
-		set_handshake(l->feed, x, l->stream, client);
+		set_handshake(x, s, client);
 	} else {
-		x->rtt = l->stream->rtt;
-		x->both_ways = l->stream->both_ways;
+		x->rtt = s->rtt;
+		x->both_ways = s->both_ways;
 	}
 	l->begun = true;
 }
@@ -219,15 +225,18 @@ static void on_begin(void *context, struct exchange *x)
 static void on_facts(void *context, struct exchange *x)
 {
 	struct link *l = context;
+	const struct stream *s = stream_of(l);
 	for (int side = CLIENT; side <= PROXY; side++) {
-		set_path(l, x, side);
-		add_again(l, x, side);
+		set_path(l, s, x, side);
+		add_again(l, s, x, side);
 	}
-	x->rtt = l->stream->rtt;
-	x->both_ways = l->stream->both_ways;
+	if (!l->final)
+		stream_saw_again(l->feed->streams, l->watch);
+	x->rtt = s->rtt;
+	x->both_ways = s->both_ways;
 	if (!x->next_began) {
-		x->last = mark_of(l->feed, &l->stream->last);
-		set_icmp(l->feed, x, l->stream, l->flip);
+		x->last = mark_of(&s->last);
+		set_icmp(x, s, l->flip);
 		for (int side = CLIENT; side <= PROXY; side++)
 			add_path_events(x, side);
 	}
@@ -295,22 +304,6 @@ static struct link *link_take(struct feed *f, const struct observe_options *opti
 	return NULL;
 }
 
-static struct link *link_new(struct feed *f, struct stream *s, bool flip)
-{
-	struct observe_options options = {
-		.source = TRACE_CAPTURE,
-		.keep_heads = f->options.keep_heads,
-		.any_request = is_named_proxy(f, &s->side[flip ? 0 : 1]),
-		.began_late = s->began_late,
-	};
-	struct link *l = link_take(f, &options);
-	if (!l)
-		return NULL;
-	*l = (struct link){ .feed = f, .stream = s, .flip = flip, .talk = l->talk };
-	s->user = l;
-	return l;
-}
-
 static void link_give(struct feed *f, struct link *l)
 {
 	l->next = f->spare;
@@ -337,9 +330,27 @@ static bool is_flipped(const struct stream *s, int side, struct slice bytes)
 	return (side == 1) == observe_is_request(bytes);
 }
 
-static struct link *link_of(struct feed *f, struct stream *s, int side, struct slice bytes)
+static struct link *link_new(struct feed *f, struct stream_watch *w, int side, struct slice bytes)
 {
-	return s->user ? s->user : link_new(f, s, is_flipped(s, side, bytes));
+	const struct stream *s = stream_look(f->streams, w);
+	bool flip = is_flipped(s, side, bytes);
+	struct observe_options options = {
+		.source = TRACE_CAPTURE,
+		.keep_heads = f->options.keep_heads,
+		.any_request = is_named_proxy(f, &s->side[flip ? 0 : 1]),
+		.began_late = s->began_late,
+	};
+	struct link *l = link_take(f, &options);
+	if (!l)
+		return NULL;
+	*l = (struct link){ .feed = f, .watch = w, .flip = flip, .talk = l->talk };
+	w->user = l;
+	return l;
+}
+
+static struct link *link_of(struct feed *f, struct stream_watch *w, int side, struct slice bytes)
+{
+	return w->user ? w->user : link_new(f, w, side, bytes);
 }
 
 static enum trace_side said_by(const struct link *l, int side)
@@ -347,46 +358,45 @@ static enum trace_side said_by(const struct link *l, int side)
 	return (side == 0) != l->flip ? CLIENT : PROXY;
 }
 
-static void on_data(void *context, struct stream *s, int side, struct slice bytes,
+static void on_data(void *context, struct stream_watch *w, int side, struct slice bytes,
 		    const struct stream_mark *mark)
 {
 	struct feed *f = context;
-	struct link *l = link_of(f, s, side, bytes);
-	struct mark m = mark_of(f, mark);
+	struct link *l = link_of(f, w, side, bytes);
+	struct mark m = mark_of(mark);
 	if (l && observe_data(l->talk, said_by(l, side), &m, bytes))
 		return;
-	stream_ignore(f->streams, s);
+	stream_ignore(f->streams, w);
 }
 
-static void on_gap(void *context, struct stream *s, int side, uint64_t len, enum stream_gap why,
-		   const struct stream_mark *mark)
+static void on_gap(void *context, struct stream_watch *w, int side, uint64_t len,
+		   enum stream_gap why, const struct stream_mark *mark)
 {
-	struct feed *f = context;
-	struct link *l = s->user;
-	struct mark m = mark_of(f, mark);
+	(void)context;
+	struct link *l = w->user;
+	struct mark m = mark_of(mark);
 	if (l)
 		observe_gap(l->talk, said_by(l, side), &m, len, why == STREAM_GAP_CAPTURE);
 }
 
-static void on_segment(void *context, struct stream *s, int side, const struct segment *seg)
+static void on_segment(void *context, struct stream_watch *w, int side, const struct segment *seg)
 {
-	struct feed *f = context;
-	struct link *l = s->user;
+	(void)context;
+	struct link *l = w->user;
 	bool reset = seg->flags & TCP_RST;
 	if (!l || !(seg->flags & (TCP_FIN | TCP_RST)) || seg->payload_len > 0)
 		return;
-	struct mark m = { seg->at, seg->frame, seg->line, f->options.file };
+	struct mark m = { seg->at, seg->frame, seg->line };
 	l->told[side][reset] = true;
 	observe_event(l->talk, reset ? EV_RST : EV_FIN, said_by(l, side), &m, 0);
 }
 
 /* A FIN in a segment with data stands behind them, and they may begin an exchange, or the
  * conversation itself: it is told once all data are. */
-static void tell_rest(const struct feed *f, struct link *l, const struct stream *s)
+static void tell_rest(struct link *l, const struct stream *s)
 {
 	for (int side = 0; side < 2; side++) {
-		struct mark fin = mark_of(f, &s->sent[side].fin),
-			    rst = mark_of(f, &s->sent[side].rst);
+		struct mark fin = mark_of(&s->sent[side].fin), rst = mark_of(&s->sent[side].rst);
 		if (mark_is(&fin) && !l->told[side][0])
 			observe_event(l->talk, EV_FIN, said_by(l, side), &fin, 0);
 		if (mark_is(&rst) && !l->told[side][1])
@@ -418,11 +428,10 @@ static bool is_suspect(const struct feed *f, const struct stream *s)
 	return s->began_late && looks_like_tls(s);
 }
 
-static void note_close(struct exchange *x, const struct feed *f, const struct stream *s)
+static void note_close(struct exchange *x, const struct stream *s)
 {
 	for (int side = 0; side < 2; side++) {
-		struct mark fin = mark_of(f, &s->sent[side].fin),
-			    rst = mark_of(f, &s->sent[side].rst);
+		struct mark fin = mark_of(&s->sent[side].fin), rst = mark_of(&s->sent[side].rst);
 		const struct mark *m =
 			mark_is(&rst) && (!mark_is(&fin) || rst.at < fin.at) ? &rst : &fin;
 		if (!mark_is(m) || (x->closed && x->close.at <= m->at))
@@ -438,14 +447,16 @@ static void note_close(struct exchange *x, const struct feed *f, const struct st
 
 static void give_suspect(struct feed *f, const struct stream *s, enum trace_end end)
 {
-	struct exchange *x = trace_new(TRACE_CAPTURE, 16384);
-	if (!x)
+	struct exchange *x = trace_begin(TRACE_CAPTURE, 16384);
+	if (!x || !trace_open_path(x)) {
+		trace_free(x);
 		return;
+	}
 	set_ends(f, x, &s->side[0], &s->side[1]);
-	set_handshake(f, x, s, 0);
-	set_icmp(f, x, s, false);
+	set_handshake(x, s, 0);
+	set_icmp(x, s, false);
 	x->suspect = true;
-	x->last = mark_of(f, &s->last);
+	x->last = mark_of(&s->last);
 	for (int side = CLIENT; side <= PROXY; side++) {
 		struct trace_path *p = &x->path[side];
 		p->packets = s->sent[side].packets;
@@ -454,13 +465,13 @@ static void give_suspect(struct feed *f, const struct stream *s, enum trace_end 
 		p->ttl = s->ttl[side];
 		p->rst_ttl = s->rst_ttl[side];
 		p->rsts = s->sent[side].rsts;
-		p->fin = mark_of(f, &s->sent[side].fin);
-		p->rst = mark_of(f, &s->sent[side].rst);
+		p->fin = mark_of(&s->sent[side].fin);
+		p->rst = mark_of(&s->sent[side].rst);
 	}
 	x->frames = x->path[CLIENT].packets + x->path[PROXY].packets;
 	if (s->began_late && looks_like_tls(s))
 		x->tunnel.inner = PROTO_TLS;
-	note_close(x, f, s);
+	note_close(x, s);
 	x->end = end;
 	x->observed_until = end == TRACE_END_OVER && !x->closed ? f->now : s->last.at;
 	trace_set_id(x);
@@ -486,10 +497,11 @@ static void note_connection(struct feed *f, const struct stream *s)
 	struct trace_connection c = {
 		.from = s->side[0],
 		.to = s->side[1],
-		.first = mark_of(f, &s->first),
-		.last = mark_of(f, &s->last),
-		.syn_ack = mark_of(f, &s->sent[1].syn),
-		.reset = mark_of(f, &s->sent[1].rst),
+		.first = mark_of(&s->first),
+		.last = mark_of(&s->last),
+		.file = f->options.file,
+		.syn_ack = mark_of(&s->sent[1].syn),
+		.reset = mark_of(&s->sent[1].rst),
 		.syns = s->sent[0].syns,
 		.began_late = s->began_late,
 		.closed_by_client = s->sent[0].fins > 0,
@@ -505,7 +517,8 @@ static bool is_closed(const struct stream *s)
 	return s->sent[0].rsts || s->sent[1].rsts || (s->sent[0].fins && s->sent[1].fins);
 }
 
-static void on_end(void *context, struct stream *s, enum stream_end why)
+static void on_end(void *context, struct stream_watch *w, const struct stream *s,
+		   enum stream_end why)
 {
 	static const enum trace_end ends[] = {
 		[STREAM_CLOSED] = TRACE_END_CLOSED, [STREAM_REUSED] = TRACE_END_CLOSED,
@@ -513,10 +526,11 @@ static void on_end(void *context, struct stream *s, enum stream_end why)
 		[STREAM_OVER] = TRACE_END_OVER,
 	};
 	struct feed *f = context;
-	struct link *l = s->user;
+	struct link *l = w ? w->user : NULL;
 	if (l) {
+		l->final = s;
 		bool open = (why == STREAM_OVER || why == STREAM_IDLE) && !is_closed(s);
-		tell_rest(f, l, s);
+		tell_rest(l, s);
 		observe_end(l->talk, ends[why], open ? f->now : s->last.at);
 	}
 	if (!l || !l->begun) {
@@ -526,7 +540,6 @@ static void on_end(void *context, struct stream *s, enum stream_end why)
 	}
 	if (l)
 		link_give(f, l);
-	s->user = NULL;
 }
 
 /* ---- the door ------------------------------------------------------------------------------ */

@@ -45,6 +45,7 @@ enum verdict diagnose_verdict(const struct exchange *x, enum severity *ret_sever
 
 struct evidence {
 	struct mark mark;
+	uint32_t file;    /* which capture that is in */
 	const char *what; /* NUL-terminated, safe to show: foreign bytes in it are escaped */
 };
 

@@ -24,11 +24,11 @@ static void tell_ok(struct telling *t)
 		}
 		return;
 	}
-	if (x->tls.hello && tls_settled(x))
+	if (x->tls->hello && tls_settled(x))
 		phrase_put(t, x->closed ? ", TLS began, " : ", TLS runs, ");
 	else
 		phrase_put(t, ", ");
-	if (!x->tls.hello && x->tunnel.inner > PROTO_NONE) {
+	if (!x->tls->hello && x->tunnel.inner > PROTO_NONE) {
 		phrase_put(t, trace_protocol_name(x->tunnel.inner));
 		phrase_put(t, " inside, ");
 	}
@@ -44,7 +44,7 @@ static void tell_open(struct telling *t)
 	const char *where = "the connection to %p was being made";
 	if (has_request(x) && x->response.status == 0)
 		where = "the request %m %t was under way";
-	else if (x->tunnel.open && x->tls.hello && !x->tls.server_hello)
+	else if (x->tunnel.open && x->tls->hello && !x->tls->server_hello)
 		where = "the tunnel to %t was open (%s after %W) and TLS was beginning";
 	else if (x->tunnel.open)
 		where = "the tunnel to %t was open (%s after %W), %D bytes had come";
@@ -58,7 +58,7 @@ static void tell_open(struct telling *t)
 
 static void tell_unreachable(struct telling *t)
 {
-	if (t->x->icmp.unreachable) {
+	if (t->x->icmp->unreachable) {
 		phrase_tell(t, "%p cannot be reached from %c: %I answered the SYN with ICMP %N");
 		return;
 	}
@@ -129,7 +129,7 @@ static void tell_black_hole(struct telling *t)
 	} else {
 		phrase_put(t, ", while empty ones passed");
 	}
-	if (!t->x->view.seen)
+	if (!t->x->view->seen)
 		phrase_put(t, "; the leg is the one between client and proxy");
 }
 
@@ -258,9 +258,9 @@ static bool is_mute(const struct telling *t, enum cause c)
 	if (c == CAUSE_HTTP_CODE)
 		return !catalogue_code(t->x->response.status);
 	if (c == CAUSE_ALERT_OTHER)
-		return !t->x->tls.alert;
+		return !t->x->tls->alert;
 	if (c == CAUSE_BIG_HELLO)
-		return t->x->tls.hello_bytes == 0;
+		return t->x->tls->hello_bytes == 0;
 	return false;
 }
 
@@ -330,6 +330,9 @@ static bool tell_evidence(struct telling *t, struct places *at, struct evidence 
 			continue;
 		}
 		evidence[at->evidences].mark = t->f->cited[i];
+		evidence[at->evidences].file = saw == SAW_ONWARD_SYN || saw == SAW_ONWARD_END
+						       ? t->x->onward->file
+						       : t->x->file;
 		at->evidence[at->evidences++] = from;
 	}
 	return fit;

@@ -48,16 +48,16 @@ void finding_cite_end(const struct exchange *x, struct finding *f)
 		finding_cite(f, &x->close, saw, (uint64_t)quiet);
 		return;
 	}
-	struct mark end = { .at = end_of(x), .file = x->file };
+	struct mark end = { .at = end_of(x) };
 	finding_cite(f, &end, SAW_END, (uint64_t)quiet);
 }
 
 void finding_cite_onward(const struct exchange *x, struct finding *f)
 {
-	if (!x->onward.seen || x->onward.outcome <= ONWARD_ANSWERED)
+	if (!x->onward->seen || x->onward->outcome <= ONWARD_ANSWERED)
 		return;
-	finding_cite(f, &x->onward.first, SAW_ONWARD_SYN, x->onward.syns);
-	finding_cite(f, &x->onward.last, SAW_ONWARD_END, x->onward.outcome);
+	finding_cite(f, &x->onward->first, SAW_ONWARD_SYN, x->onward->syns);
+	finding_cite(f, &x->onward->last, SAW_ONWARD_END, x->onward->outcome);
 }
 
 /* A closing alert is no word. Where the observer did not follow the records, a client's last
@@ -69,8 +69,8 @@ nanos last_word(const struct exchange *x, enum trace_side side)
 		return side == CLIENT ? later(later(data, x->request_end.at), x->request_start.at)
 				      : later(data, x->response_start.at);
 	}
-	if (mark_is(&x->tls.last_app[side]))
-		return later(x->tls.last_app[side].at,
+	if (mark_is(&x->tls->last_app[side]))
+		return later(x->tls->last_app[side].at,
 			     side == CLIENT ? x->hello.at : x->server_hello.at);
 	nanos last = x->tunnel.last[side].at;
 	bool closing = x->closed && last != NO_TIME && mark_is(&x->close) &&
@@ -85,7 +85,7 @@ nanos quiet_at_end(const struct exchange *x)
 	nanos word = later(last_word(x, CLIENT), last_word(x, PROXY));
 	/* the tail of a record that began earlier is a word too */
 	nanos bytes = x->path[PROXY].last_data.at;
-	if (x->tls.record_left[PROXY] > 0 || !x->tunnel.open)
+	if (x->tls->record_left[PROXY] > 0 || !x->tunnel.open)
 		word = later(word, bytes);
 	return span(word, end_of(x));
 }

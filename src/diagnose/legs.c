@@ -16,7 +16,7 @@ static bool lost_packets(const struct exchange *x)
 
 static const char *between_client_and_proxy(const struct exchange *x)
 {
-	const struct trace_view *v = &x->view;
+	const struct trace_view *v = x->view;
 	if (v->bytes[PROXY] > x->path[PROXY].bytes)
 		return "; the capture at the proxy has bytes that never reached the client: the "
 		       "fault is "
@@ -34,7 +34,7 @@ static const char *between_client_and_proxy(const struct exchange *x)
 
 static const char *beyond_the_proxy(const struct exchange *x)
 {
-	switch (x->onward.outcome) {
+	switch (x->onward->outcome) {
 	case ONWARD_REFUSED:
 		return "; the proxy's own connection to the origin was refused: the fault is on "
 		       "the leg "
@@ -61,9 +61,9 @@ const char *finding_leg(const struct exchange *x, const struct finding *f)
 {
 	if (verdict_severity(f->verdict) != SEVERITY_FAILURE || is_clients_doing(f->verdict))
 		return NULL;
-	bool views = x->view.seen && !lost_packets(x);
+	bool views = x->view->seen && !lost_packets(x);
 	const char *leg = views ? between_client_and_proxy(x) : NULL;
-	if (!leg && x->onward.seen)
+	if (!leg && x->onward->seen)
 		leg = beyond_the_proxy(x);
 	if (!leg && views)
 		leg = "; the capture at the proxy shows the same: the fault is at the proxy, or "

@@ -99,8 +99,8 @@ static void put_host(struct telling *t)
 	struct slice host = trace_target_host(t->x, &port);
 	if (host.len)
 		put_foreign(t, host);
-	else if (t->x->tls.sni.len)
-		put_foreign(t, t->x->tls.sni);
+	else if (t->x->tls->sni.len)
+		put_foreign(t, t->x->tls->sni);
 	else
 		phrase_put(t, "the target");
 }
@@ -109,8 +109,8 @@ static void put_target(struct telling *t)
 {
 	if (t->x->request.target.len)
 		put_foreign(t, t->x->request.target);
-	else if (t->x->tls.sni.len)
-		put_foreign(t, t->x->tls.sni);
+	else if (t->x->tls->sni.len)
+		put_foreign(t, t->x->tls->sni);
 	else
 		phrase_put(t, "an unknown target");
 }
@@ -139,22 +139,22 @@ static void put_offers(struct telling *t)
 
 static void put_alert(struct telling *t)
 {
-	if (!t->x->tls.alert) {
+	if (!t->x->tls->alert) {
 		phrase_put(t, "encrypted, so unreadable; a rejected certificate is the likeliest");
 		return;
 	}
-	const char *name = trace_alert_name(t->x->tls.alert_what);
+	const char *name = trace_alert_name(t->x->tls->alert_what);
 	if (name) {
 		phrase_put(t, name);
 		return;
 	}
 	phrase_put(t, "alert ");
-	buffer_add_u64(&t->out, t->x->tls.alert_what);
+	buffer_add_u64(&t->out, t->x->tls->alert_what);
 }
 
 static void put_hello(struct telling *t)
 {
-	const struct trace_tls *tls = &t->x->tls;
+	const struct trace_tls *tls = t->x->tls;
 	if (tls->hello_bytes == 0) {
 		phrase_put(t, "size unknown");
 		return;
@@ -204,7 +204,7 @@ static void put_who(struct telling *t)
 
 static void put_dates(struct telling *t)
 {
-	const struct trace_tls *tls = &t->x->tls;
+	const struct trace_tls *tls = t->x->tls;
 	if (tls->not_before == NO_TIME || tls->not_after == NO_TIME)
 		return;
 	phrase_put(t, " (valid from ");
@@ -227,11 +227,11 @@ static void put_lack(struct telling *t)
 		phrase_put(t, " bytes of the body came");
 	} else if (!x->tunnel.open && r->chunked) {
 		phrase_put(t, ": the last chunk is missing");
-	} else if (x->tunnel.open && x->tls.record_left[PROXY] > 0) {
+	} else if (x->tunnel.open && x->tls->record_left[PROXY] > 0) {
 		phrase_put(t, ": the last TLS record lacks ");
-		phrase_put_number(t, x->tls.record_left[PROXY]);
+		phrase_put_number(t, x->tls->record_left[PROXY]);
 		phrase_put(t, " bytes");
-	} else if (x->tunnel.open && x->tls.hello && !x->tls.close_notify[PROXY]) {
+	} else if (x->tunnel.open && x->tls->hello && !x->tls->close_notify[PROXY]) {
 		phrase_put(t, ": no closing alert was seen");
 	}
 	if (x->links.same_size_cuts > 0)
@@ -394,22 +394,22 @@ static bool expand_connection(struct telling *t, char key)
 		put_client(t);
 		return true;
 	case 'I':
-		if (address_is_none(&x->icmp.router))
+		if (address_is_none(&x->icmp->router))
 			phrase_put(t, "a router");
 		else
-			put_endpoint(t, &x->icmp.router, (struct slice){ 0 }, false);
+			put_endpoint(t, &x->icmp->router, (struct slice){ 0 }, false);
 		return true;
 	case 'L':
 		phrase_put_span(t, quiet_at_end(x));
 		return true;
 	case 'M':
-		phrase_put_number(t, x->icmp.mtu);
+		phrase_put_number(t, x->icmp->mtu);
 		return true;
 	case 'N':
-		phrase_put(t, x->icmp.name ? x->icmp.name : "unreachable");
+		phrase_put(t, x->icmp->name ? x->icmp->name : "unreachable");
 		return true;
 	case 'O':
-		put_endpoint(t, &x->onward.origin, (struct slice){ 0 }, true);
+		put_endpoint(t, &x->onward->origin, (struct slice){ 0 }, true);
 		return true;
 	case 'p':
 		put_proxy(t, true);
@@ -536,16 +536,16 @@ static bool expand_tls(struct telling *t, char key)
 	const struct exchange *x = t->x;
 	switch (key) {
 	case 'i':
-		if (x->tls.sni.len)
-			put_foreign(t, x->tls.sni);
+		if (x->tls->sni.len)
+			put_foreign(t, x->tls->sni);
 		else
 			put_host(t);
 		return true;
 	case 'j':
-		buffer_add_u64(&t->out, x->tls.hello_segments ? x->tls.hello_segments : 1);
+		buffer_add_u64(&t->out, x->tls->hello_segments ? x->tls->hello_segments : 1);
 		return true;
 	case 'J':
-		phrase_put(t, x->tls.post_quantum ? " (post-quantum key share)" : "");
+		phrase_put(t, x->tls->post_quantum ? " (post-quantum key share)" : "");
 		return true;
 	case 'k':
 		put_alert(t);
@@ -557,14 +557,14 @@ static bool expand_tls(struct telling *t, char key)
 		put_dates(t);
 		return true;
 	case 'Y':
-		phrase_put_foreign_or(t, x->tls.names.len ? x->tls.names : x->tls.subject,
+		phrase_put_foreign_or(t, x->tls->names.len ? x->tls->names : x->tls->subject,
 				      "another name");
 		return true;
 	case 'z':
-		phrase_put_foreign_or(t, x->tls.issuer, "unknown");
+		phrase_put_foreign_or(t, x->tls->issuer, "unknown");
 		return true;
 	case 'Z':
-		phrase_put_foreign_or(t, x->tls.subject, "unknown");
+		phrase_put_foreign_or(t, x->tls->subject, "unknown");
 		return true;
 	case '0':
 		put_lack(t);
@@ -579,7 +579,7 @@ static bool expand_tls(struct telling *t, char key)
 		phrase_put_span(t, span(x->hello.at, end_of(x)));
 		return true;
 	case '8':
-		phrase_put(t, x->tls.hello_acked ? "acknowledged" : "sent");
+		phrase_put(t, x->tls->hello_acked ? "acknowledged" : "sent");
 		return true;
 	default:
 		return false;

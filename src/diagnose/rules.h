@@ -115,13 +115,13 @@ static inline nanos ten_rtt(const struct exchange *x)
 
 static inline bool in_tls(const struct exchange *x)
 {
-	return x->tunnel.open && x->tls.hello;
+	return x->tunnel.open && x->tls->hello;
 }
 
 /* The handshake is behind us: either side has sent application data. */
 static inline bool tls_settled(const struct exchange *x)
 {
-	return x->tls.done || mark_is(&x->first_byte);
+	return x->tls->done || mark_is(&x->first_byte);
 }
 
 /* When that side last sent what the other was waiting for (no closing alert). */

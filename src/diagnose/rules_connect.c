@@ -47,7 +47,7 @@ static bool proxy_unreachable(const struct exchange *x, struct finding *f)
 	if (!mark_is(&x->syn) || mark_is(&x->syn_ack) || mark_is(&x->path[PROXY].rst) ||
 	    has_request(x) || x->bytes[PROXY] > 0)
 		return false;
-	bool told = x->icmp.unreachable && mark_is(&x->icmp.mark);
+	bool told = x->icmp->unreachable && mark_is(&x->icmp->mark);
 	nanos waited = span(x->syn.at, later(end_of(x), x->last.at));
 	bool tried = x->syns >= 2 && waited >= 900 * NANOS_PER_MS;
 	if (!told && !tried && waited < LONG_SILENCE)
@@ -57,7 +57,7 @@ static bool proxy_unreachable(const struct exchange *x, struct finding *f)
 	if (again && again->mark.at > x->syn.at)
 		finding_cite(f, &again->mark, SAW_SYN_AGAIN, x->syns);
 	if (told) {
-		finding_cite(f, &x->icmp.mark, SAW_ICMP, 0);
+		finding_cite(f, &x->icmp->mark, SAW_ICMP, 0);
 		finding_cause(f, CAUSE_ICMP_SAYS_SO);
 	}
 	if (x->syns < 3 && !told)

@@ -56,7 +56,7 @@ static bool hidden(const struct exchange *x, struct finding *f)
 		f->detail = "packets of one direction only were captured";
 	} else if (!x->closed && x->end == TRACE_END_OVER && answered(x)) {
 		return false; /* still running */
-	} else if (x->tunnel.open && blind && x->tls.out_of_step[PROXY] && closed_by(x, PROXY)) {
+	} else if (x->tunnel.open && blind && x->tls->out_of_step[PROXY] && closed_by(x, PROXY)) {
 		f->detail = "packets are missing from the capture where its end would be seen";
 	} else if (!answered(x) && x->path[PROXY].bytes > 0) {
 		f->detail = "the proxy said something that could not be read as an answer";
@@ -81,7 +81,7 @@ static bool open_still(const struct exchange *x, struct finding *f)
 	finding_cite(f, &x->syn, SAW_SYN, x->syns);
 	finding_cite_request(x, f);
 	if (x->tunnel.open)
-		finding_cite(f, &x->hello, SAW_HELLO, x->tls.hello_bytes);
+		finding_cite(f, &x->hello, SAW_HELLO, x->tls->hello_bytes);
 	finding_cite_end(x, f);
 	return true;
 }
@@ -89,12 +89,12 @@ static bool open_still(const struct exchange *x, struct finding *f)
 /* tls-intercepted as a warning: the issuer says inspection, and the client took it. */
 static bool inspected(const struct exchange *x, struct finding *f)
 {
-	if (x->tls.certificates == 0 || !tls_was_inspected(x))
+	if (x->tls->certificates == 0 || !tls_was_inspected(x))
 		return false;
-	finding_cite(f, &x->hello, SAW_HELLO, x->tls.hello_bytes);
+	finding_cite(f, &x->hello, SAW_HELLO, x->tls->hello_bytes);
 	const struct event *e = trace_first(x, EV_CERTIFICATE);
 	if (e)
-		finding_cite(f, &e->mark, SAW_CERTIFICATE, x->tls.certificates);
+		finding_cite(f, &e->mark, SAW_CERTIFICATE, x->tls->certificates);
 	f->answered_by = ANSWERER_INSPECTION;
 	f->side = PROXY; /* nobody rejected it */
 	finding_cause(f, CAUSE_KNOWN_INSPECTION);
@@ -112,7 +112,7 @@ static bool adapted(const struct exchange *x, enum trace_side side)
 {
 	const struct trace_path *p = &x->path[side];
 	uint32_t full = full_size(x, side);
-	if (x->icmp.too_big && x->icmp.adapted && x->icmp.about == side)
+	if (x->icmp->too_big && x->icmp->adapted && x->icmp->about == side)
 		return true;
 	return p->large == 0 && full != 0 && p->largest_passed >= 500 &&
 	       p->largest_passed * 10 < full * 9 && p->bytes > 4 * (uint64_t)full;
@@ -202,8 +202,8 @@ static bool slow(const struct exchange *x, struct finding *f)
 	} else if (out_of_proportion(x, tls)) {
 		f->slow = SLOW_TLS;
 		f->stage = STAGE_TLS;
-		finding_cite(f, &x->hello, SAW_HELLO, x->tls.hello_bytes);
-		finding_cite(f, &x->server_hello, SAW_SERVER_HELLO, x->tls.version);
+		finding_cite(f, &x->hello, SAW_HELLO, x->tls->hello_bytes);
+		finding_cite(f, &x->server_hello, SAW_SERVER_HELLO, x->tls->version);
 		finding_cite(f, &x->tls_done, SAW_TLS_DONE, (uint64_t)tls);
 		finding_cause(f, CAUSE_SLOW_TLS);
 	} else if (out_of_proportion(x, first)) {
@@ -233,12 +233,12 @@ static bool ok(const struct exchange *x, struct finding *f)
 		return false;
 	finding_cite_request(x, f);
 	if (x->tunnel.open) {
-		finding_cite(f, &x->hello, SAW_HELLO, x->tls.hello_bytes);
-		finding_cite(f, &x->server_hello, SAW_SERVER_HELLO, x->tls.version);
+		finding_cite(f, &x->hello, SAW_HELLO, x->tls->hello_bytes);
+		finding_cite(f, &x->server_hello, SAW_SERVER_HELLO, x->tls->version);
 	}
 	if (!x->next_began)
 		finding_cite_end(x, f);
-	if (x->tls.out_of_step[PROXY] || x->path[PROXY].missing || !x->both_ways)
+	if (x->tls->out_of_step[PROXY] || x->path[PROXY].missing || !x->both_ways)
 		f->confidence = CONFIDENCE_MEDIUM;
 	return true;
 }

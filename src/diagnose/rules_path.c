@@ -20,7 +20,7 @@ static bool ended_well(const struct exchange *x)
  * must have followed, or a second have passed. */
 static bool mtu_signalled(const struct exchange *x, struct finding *f)
 {
-	const struct trace_icmp *icmp = &x->icmp;
+	const struct trace_icmp *icmp = x->icmp;
 	if (!icmp->too_big || icmp->adapted || ended_well(x))
 		return false;
 	const struct trace_path *p = &x->path[icmp->about];
@@ -138,7 +138,7 @@ static bool large_left_a_hole(const struct exchange *x, enum trace_side side, st
 	f->side = side;
 	finding_cite(f, x->tunnel.open && mark_is(&x->hello) ? &x->hello : &x->request_start,
 		     x->tunnel.open && mark_is(&x->hello) ? SAW_HELLO : SAW_REQUEST,
-		     x->tls.hello_bytes);
+		     x->tls->hello_bytes);
 	finding_cite(f, &p->hole_shown, SAW_HOLE, p->hole);
 	finding_cite_end(x, f);
 	black_hole_causes(f);
@@ -148,7 +148,7 @@ static bool large_left_a_hole(const struct exchange *x, enum trace_side side, st
 /* mtu-black-hole: any of the three signs, in either direction. */
 static bool mtu_black_hole(const struct exchange *x, struct finding *f)
 {
-	if (ended_well(x) || (x->icmp.too_big && x->icmp.adapted))
+	if (ended_well(x) || (x->icmp->too_big && x->icmp->adapted))
 		return false;
 	if (x->path[CLIENT].unacked == 0 && x->path[PROXY].hole == 0 &&
 	    x->path[PROXY].unacked == 0 && x->path[CLIENT].hole == 0)
@@ -181,7 +181,7 @@ static bool large_segment_reset(const struct exchange *x, struct finding *f)
 	const struct mark *large = mark_is(&up->first_large) ? &up->first_large : NULL;
 	if (!large && x->from_text && up->largest >= 1000)
 		large = &up->last_data;
-	bool small_before = x->response.status != 0 && (!x->tls.hello || x->tls.server_hello);
+	bool small_before = x->response.status != 0 && (!x->tls->hello || x->tls->server_hello);
 	if (!large || !mark_is(large) || !small_before || rst->at < large->at ||
 	    large->at < x->response_start.at)
 		return false;
@@ -203,7 +203,7 @@ static bool large_segment_reset(const struct exchange *x, struct finding *f)
 static bool concern(const struct exchange *x)
 {
 	const struct trace_path *up = &x->path[CLIENT], *down = &x->path[PROXY];
-	return x->icmp.too_big || up->unacked || up->hole || down->unacked || down->hole ||
+	return x->icmp->too_big || up->unacked || up->hole || down->unacked || down->hole ||
 	       mark_is(&down->rst);
 }
 

@@ -362,8 +362,8 @@ static void onward_causes(const struct exchange *x, struct finding *f)
 		[ONWARD_SILENT] = CAUSE_ORIGIN_SILENT,
 		[ONWARD_CLOSED] = CAUSE_ORIGIN_ANSWERS_BADLY,
 	};
-	unsigned outcome = x->onward.outcome;
-	if (x->onward.seen && outcome < sizeof of / sizeof *of && of[outcome])
+	unsigned outcome = x->onward->outcome;
+	if (x->onward->seen && outcome < sizeof of / sizeof *of && of[outcome])
 		finding_cause(f, of[outcome]);
 }
 

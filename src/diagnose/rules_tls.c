@@ -78,10 +78,10 @@ static const char *const INSPECTORS[] = {
 
 static bool inspection_signed(const struct exchange *x)
 {
-	if (x->tls.certificates == 0)
+	if (x->tls->certificates == 0)
 		return false;
 	for (size_t i = 0; i < sizeof INSPECTORS / sizeof *INSPECTORS; i++) {
-		if (says(x->tls.issuer, INSPECTORS[i]) || says(x->tls.top_issuer, INSPECTORS[i]))
+		if (says(x->tls->issuer, INSPECTORS[i]) || says(x->tls->top_issuer, INSPECTORS[i]))
 			return true;
 	}
 	return false;
@@ -89,7 +89,7 @@ static bool inspection_signed(const struct exchange *x)
 
 static bool client_rejected(const struct exchange *x)
 {
-	const struct trace_tls *t = &x->tls;
+	const struct trace_tls *t = x->tls;
 	if (t->alert && t->alert_from == CLIENT)
 		return true;
 	if (tls_settled(x))
@@ -99,18 +99,18 @@ static bool client_rejected(const struct exchange *x)
 
 static void cite_handshake(const struct exchange *x, struct finding *f)
 {
-	finding_cite(f, &x->hello, SAW_HELLO, x->tls.hello_bytes);
-	finding_cite(f, &x->server_hello, SAW_SERVER_HELLO, x->tls.version);
-	const struct event *e = x->tls.certificates ? trace_first(x, EV_CERTIFICATE) : NULL;
+	finding_cite(f, &x->hello, SAW_HELLO, x->tls->hello_bytes);
+	finding_cite(f, &x->server_hello, SAW_SERVER_HELLO, x->tls->version);
+	const struct event *e = x->tls->certificates ? trace_first(x, EV_CERTIFICATE) : NULL;
 	if (e)
-		finding_cite(f, &e->mark, SAW_CERTIFICATE, x->tls.certificates);
+		finding_cite(f, &e->mark, SAW_CERTIFICATE, x->tls->certificates);
 }
 
 static void cite_alert(const struct exchange *x, struct finding *f)
 {
 	const struct event *e = trace_first(x, EV_ALERT);
 	if (e)
-		finding_cite(f, &e->mark, SAW_ALERT, x->tls.alert_what);
+		finding_cite(f, &e->mark, SAW_ALERT, x->tls->alert_what);
 }
 
 static bool unfinished(const struct exchange *x)
@@ -139,7 +139,7 @@ static bool intercepted(const struct exchange *x, struct finding *f)
  * down. Wrong when the capturing host's clock is: so the alert counts for more. */
 static bool untrusted(const struct exchange *x, struct finding *f)
 {
-	const struct trace_tls *t = &x->tls;
+	const struct trace_tls *t = x->tls;
 	if (!in_tls(x) || t->certificates == 0 || !client_rejected(x))
 		return false;
 	nanos now = mark_is(&x->server_hello) ? x->server_hello.at : x->first.at;
@@ -181,8 +181,8 @@ static bool untrusted(const struct exchange *x, struct finding *f)
  * along. Public authorities have intermediates; inspection, and private authorities, have not. */
 static bool intercepted_by_shape(const struct exchange *x, struct finding *f)
 {
-	if (!in_tls(x) || x->tls.certificates == 0 || !x->tls.issued_by_top || x->tls.self_signed ||
-	    !client_rejected(x))
+	if (!in_tls(x) || x->tls->certificates == 0 || !x->tls->issued_by_top ||
+	    x->tls->self_signed || !client_rejected(x))
 		return false;
 	cite_handshake(x, f);
 	cite_alert(x, f);
@@ -233,7 +233,7 @@ static void alert_causes(struct finding *f, unsigned what, enum trace_side from)
  * record of an alert's size did. A warning the handshake survived is none. */
 static bool alert(const struct exchange *x, struct finding *f)
 {
-	const struct trace_tls *t = &x->tls;
+	const struct trace_tls *t = x->tls;
 	bool clear = t->alert && (t->alert_level == 2 || x->closed) && !tls_settled(x);
 	/* application data may have crossed in TLS 1.3 before a client's plain alert */
 	if (t->alert && t->alert_level == 2 && x->bytes[PROXY] > 0 && t->app_bytes[CLIENT] == 0)
@@ -262,12 +262,12 @@ static bool not_tls(const struct exchange *x, struct finding *f)
 	enum trace_protocol p = x->tunnel.answer;
 	if (p == PROTO_NONE && x->tunnel.inner != PROTO_TLS)
 		p = x->tunnel.inner;
-	if (!in_tls(x) || x->tls.server_hello || p == PROTO_NONE || p == PROTO_TLS ||
+	if (!in_tls(x) || x->tls->server_hello || p == PROTO_NONE || p == PROTO_TLS ||
 	    x->tunnel.bytes[PROXY] == 0)
 		return false;
 	if (p == PROTO_UNKNOWN && (has_gaps(x, PROXY) || x->path[PROXY].hole > 0 || !x->both_ways))
 		return false;
-	finding_cite(f, &x->hello, SAW_HELLO, x->tls.hello_bytes);
+	finding_cite(f, &x->hello, SAW_HELLO, x->tls->hello_bytes);
 	const struct event *e = trace_first(x, EV_NOT_TLS);
 	finding_cite(f, e ? &e->mark : &x->tunnel.first[PROXY], SAW_NOT_TLS, p);
 	finding_cite_end(x, f);
@@ -283,12 +283,12 @@ static bool not_tls(const struct exchange *x, struct finding *f)
 static bool answer_may_be_hidden(const struct exchange *x)
 {
 	return !x->both_ways || x->path[PROXY].missing > 0 ||
-	       (x->tunnel.bytes[PROXY] > 0 && !x->tls.server_hello);
+	       (x->tunnel.bytes[PROXY] > 0 && !x->tls->server_hello);
 }
 
 static void hello_causes(const struct exchange *x, struct finding *f)
 {
-	if (x->tls.hello_segments > 1 || x->tls.post_quantum)
+	if (x->tls->hello_segments > 1 || x->tls->post_quantum)
 		finding_cause(f, CAUSE_BIG_HELLO);
 }
 
@@ -327,7 +327,7 @@ static bool tls_closed(const struct exchange *x, struct finding *f)
  * never acknowledged is the path's fault, which the confidence and the causes say. */
 static bool tls_silent(const struct exchange *x, struct finding *f)
 {
-	if (!unfinished(x) || answer_may_be_hidden(x) || x->tls.server_hello)
+	if (!unfinished(x) || answer_may_be_hidden(x) || x->tls->server_hello)
 		return false;
 	nanos waited = span(x->hello.at, end_of(x));
 	bool gave_up = closed_by(x, CLIENT) && waited >= SHORT_WAIT;
@@ -337,7 +337,7 @@ static bool tls_silent(const struct exchange *x, struct finding *f)
 	finding_cite_onward(x, f);
 	finding_cite_end(x, f);
 	hello_causes(x, f);
-	if (x->path[CLIENT].unacked > 0 && !x->tls.hello_acked) {
+	if (x->path[CLIENT].unacked > 0 && !x->tls->hello_acked) {
 		f->confidence = CONFIDENCE_LOW;
 		finding_cause(f, CAUSE_PATH_DIED);
 	}
@@ -358,7 +358,7 @@ static bool handshake_left(const struct exchange *x, struct finding *f)
 		return false;
 	nanos word = later(later(x->hello.at, x->server_hello.at), x->path[PROXY].last_data.at);
 	nanos quiet = span(word, end_of(x));
-	bool stalled = x->tls.server_hello && quiet >= LONG_SILENCE && quiet >= ten_rtt(x);
+	bool stalled = x->tls->server_hello && quiet >= LONG_SILENCE && quiet >= ten_rtt(x);
 	if (!stalled && !closed_by(x, CLIENT))
 		return false;
 	cite_handshake(x, f);
@@ -372,7 +372,7 @@ static bool handshake_left(const struct exchange *x, struct finding *f)
 		finding_cause(f, CAUSE_INSPECTION_BREAKS);
 		return true;
 	}
-	finding_cause(f, x->tls.server_hello ? CAUSE_QUIET_REJECTION : CAUSE_CLIENT_IMPATIENT);
+	finding_cause(f, x->tls->server_hello ? CAUSE_QUIET_REJECTION : CAUSE_CLIENT_IMPATIENT);
 	finding_cause(f, CAUSE_CLIENT_STOPPED);
 	return true;
 }
@@ -381,7 +381,7 @@ static bool handshake_left(const struct exchange *x, struct finding *f)
  * whether it was an inspection's, or expired, stood there. */
 static bool unseen_certificate(const struct exchange *x, struct finding *f)
 {
-	const struct trace_tls *t = &x->tls;
+	const struct trace_tls *t = x->tls;
 	bool about_it =
 		t->alert && t->alert_from == CLIENT && t->alert_what >= 42 && t->alert_what <= 48;
 	if (!in_tls(x) || !about_it || t->certificates || !has_gaps(x, PROXY) ||
@@ -416,5 +416,5 @@ const struct rules RULES_TLS = { RULES, sizeof RULES / sizeof *RULES, concern };
 /* For rules_good.c: the warning where all went well. */
 bool tls_was_inspected(const struct exchange *x)
 {
-	return x->tls.certificates > 0 && inspection_signed(x);
+	return x->tls->certificates > 0 && inspection_signed(x);
 }

@@ -26,7 +26,7 @@ static bool endless(const struct exchange *x)
 
 static bool in_step(const struct exchange *x, enum trace_side side)
 {
-	return !x->tls.out_of_step[side] && x->path[side].missing == 0 && x->path[side].hole == 0;
+	return !x->tls->out_of_step[side] && x->path[side].missing == 0 && x->path[side].hole == 0;
 }
 
 /* The last record from the proxy's side broke off. Where a text shows no bytes its records are made
@@ -34,7 +34,7 @@ static bool in_step(const struct exchange *x, enum trace_side side)
 static bool record_cut(const struct exchange *x)
 {
 	bool made_up = x->from_text && x->path[PROXY].unseen > 0;
-	return x->tunnel.open && x->tls.record_left[PROXY] > 0 && in_step(x, PROXY) && !made_up;
+	return x->tunnel.open && x->tls->record_left[PROXY] > 0 && in_step(x, PROXY) && !made_up;
 }
 
 /* Records of one size, down to the last: a flow, cut where it happened to be. An answer ends with
@@ -43,7 +43,7 @@ static bool record_cut(const struct exchange *x)
  * pings are all of one size. */
 static bool even_flow(const struct exchange *x)
 {
-	const struct trace_tls *t = &x->tls;
+	const struct trace_tls *t = x->tls;
 	uint32_t last = t->last_record[PROXY];
 	if (!x->tunnel.open || !in_step(x, PROXY) || last < 512)
 		return false;
@@ -55,30 +55,30 @@ static bool even_flow(const struct exchange *x)
  * are as large as somebody wrote them, not as large as they can be. */
 static bool paced_flow(const struct exchange *x)
 {
-	return even_flow(x) && x->tls.last_record[PROXY] < 16384;
+	return even_flow(x) && x->tls->last_record[PROXY] < 16384;
 }
 
 /* A request in the tunnel that was not answered. Small records are no requests: HTTP/2 sends
  * window updates, pings and acknowledgements of settings, all below 80 bytes. */
 static bool unanswered_inside(const struct exchange *x)
 {
-	if (x->from_text && x->tls.out_of_step[PROXY])
+	if (x->from_text && x->tls->out_of_step[PROXY])
 		return false; /* the answer may stand in a line that does not part its records */
-	return tls_settled(x) && in_step(x, CLIENT) && x->tls.last_record[CLIENT] > 80 &&
-	       mark_is(&x->tls.last_app[CLIENT]) &&
-	       x->tls.last_app[CLIENT].at > x->tls.last_app[PROXY].at;
+	return tls_settled(x) && in_step(x, CLIENT) && x->tls->last_record[CLIENT] > 80 &&
+	       mark_is(&x->tls->last_app[CLIENT]) &&
+	       x->tls->last_app[CLIENT].at > x->tls->last_app[PROXY].at;
 }
 
 static void cite_transfer(const struct exchange *x, struct finding *f)
 {
 	finding_cite_request(x, f);
 	if (x->tunnel.open)
-		finding_cite(f, &x->hello, SAW_HELLO, x->tls.hello_bytes);
+		finding_cite(f, &x->hello, SAW_HELLO, x->tls->hello_bytes);
 	if (x->tunnel.open && mark_is(&x->tunnel.last[PROXY])) {
 		finding_cite(f, &x->tunnel.last[PROXY], SAW_LAST_DOWN, x->tunnel.bytes[PROXY]);
 		if (record_cut(x))
 			finding_cite(f, &x->tunnel.last[PROXY], SAW_RECORD_CUT,
-				     x->tls.record_left[PROXY]);
+				     x->tls->record_left[PROXY]);
 		return;
 	}
 	finding_cite(f, &x->path[PROXY].last_data, SAW_LAST_DOWN, x->bytes[PROXY]);
@@ -127,7 +127,8 @@ static bool stalled_now(const struct exchange *x, struct finding *f)
 	f->side = PROXY;
 	cite_transfer(x, f);
 	if (unanswered_inside(x))
-		finding_cite(f, &x->tls.last_app[CLIENT], SAW_LAST_UP, x->tls.last_record[CLIENT]);
+		finding_cite(f, &x->tls->last_app[CLIENT], SAW_LAST_UP,
+			     x->tls->last_record[CLIENT]);
 	finding_cite_onward(x, f);
 	finding_cite_end(x, f);
 	stall_causes(x, f);
@@ -138,7 +139,7 @@ static bool stalled_now(const struct exchange *x, struct finding *f)
  * what came after, so the confidence is low. */
 static bool stalled_in_text(const struct exchange *x)
 {
-	return x->from_text && x->tunnel.open && !x->closed && x->tls.server_hello &&
+	return x->from_text && x->tunnel.open && !x->closed && x->tls->server_hello &&
 	       x->tunnel.last[CLIENT].at > x->tunnel.last[PROXY].at &&
 	       mark_is(&x->tunnel.last[PROXY]);
 }
@@ -188,12 +189,12 @@ static bool stalled(const struct exchange *x, struct finding *f)
 		return false;
 	if (record_cut(x))
 		return stalled_now(x, f);
-	if (unanswered_inside(x) && !x->tls.close_notify[PROXY]) {
+	if (unanswered_inside(x) && !x->tls->close_notify[PROXY]) {
 		f->confidence = CONFIDENCE_MEDIUM;
 		return stalled_now(x, f);
 	}
-	bool bulk = x->tls.app_bytes[PROXY] >= 16384 && in_step(x, PROXY);
-	bool cut_off = closed_by(x, PROXY) && !x->tls.close_notify[PROXY];
+	bool bulk = x->tls->app_bytes[PROXY] >= 16384 && in_step(x, PROXY);
+	bool cut_off = closed_by(x, PROXY) && !x->tls->close_notify[PROXY];
 	if (!(bulk && cut_off) && !paced_flow(x))
 		return false;
 	f->confidence = CONFIDENCE_LOW;
@@ -209,7 +210,7 @@ static enum undone left_undone(const struct exchange *x)
 {
 	if (plain_unfinished(x) || half_a_head(x))
 		return x->path[PROXY].missing > 0 ? DONE_OR_UNKNOWN : SURELY_UNDONE;
-	if (!x->tunnel.open || x->tls.close_notify[PROXY])
+	if (!x->tunnel.open || x->tls->close_notify[PROXY])
 		return DONE_OR_UNKNOWN;
 	if (record_cut(x))
 		return SURELY_UNDONE;
@@ -235,7 +236,7 @@ static enum undone left_undone(const struct exchange *x)
 	nanos pause = quiet_at_end(x);
 	bool given_up = mark_is(&x->path[PROXY].rst);
 	nanos floor = later(times(given_up ? 2 : 3, x->rtt), 100 * NANOS_PER_MS);
-	if (x->tls.app_bytes[PROXY] >= 16384 && in_step(x, PROXY) && pause > floor &&
+	if (x->tls->app_bytes[PROXY] >= 16384 && in_step(x, PROXY) && pause > floor &&
 	    pause < 900 * NANOS_PER_MS)
 		return PERHAPS_UNDONE;
 	return DONE_OR_UNKNOWN;
@@ -251,7 +252,7 @@ static bool reset(const struct exchange *x, struct finding *f)
 		return false;
 	enum undone undone = left_undone(x);
 	bool tunnel_cut = x->by_reset && in_tls(x) && tls_settled(x) && x->both_ways &&
-			  !x->tls.close_notify[PROXY] && in_step(x, PROXY) &&
+			  !x->tls->close_notify[PROXY] && in_step(x, PROXY) &&
 			  quiet_at_end(x) < LONG_SILENCE;
 	bool limit = x->links.same_size_cuts > 0 || x->links.same_age_cuts > 0;
 	bool rude = !x->by_reset && undone == PERHAPS_UNDONE && !limit && !even_flow(x) &&
@@ -308,11 +309,11 @@ static bool truncated(const struct exchange *x, struct finding *f)
  * who has all does, nor after more than three times the flow's own interval. */
 static bool left_a_flow(const struct exchange *x)
 {
-	if (!even_flow(x) || x->tls.records[PROXY] < 2 || !mark_is(&x->first_byte))
+	if (!even_flow(x) || x->tls->records[PROXY] < 2 || !mark_is(&x->first_byte))
 		return false;
 	nanos last = x->path[PROXY].last_data.at;
 	nanos flow = span(x->first_byte.at, last);
-	uint64_t gaps = x->tls.records[PROXY] - 1;
+	uint64_t gaps = x->tls->records[PROXY] - 1;
 	nanos interval = flow / (nanos)(gaps < INT32_MAX ? gaps : INT32_MAX);
 	nanos pause = span(last, x->close.at);
 	return pause >= 2 * NANOS_PER_MS && pause <= times(3, interval);

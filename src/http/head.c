@@ -15,6 +15,8 @@ enum { MAX_METHOD = 32, MAX_SCHEME = 32 };
 struct cursor {
 	const uint8_t *start, *at, *end;
 	bool at_limit; /* the head may not be longer than what lies before `end` */
+	bool pads;     /* white space before a colon is left out, as RFC 9112 section 5.1 wants
+			  it of an answer, and not of a request */
 	struct http_bad *bad;
 };
 
@@ -92,14 +94,18 @@ static void skip_text(struct cursor *c)
 }
 
 /* The rest of the line without the white space around it, and the line's end. */
-static enum http_parse read_text(struct cursor *c, struct slice *ret_text)
+static inline enum http_parse read_text(struct cursor *c, struct slice *ret_text)
 {
 	while (c->at < c->end && http_is_blank(*c->at))
 		c->at++;
 	const uint8_t *from = c->at;
 	skip_text(c);
 	const uint8_t *to = c->at;
-	enum http_parse p = read_line_end(c);
+	enum http_parse p = HTTP_DONE;
+	if (c->end - to >= 2 && to[0] == '\r' && to[1] == '\n')
+		c->at += 2;
+	else
+		p = read_line_end(c);
 	while (to > from && http_is_blank(to[-1]))
 		to--;
 	if (p == HTTP_DONE)
@@ -145,12 +151,94 @@ static enum http_parse read_field(struct cursor *c, struct http_field *ret_field
 	const uint8_t *from = c->at;
 	while (c->at < c->end && http_is(*c->at, IN_TOKEN))
 		c->at++;
+	const uint8_t *to = c->at;
+	while (c->pads && to > from && c->at < c->end && http_is_blank(*c->at))
+		c->at++;
 	if (c->at == c->end)
 		return want_more(c);
-	if (*c->at != ':' || c->at == from)
-		return refuse(c, c->at, why_no_name(*c->at, c->at == from));
-	ret_field->name = between(from, c->at++);
+	if (*c->at != ':' || to == from)
+		return refuse(c, c->at, why_no_name(*c->at, to == from));
+	ret_field->name = between(from, to);
+	c->at++;
 	return read_text(c, &ret_field->value);
+}
+
+/* Is it that name, of that length? The names are in lower case: only their own letters in either
+ * case, and a hyphen, become them when bit 5 is set, as far as tokens go. */
+static inline bool is_named(const uint8_t *at, const char *name, size_t len)
+{
+	const uint64_t lower = UINT64_MAX / 255 * 0x20;
+	uint64_t a, b;
+	size_t i = 0;
+	for (; i + 8 <= len; i += 8) {
+		memcpy(&a, at + i, 8);
+		memcpy(&b, name + i, 8);
+		if ((a | lower) != b)
+			return false;
+	}
+	for (; i < len; i++)
+		if ((at[i] | 0x20) != name[i])
+			return false;
+	return true;
+}
+
+/* The length tells nearly all names apart. */
+static enum http_name name_of(struct slice s)
+{
+#define NAME(text, id)                                                                             \
+	if (is_named(s.at, text, sizeof(text) - 1))                                                \
+		return id;
+	switch (s.len) {
+	case 3:
+		NAME("via", HTTP_VIA)
+		break;
+	case 4:
+		NAME("host", HTTP_HOST)
+		break;
+	case 6:
+		NAME("server", HTTP_SERVER)
+		NAME("expect", HTTP_EXPECT)
+		break;
+	case 7:
+		NAME("x-cache", HTTP_X_CACHE)
+		break;
+	case 8:
+		NAME("location", HTTP_LOCATION)
+		break;
+	case 10:
+		NAME("connection", HTTP_CONNECTION)
+		NAME("user-agent", HTTP_USER_AGENT)
+		break;
+	case 11:
+		NAME("proxy-agent", HTTP_PROXY_AGENT)
+		NAME("retry-after", HTTP_RETRY_AFTER)
+		break;
+	case 12:
+		NAME("content-type", HTTP_CONTENT_TYPE)
+		NAME("proxy-status", HTTP_PROXY_STATUS)
+		break;
+	case 13:
+		NAME("authorization", HTTP_AUTHORIZATION)
+		NAME("x-squid-error", HTTP_X_SQUID_ERROR)
+		break;
+	case 14:
+		NAME("content-length", HTTP_CONTENT_LENGTH)
+		break;
+	case 16:
+		NAME("proxy-connection", HTTP_PROXY_CONNECTION)
+		break;
+	case 17:
+		NAME("transfer-encoding", HTTP_TRANSFER_ENCODING)
+		break;
+	case 18:
+		NAME("proxy-authenticate", HTTP_PROXY_AUTHENTICATE)
+		break;
+	case 19:
+		NAME("proxy-authorization", HTTP_PROXY_AUTHORIZATION)
+		break;
+	}
+#undef NAME
+	return HTTP_NAME_OTHER;
 }
 
 /* "5" and "5, 5" alike, in one field or in several (RFC 9112 section 6.3, point 5). */
@@ -185,36 +273,33 @@ static void note_codings(struct framing *f, struct slice value)
 static void note_connection(struct framing *f, struct slice value)
 {
 	struct slice option;
+	if (slice_equal_nocase(value, SLICE("keep-alive"))) { /* all that most say */
+		f->keep = true;
+		return;
+	}
 	while (http_next_item(&value, &option)) {
 		f->close |= slice_equal_nocase(option, SLICE("close"));
 		f->keep |= slice_equal_nocase(option, SLICE("keep-alive"));
 	}
 }
 
-/* The length of the name tells nearly all fields apart from those that matter here. */
-static void note_field(struct framing *f, const struct http_field *field)
+static void note_field(struct framing *f, enum http_name name, struct slice value)
 {
-	switch (field->name.len) {
-	case sizeof "Expect" - 1:
-		if (slice_equal_nocase(field->name, SLICE("Expect")))
-			f->expects_continue |=
-				slice_equal_nocase(field->value, SLICE("100-continue"));
+	switch (name) {
+	case HTTP_EXPECT:
+		f->expects_continue |= slice_equal_nocase(value, SLICE("100-continue"));
 		break;
-	case sizeof "Connection" - 1:
-		if (slice_equal_nocase(field->name, SLICE("Connection")))
-			note_connection(f, field->value);
+	case HTTP_CONNECTION:
+	case HTTP_PROXY_CONNECTION:
+		note_connection(f, value);
 		break;
-	case sizeof "Proxy-Connection" - 1:
-		if (slice_equal_nocase(field->name, SLICE("Proxy-Connection")))
-			note_connection(f, field->value);
+	case HTTP_CONTENT_LENGTH:
+		note_lengths(f, value);
 		break;
-	case sizeof "Content-Length" - 1:
-		if (slice_equal_nocase(field->name, SLICE("Content-Length")))
-			note_lengths(f, field->value);
+	case HTTP_TRANSFER_ENCODING:
+		note_codings(f, value);
 		break;
-	case sizeof "Transfer-Encoding" - 1:
-		if (slice_equal_nocase(field->name, SLICE("Transfer-Encoding")))
-			note_codings(f, field->value);
+	default:
 		break;
 	}
 }
@@ -225,6 +310,7 @@ static enum http_parse read_fields(struct cursor *c, struct http_fields *fields,
 {
 	struct http_field spare;
 	fields->count = fields->dropped_fields = 0;
+	memset(fields->known, 0, sizeof fields->known);
 	*ret_framing = (struct framing){ 0 };
 	for (;;) {
 		bool room = fields->count < HTTP_MAX_FIELDS;
@@ -236,11 +322,15 @@ static enum http_parse read_fields(struct cursor *c, struct http_fields *fields,
 		enum http_parse p = read_field(c, field);
 		if (p != HTTP_DONE)
 			return p;
-		note_field(ret_framing, field);
-		if (room)
-			fields->count++;
-		else
+		enum http_name name = name_of(field->name);
+		note_field(ret_framing, name, field->value);
+		if (!room) {
 			fields->dropped_fields++;
+			continue;
+		}
+		fields->count++;
+		if (name != HTTP_NAME_OTHER && !fields->known[name])
+			fields->known[name] = (uint8_t)fields->count;
 	}
 }
 
@@ -455,6 +545,7 @@ enum http_parse http_read_response(struct slice in, struct slice method,
 {
 	struct cursor c = cursor_over(in, ret_bad);
 	struct framing framing;
+	c.pads = true;
 	enum http_parse p = read_status_line(&c, ret_response);
 	if (p == HTTP_DONE)
 		p = read_fields(&c, &ret_response->fields, &framing);
@@ -462,6 +553,17 @@ enum http_parse http_read_response(struct slice in, struct slice method,
 		return p;
 	ret_response->head_len = (size_t)(c.at - c.start);
 	return frame_response(&c, &framing, method, ret_response);
+}
+
+enum http_parse http_read_trailers(struct slice in, struct http_fields *ret_fields,
+				   size_t *ret_used, struct http_bad *ret_bad)
+{
+	struct cursor c = cursor_over(in, ret_bad);
+	struct framing ignored;
+	enum http_parse p = read_fields(&c, ret_fields, &ignored);
+	if (p == HTTP_DONE)
+		*ret_used = (size_t)(c.at - c.start);
+	return p;
 }
 
 enum http_parse http_looks_like_request(struct slice in)

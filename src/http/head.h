@@ -2,7 +2,7 @@
  *
  * Pure: bytes in, values out. Every slice that is given back points into the bytes that were
  * handed in. Nothing is repaired: a head that RFC 9112 forbids is HTTP_BAD with the place and
- * the reason (white space before a colon, folded lines, control characters, a Content-Length
+ * the reason (white space before a colon of a request, folded lines, control characters, a Content-Length
  * that is no number), but what real programs send and everybody accepts (a bare LF, empty
  * lines before a request line, a status line without a reason) is read. Proxy, check and
  * capture use the same reader.
@@ -51,9 +51,34 @@ enum http_form { /* of the request target, RFC 9112 section 3.2 */
 	HTTP_FORM_ASTERISK,  /* * */
 };
 
+enum http_name { /* names that somebody looks for in every head; the reader tells them apart */
+	HTTP_NAME_OTHER,
+	HTTP_AUTHORIZATION,
+	HTTP_CONNECTION,
+	HTTP_CONTENT_LENGTH,
+	HTTP_CONTENT_TYPE,
+	HTTP_EXPECT,
+	HTTP_HOST,
+	HTTP_LOCATION,
+	HTTP_PROXY_AGENT,
+	HTTP_PROXY_AUTHENTICATE,
+	HTTP_PROXY_AUTHORIZATION,
+	HTTP_PROXY_CONNECTION,
+	HTTP_PROXY_STATUS,
+	HTTP_RETRY_AFTER,
+	HTTP_SERVER,
+	HTTP_TRANSFER_ENCODING,
+	HTTP_USER_AGENT,
+	HTTP_VIA,
+	HTTP_X_CACHE,
+	HTTP_X_SQUID_ERROR,
+	HTTP_NAME_COUNT_
+};
+
 struct http_fields {
 	struct http_field field[HTTP_MAX_FIELDS];
 	size_t count, dropped_fields;
+	uint8_t known[HTTP_NAME_COUNT_]; /* where the first of that name is, counted from 1; 0 nowhere */
 };
 
 struct http_request {
@@ -92,6 +117,11 @@ enum http_parse http_read_request(struct slice in, struct http_request *ret_requ
 enum http_parse http_read_response(struct slice in, struct slice method,
                                    struct http_response *ret_response, struct http_bad *ret_bad);
 
+/* The fields behind the last chunk, and the empty line that ends them (RFC 9112 section 7.1.2), at
+ * the start of `in`; *ret_used bytes. */
+enum http_parse http_read_trailers(struct slice in, struct http_fields *ret_fields,
+                                   size_t *ret_used, struct http_bad *ret_bad);
+
 /* Could these first bytes begin a request (a method, a space, and "CONNECT", "/", "*" or
  * "scheme://", so that SSH, SMTP and SIP are none) or a response ("HTTP/1.")? HTTP_DONE: yes;
  * HTTP_MORE: too few bytes to tell; HTTP_BAD: no, and the reader would say so too. Cheap: for
@@ -101,6 +131,13 @@ enum http_parse http_looks_like_response(struct slice in);
 
 /* The first field of that name (case folded), or NULL. */
 const struct http_field *http_find(const struct http_fields *fields, struct slice name);
+
+/* The same for names that are known: a look in the table. */
+static inline const struct http_field *http_known(const struct http_fields *fields,
+                                                  enum http_name name)
+{
+	return fields->known[name] ? &fields->field[fields->known[name] - 1] : NULL;
+}
 
 /* The next field of that name behind `after` (NULL: the first). */
 const struct http_field *http_find_next(const struct http_fields *fields, struct slice name,

@@ -16,10 +16,11 @@
 
 struct net_loop;
 
-struct net_loop *net_loop_new(struct error *err); /* NULL: err says why */
+/* Makes the process ignore SIGPIPE. NULL: err says why. */
+struct net_loop *net_loop_new(struct error *err);
 void net_loop_free(struct net_loop *loop);        /* closes nothing that it watches; NULL is fine */
 
-/* Runs until net_loop_stop. */
+/* Runs until net_loop_stop, to the end of that round; may be run again. */
 void net_loop_run(struct net_loop *loop);
 void net_loop_stop(struct net_loop *loop);
 
@@ -66,8 +67,7 @@ void net_timer_set(struct net_loop *loop, struct net_timer *t, nanos at); /* set
 void net_timer_stop(struct net_loop *loop, struct net_timer *t);          /* stopped is fine */
 static inline bool net_timer_is_set(const struct net_timer *t) { return t->prev != NULL; }
 
-/* A timer that is exact to a millisecond, for the few that need it (connection attempts). Same
- * struct; the loop keeps these in a sorted list. */
+/* The same by a wheel of ticks of 2^20 ns (1 ms): for the few that need it (connection attempts). */
 void net_timer_set_fine(struct net_loop *loop, struct net_timer *t, nanos at);
 
 /* ---- from other threads ------------------------------------------------------------------ */
@@ -77,11 +77,13 @@ struct net_call { /* stands in its owner until it was made */
 	void (*run)(struct net_call *c);
 };
 
-/* Makes the loop's own thread call c->run, once, soon. The only function for other threads. */
+/* Makes the loop's own thread call c->run, once, soon; in order. The only function for other threads,
+ * and for signal handlers. What the loop has not come to when it is freed is never called. */
 void net_loop_call(struct net_loop *loop, struct net_call *c);
 
 /* A call at the end of this round of the loop, when all that is ready was told: for what is done
- * once for many events. Own thread only. */
+ * once for many events, and for answers that must not come from within the question. c must not be
+ * waiting already, and stands until it was made. Own thread only. */
 void net_loop_later(struct net_loop *loop, struct net_call *c);
 
 #endif

@@ -31,16 +31,16 @@ static void keep_response(struct conversation *c, struct exchange *x, const stru
 	a->status = r->status;
 	a->minor = r->minor;
 	a->reason = speech_keep_text(x, r->reason, false, 100);
-	a->server = speech_keep_field(x, f, SLICE("server"));
-	a->via = speech_keep_field(x, f, SLICE("via"));
-	a->proxy_agent = speech_keep_field(x, f, SLICE("proxy-agent"));
-	a->proxy_status = speech_keep_field(x, f, SLICE("proxy-status"));
-	a->squid_error = speech_keep_field(x, f, SLICE("x-squid-error"));
-	a->content_type = speech_keep_field(x, f, SLICE("content-type"));
-	a->location = speech_keep_field(x, f, SLICE("location"));
-	a->cache = speech_keep_field(x, f, SLICE("x-cache"));
-	a->retry_after = speech_keep_field(x, f, SLICE("retry-after"));
-	a->proxy_authenticate = speech_keep_field(x, f, SLICE("proxy-authenticate"));
+	a->server = speech_keep_field(x, f, HTTP_SERVER);
+	a->via = speech_keep_field(x, f, HTTP_VIA);
+	a->proxy_agent = speech_keep_field(x, f, HTTP_PROXY_AGENT);
+	a->proxy_status = speech_keep_field(x, f, HTTP_PROXY_STATUS);
+	a->squid_error = speech_keep_field(x, f, HTTP_X_SQUID_ERROR);
+	a->content_type = speech_keep_field(x, f, HTTP_CONTENT_TYPE);
+	a->location = speech_keep_field(x, f, HTTP_LOCATION);
+	a->cache = speech_keep_field(x, f, HTTP_X_CACHE);
+	a->retry_after = speech_keep_field(x, f, HTTP_RETRY_AFTER);
+	a->proxy_authenticate = speech_keep_field(x, f, HTTP_PROXY_AUTHENTICATE);
 	if (a->status == 407 || a->status == 401)
 		keep_offers(a, f);
 	a->chunked = r->body == HTTP_BODY_CHUNKED;

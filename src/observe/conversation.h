@@ -122,7 +122,7 @@ bool conversation_before(const struct mark *a, const struct mark *b);
 enum trace_scheme speech_scheme(enum http_scheme scheme);
 /* The first field of that name, or the empty slice. */
 struct slice speech_keep_field(struct exchange *x, const struct http_fields *fields,
-			       struct slice name);
+			       enum http_name name);
 /* The head as it stood, secret values and userinfo overwritten with as many stars. */
 struct slice speech_keep_head(struct exchange *x, struct slice head);
 /* What is there of a head, these bytes with it. */

@@ -58,11 +58,11 @@ static void keep_request(struct conversation *c, struct exchange *x, const struc
 	q->target = keep_target(x, r->target, &q->had_userinfo);
 	q->is_connect = slice_equal(r->method, SLICE("CONNECT"));
 	q->absolute = r->form == HTTP_FORM_ABSOLUTE;
-	q->host = speech_keep_field(x, &r->fields, SLICE("host"));
-	q->user_agent = speech_keep_field(x, &r->fields, SLICE("user-agent"));
+	q->host = speech_keep_field(x, &r->fields, HTTP_HOST);
+	q->user_agent = speech_keep_field(x, &r->fields, HTTP_USER_AGENT);
 	q->minor = r->minor;
-	q->origin_credentials = http_find(&r->fields, SLICE("authorization")) != NULL;
-	const struct http_field *auth = http_find(&r->fields, SLICE("proxy-authorization"));
+	q->origin_credentials = http_known(&r->fields, HTTP_AUTHORIZATION) != NULL;
+	const struct http_field *auth = http_known(&r->fields, HTTP_PROXY_AUTHORIZATION);
 	if (auth) {
 		char user[128];
 		q->auth = speech_scheme(http_read_credentials(auth->value, user, sizeof user));

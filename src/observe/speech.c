@@ -27,9 +27,9 @@ struct slice speech_keep_text(struct exchange *x, struct slice text, bool rest, 
 }
 
 struct slice speech_keep_field(struct exchange *x, const struct http_fields *fields,
-			       struct slice name)
+			       enum http_name name)
 {
-	const struct http_field *f = http_find(fields, name);
+	const struct http_field *f = http_known(fields, name);
 	return f ? speech_keep_text(x, f->value, false, MAX_FIELD) : (struct slice){ 0 };
 }
 

@@ -19,7 +19,7 @@ static void take_client_hello(struct conversation *c, struct exchange *x, struct
 			      bool whole, uint64_t bytes, const struct mark *mark)
 {
 	struct tls_client_hello hello;
-	struct trace_tls *t = &x->tls;
+	struct trace_tls *t = x->tls;
 	if (whole ? !tls_read_client_hello(body, &hello) : !tls_peek_client_hello(body, &hello))
 		return;
 	t->sni = trace_keep(x, hello.sni, MAX_HOST);
@@ -43,12 +43,12 @@ static void take_server_hello(struct conversation *c, struct exchange *x, struct
 	struct tls_server_hello hello;
 	if (!tls_read_server_hello(body, &hello))
 		return;
-	x->tls.server_hello = true;
-	x->tls.version = hello.version;
-	x->tls.retry_request |= hello.retry_request;
+	x->tls->server_hello = true;
+	x->tls->version = hello.version;
+	x->tls->retry_request |= hello.retry_request;
 	c->talk[PROXY].tls.retry = hello.retry_request;
 	if (hello.alpn.len)
-		x->tls.alpn = trace_keep(x, hello.alpn, TLS_MAX_ALPN);
+		x->tls->alpn = trace_keep(x, hello.alpn, TLS_MAX_ALPN);
 	if (mark_is(&x->server_hello))
 		return;
 	x->server_hello = *mark;
@@ -58,11 +58,11 @@ static void take_server_hello(struct conversation *c, struct exchange *x, struct
 static void take_chain(struct exchange *x, struct slice body, const struct mark *mark)
 {
 	uint16_t port;
-	struct slice host = x->tls.sni.len ? x->tls.sni : trace_target_host(x, &port);
+	struct slice host = x->tls->sni.len ? x->tls->sni : trace_target_host(x, &port);
 	struct tls_chain chain;
 	if (!tls_read_chain(body, host, &chain))
 		return;
-	struct trace_tls *t = &x->tls;
+	struct trace_tls *t = x->tls;
 	t->certificates = chain.count;
 	t->subject = trace_keep(x, slice_of(chain.leaf.subject), TLS_MAX_NAME);
 	t->issuer = trace_keep(x, slice_of(chain.leaf.issuer), TLS_MAX_NAME);
@@ -86,7 +86,7 @@ static void take_message(struct conversation *c, struct exchange *x, enum trace_
 		take_client_hello(c, x, body, true, end, mark);
 	else if (side == PROXY && type == TLS_SERVER_HELLO)
 		take_server_hello(c, x, body, mark);
-	else if (side == PROXY && type == TLS_CERTIFICATE && x->tls.version < 0x0304)
+	else if (side == PROXY && type == TLS_CERTIFICATE && x->tls->version < 0x0304)
 		take_chain(x, body, mark);
 }
 
@@ -115,7 +115,8 @@ static void read_handshake(struct conversation *c, struct exchange *x, enum trac
 	}
 	buffer_drop(&h->messages, used);
 	if (got == TLS_BAD || h->messages.failed ||
-	    (side == CLIENT && mark_is(&x->hello) && !x->tls.retry_request && x->tls.server_hello))
+	    (side == CLIENT && mark_is(&x->hello) && !x->tls->retry_request &&
+	     x->tls->server_hello))
 		settle(h);
 }
 
@@ -126,16 +127,16 @@ static void read_alert(struct exchange *x, enum trace_side side, const struct ma
 	if (!tls_read_alert(body, &alert))
 		return;
 	if (alert.what == 0) {
-		x->tls.close_notify[side] = true;
+		x->tls->close_notify[side] = true;
 		return;
 	}
 	trace_add(x, EV_ALERT, side, mark, (uint64_t)alert.what << 8 | alert.level);
-	if (x->tls.alert || alert.level < 2)
+	if (x->tls->alert || alert.level < 2)
 		return;
-	x->tls.alert = true;
-	x->tls.alert_from = side;
-	x->tls.alert_level = alert.level;
-	x->tls.alert_what = alert.what;
+	x->tls->alert = true;
+	x->tls->alert_from = side;
+	x->tls->alert_level = alert.level;
+	x->tls->alert_what = alert.what;
 }
 
 /* ---- records ------------------------------------------------------------------------------- */
@@ -155,7 +156,7 @@ static bool is_app_data(const struct exchange *x, const struct tls_half *h, enum
 {
 	if (side == PROXY)
 		return mark_is(&x->tls_done);
-	return h->app_records > (x->tls.version >= 0x0304 ? 1 : 0);
+	return h->app_records > (x->tls->version >= 0x0304 ? 1 : 0);
 }
 
 /* The last record of an alert's size is the closing alert, most likely: no data. */
@@ -163,17 +164,17 @@ static void note_app_record(struct exchange *x, struct tls_half *h, enum trace_s
 			    const struct mark *mark)
 {
 	h->app_records++;
-	x->tls.records[side]++;
-	x->tls.app_bytes[side] += h->record_len;
+	x->tls->records[side]++;
+	x->tls->app_bytes[side] += h->record_len;
 	if (!is_app_data(x, h, side))
 		return;
 	if (mark_is(&h->held))
-		count_app_record(&x->tls, side, ALERT_RECORD, &h->held);
+		count_app_record(x->tls, side, ALERT_RECORD, &h->held);
 	h->held = NO_MARK;
 	if (h->record_len == ALERT_RECORD)
 		h->held = *mark;
 	else
-		count_app_record(&x->tls, side, h->record_len, mark);
+		count_app_record(x->tls, side, h->record_len, mark);
 }
 
 /* Marks that a record's beginning sets: the end of the handshake, the first application data. */
@@ -182,7 +183,7 @@ static void note_record(struct conversation *c, struct exchange *x, enum trace_s
 {
 	struct tls_half *h = &c->talk[side].tls;
 	bool app = h->type == TLS_APPLICATION;
-	bool answered = x->tls.server_hello && !c->talk[PROXY].tls.retry;
+	bool answered = x->tls->server_hello && !c->talk[PROXY].tls.retry;
 	if (side == CLIENT && answered && !mark_is(&x->tls_done) && h->type != TLS_ALERT &&
 	    !(app && h->record_len == ALERT_RECORD)) {
 		x->tls_done = *mark;
@@ -194,11 +195,11 @@ static void note_record(struct conversation *c, struct exchange *x, enum trace_s
 		h->shook = true;
 	/* the client's Finished is its first application record in TLS 1.3, a handshake record
 	 * before; which of them it is, the client shows where the server's hello was not seen */
-	bool newer = x->tls.version ? x->tls.version >= 0x0304 : !h->shook;
+	bool newer = x->tls->version ? x->tls->version >= 0x0304 : !h->shook;
 	if (app && side == CLIENT && h->app_records >= (newer ? 2 : 1) && mark_is(&x->tls_done) &&
 	    !mark_is(&x->first_app_up)) {
 		x->first_app_up = *mark;
-		x->tls.done = true;
+		x->tls->done = true;
 	}
 	if (app && side == PROXY && mark_is(&x->first_app_up))
 		h->answers++;
@@ -207,9 +208,9 @@ static void note_record(struct conversation *c, struct exchange *x, enum trace_s
 		trace_add(x, EV_FIRST_BYTE, PROXY, mark, 0);
 	}
 	/* in TLS 1.3 a ChangeCipherSpec means nothing, and a hello may follow a retry request */
-	if (h->type == TLS_CHANGE_CIPHER && x->tls.version < 0x0304)
+	if (h->type == TLS_CHANGE_CIPHER && x->tls->version < 0x0304)
 		h->cipher_changed = true;
-	if (app || (h->type == TLS_CHANGE_CIPHER && side == PROXY && x->tls.version < 0x0304))
+	if (app || (h->type == TLS_CHANGE_CIPHER && side == PROXY && x->tls->version < 0x0304))
 		settle(h);
 }
 
@@ -261,7 +262,8 @@ static bool read_header(struct conversation *c, struct exchange *x, enum trace_s
  * was in between stays unknown. */
 static void out_of_step(struct exchange *x, struct tls_half *h, enum trace_side side)
 {
-	x->tls.out_of_step[side] = true;
+	if (trace_open_tls(x))
+		x->tls->out_of_step[side] = true;
 	h->header_len = 0;
 	h->left = 0;
 	h->last_type = 0;
@@ -302,8 +304,10 @@ static void decide(struct exchange *x, enum trace_side side, enum trace_protocol
 {
 	struct trace_tunnel *t = &x->tunnel;
 	const struct mark *first = &t->first[side];
+	if (what == PROTO_TLS && !trace_open_tls(x))
+		return;
 	if (side == CLIENT && what == PROTO_TLS) {
-		x->tls.hello = true;
+		x->tls->hello = true;
 		if (t->inner != PROTO_NONE && t->inner != PROTO_TLS) {
 			t->answer = t->inner;
 			trace_add(x, EV_NOT_TLS, PROXY, &t->first[PROXY], t->answer);
@@ -326,7 +330,7 @@ static void decide(struct exchange *x, enum trace_side side, enum trace_protocol
 static void decide_late(struct exchange *x, enum trace_protocol what)
 {
 	if (x->tunnel.inner == PROTO_NONE)
-		x->tunnel.inner = what == PROTO_TLS ? what : PROTO_UNKNOWN;
+		x->tunnel.inner = what == PROTO_TLS && trace_open_tls(x) ? what : PROTO_UNKNOWN;
 }
 
 /* Looks at a side's first bytes, these with those that are held, until they tell. Gives back what
@@ -414,9 +418,9 @@ static void peek_cut_hello(struct conversation *c, struct exchange *x)
 static void peek_cut_server_hello(struct conversation *c, struct exchange *x)
 {
 	struct tls_half *h = &c->talk[PROXY].tls;
-	if (x->tls.server_hello || h->type != TLS_HANDSHAKE)
+	if (x->tls->server_hello || h->type != TLS_HANDSHAKE)
 		return;
-	x->tls.server_hello = true;
+	x->tls->server_hello = true;
 	x->server_hello = x->tunnel.last[PROXY];
 	trace_add(x, EV_SERVER_HELLO, PROXY, &x->server_hello, 0);
 }
@@ -467,17 +471,17 @@ static bool is_alert_record(const struct tls_half *h)
 static void find_likely_alert(struct conversation *c, struct exchange *x)
 {
 	const struct tls_half *up = &c->talk[CLIENT].tls, *down = &c->talk[PROXY].tls;
-	if (x->tls.alert || !x->tls.server_hello || x->tls.out_of_step[CLIENT])
+	if (x->tls->alert || !x->tls->server_hello || x->tls->out_of_step[CLIENT])
 		return;
 	if (up->app_records == 1 && up->last_type == TLS_APPLICATION &&
 	    up->last_len == ALERT_RECORD) {
-		x->tls.likely_alert = true;
-		x->tls.likely_alert_from = CLIENT;
-	} else if (x->tls.done && !x->tls.out_of_step[PROXY] && down->answers == 1 &&
+		x->tls->likely_alert = true;
+		x->tls->likely_alert_from = CLIENT;
+	} else if (x->tls->done && !x->tls->out_of_step[PROXY] && down->answers == 1 &&
 		   down->last_type == TLS_APPLICATION && down->last_len == ALERT_RECORD &&
 		   x->closed && x->closed_by == PROXY) {
-		x->tls.likely_alert = true;
-		x->tls.likely_alert_from = PROXY;
+		x->tls->likely_alert = true;
+		x->tls->likely_alert_from = PROXY;
 	}
 }
 
@@ -493,13 +497,13 @@ void tunnel_end(struct conversation *c, struct exchange *x)
 		peek_cut_hello(c, x);
 	for (int side = CLIENT; side <= PROXY; side++) {
 		const struct tls_half *h = &c->talk[side].tls;
-		x->tls.record_left[side] = x->tls.out_of_step[side] ? 0 : h->left;
-		if (x->tls.out_of_step[side])
-			forget_records(&x->tls, side);
-		if (h->left == 0 && h->header_len > 0 && !x->tls.out_of_step[side])
-			x->tls.record_left[side] = 1; /* cut inside a header: at least that */
-		if (h->left == 0 && is_alert_record(h) && x->tls.done)
-			x->tls.close_notify[side] = true;
+		x->tls->record_left[side] = x->tls->out_of_step[side] ? 0 : h->left;
+		if (x->tls->out_of_step[side])
+			forget_records(x->tls, side);
+		if (h->left == 0 && h->header_len > 0 && !x->tls->out_of_step[side])
+			x->tls->record_left[side] = 1; /* cut inside a header: at least that */
+		if (h->left == 0 && is_alert_record(h) && x->tls->done)
+			x->tls->close_notify[side] = true;
 	}
 	find_likely_alert(c, x);
 }

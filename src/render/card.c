@@ -77,16 +77,16 @@ static void add_facts(struct card *c, const struct exchange *x, const struct dia
 
 /* ---- evidence ------------------------------------------------------------------------------ */
 
-static void say_place(struct card *c, const struct exchange *x, const struct mark *m)
+static void say_place(struct card *c, const struct exchange *x, const struct evidence *e)
 {
-	fact_say_place(&c->text, x, m, c->style->file_name, c->style->utf8);
+	fact_say_place(&c->text, x, e, c->style->file_name, c->style->utf8);
 }
 
 static unsigned place_columns(struct card *c, const struct exchange *x, const struct diagnosis *d)
 {
 	unsigned most = 0;
 	for (size_t i = 0; i < d->evidences; i++) {
-		say_place(c, x, &d->evidence[i].mark);
+		say_place(c, x, &d->evidence[i]);
 		unsigned columns = layout_columns(buffer_slice(&c->text));
 		most = columns > most ? columns : most;
 		buffer_reset(&c->text);
@@ -102,7 +102,7 @@ static void add_evidence(struct card *c, const struct exchange *x, const struct 
 	unsigned at = INNER;
 	buffer_add_repeat(c->out, ' ', INNER);
 	if (columns) {
-		say_place(c, x, &e->mark);
+		say_place(c, x, e);
 		unsigned used =
 			layout_add_middle(c->out, c->style, buffer_slice(&c->text), columns);
 		layout_fill(c->out, used, columns + 2);

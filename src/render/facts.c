@@ -119,15 +119,16 @@ static void say_file(struct buffer *out, uint32_t file, const char *const *file_
 	say_foreign(out, slice_of(file_name[file]), utf8);
 }
 
-void fact_say_place(struct buffer *out, const struct exchange *x, const struct mark *m,
+void fact_say_place(struct buffer *out, const struct exchange *x, const struct evidence *e,
 		    const char *const *file_name, bool utf8)
 {
+	const struct mark *m = &e->mark;
 	if (m->frame)
 		buffer_printf(out, "frame %llu", (unsigned long long)m->frame);
 	else if (m->line)
 		buffer_printf(out, "line %u", m->line);
-	if ((m->frame || m->line) && m->file != x->file)
-		say_file(out, m->file, file_name, utf8);
+	if ((m->frame || m->line) && e->file != x->file)
+		say_file(out, e->file, file_name, utf8);
 }
 
 void fact_say_filter(struct buffer *out, const struct exchange *x)

@@ -22,7 +22,7 @@ void fact_say(struct buffer *out, enum fact f, const struct exchange *x, const s
               bool utf8);
 
 /* "frame 11", "line 120", "frame 11 of b.pcap"; nothing where there is only a time. */
-void fact_say_place(struct buffer *out, const struct exchange *x, const struct mark *m,
+void fact_say_place(struct buffer *out, const struct exchange *x, const struct evidence *e,
                     const char *const *file_name, bool utf8);
 
 /* A display filter of Wireshark that finds the exchange; nothing where there is no capture. */

@@ -118,7 +118,7 @@ static void put_evidence(struct page *p, const struct render_style *s, const str
 	for (size_t i = 0; i < d->evidences; i++) {
 		const struct evidence *e = &d->evidence[i];
 		put(p, "<tr><td class=\"n\">");
-		fact_say_place(&p->text, x, &e->mark, s->file_name, true);
+		fact_say_place(&p->text, x, e, s->file_name, true);
 		put_text(p);
 		put(p, "</td><td class=\"n\">");
 		if (mark_is(&e->mark))
@@ -341,7 +341,8 @@ void render_html_foot(struct buffer *out, const struct tally *t, const struct su
 	put_total(&p, t->by_severity[SEVERITY_FAILURE], "failure", "failures", "failure");
 	put_total(&p, t->by_severity[SEVERITY_WARNING], "warning", "warnings", "warning");
 	uint64_t unclear = t->verdict[V_UNCLEAR];
-	put_total(&p, t->by_severity[SEVERITY_OK] - unclear, "in good order", "in good order", "ok");
+	put_total(&p, t->by_severity[SEVERITY_OK] - unclear, "in good order", "in good order",
+		  "ok");
 	put_total(&p, unclear, "unclear", "unclear", "ok");
 	put(&p, "</ul>\n");
 	tally_say_facts(&p.text, facts);

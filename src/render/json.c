@@ -454,9 +454,9 @@ static void put_conversation(struct pen *p, const struct exchange *x, const stru
 	MEMBER_TEXT(p, "product", d->product);
 	MEMBER_TEXT(p, "answered_by", d->answered_by);
 	put_auth(p, &x->request);
-	MEMBER_SLICE(p, "sni", x->tls.sni);
-	MEMBER_SLICE(p, "alpn", x->tls.alpn);
-	MEMBER_TEXT(p, "tls", say_tls_version(x->tls.version));
+	MEMBER_SLICE(p, "sni", x->tls->sni);
+	MEMBER_SLICE(p, "alpn", x->tls->alpn);
+	MEMBER_TEXT(p, "tls", say_tls_version(x->tls->version));
 }
 
 static void put_times(struct pen *p, const struct exchange *x)
@@ -536,12 +536,12 @@ static void put_extras(struct pen *p, const struct exchange *x)
 	MEMBER_NUMBER(p, "file", x->source == TRACE_CAPTURE, x->file);
 	MEMBER_NUMBER(p, "line", x->first_line, x->first_line);
 	MEMBER_SLICE(p, "heading", x->heading);
-	if (x->onward.seen) {
+	if (x->onward->seen) {
 		KEY(p, "onward");
 		PUT(p, "{\"origin\":");
-		put_endpoint(p, (struct slice){ 0 }, &x->onward.origin);
+		put_endpoint(p, (struct slice){ 0 }, &x->onward->origin);
 		KEY(p, "outcome");
-		put_text(p, outcome_name(x->onward.outcome));
+		put_text(p, outcome_name(x->onward->outcome));
 		PUT(p, "}");
 	}
 }

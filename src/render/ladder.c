@@ -46,10 +46,16 @@ struct ladder {
 	int lane[3], lanes, width, y;
 };
 
+static bool has_place(const struct mark *m)
+{
+	return m->frame || m->line;
+}
+
+/* Of one capture. */
 static bool same_packet(const struct mark *a, const struct mark *b)
 {
-	if (a->frame || b->frame || a->line || b->line)
-		return a->frame == b->frame && a->line == b->line && a->file == b->file;
+	if (has_place(a) || has_place(b))
+		return a->frame == b->frame && a->line == b->line;
 	return mark_is(a) && a->at == b->at;
 }
 
@@ -107,7 +113,7 @@ static void add_event(struct ladder *l, size_t index)
 		return;
 	}
 	/* an ICMP note goes to the side whose segment it quotes */
-	enum trace_side side = shape == ROUTER ? l->x->icmp.about : e->side;
+	enum trace_side side = shape == ROUTER ? l->x->icmp->about : e->side;
 	add_rung(l, &(struct rung){ .shape = shape,
 				    .side = side,
 				    .mark = e->mark,
@@ -127,7 +133,7 @@ static void add_onward(struct ladder *l)
 		[ONWARD_SILENT] = "no answer",
 		[ONWARD_CLOSED] = "FIN",
 	};
-	const struct trace_onward *o = &l->x->onward;
+	const struct trace_onward *o = l->x->onward;
 	if (!o->seen)
 		return;
 	bool unanswered = o->outcome == ONWARD_UNANSWERED || o->outcome == ONWARD_SILENT;
@@ -227,12 +233,21 @@ static size_t place_of_fault(const struct ladder *l)
 	return decisive != SIZE_MAX ? decisive : last != SIZE_MAX ? last : l->rungs - 1;
 }
 
+static bool is_cited(const struct ladder *l, const struct rung *r)
+{
+	uint32_t file = r->onward ? l->x->onward->file : l->x->file;
+	for (size_t k = 0; k < l->d->evidences; k++) {
+		const struct evidence *e = &l->d->evidence[k];
+		if (same_packet(&r->mark, &e->mark) && (!has_place(&r->mark) || e->file == file))
+			return true;
+	}
+	return false;
+}
+
 static void mark_evidence(struct ladder *l)
 {
 	for (size_t i = 0; i < l->rungs; i++)
-		for (size_t k = 0; k < l->d->evidences; k++)
-			l->rung[i].cited |= l->rung[i].shape != SILENCE &&
-					    same_packet(&l->rung[i].mark, &l->d->evidence[k].mark);
+		l->rung[i].cited |= l->rung[i].shape != SILENCE && is_cited(l, &l->rung[i]);
 	if (l->d->severity == SEVERITY_OK || l->rungs == 0)
 		return;
 	size_t at = place_of_fault(l);
@@ -556,7 +571,7 @@ static void draw_boxes(struct ladder *l)
 	say_proxy(&l->text, l->x, true);
 	draw_box(l, 1, "proxy");
 	if (l->lanes == 3) {
-		address_add(&l->text, &l->x->onward.origin);
+		address_add(&l->text, &l->x->onward->origin);
 		draw_box(l, 2, "origin");
 	}
 	l->y += BOX_HEIGHT;
@@ -640,7 +655,7 @@ static void draw_rungs(struct ladder *l)
 
 void render_ladder(struct buffer *out, const struct exchange *x, const struct diagnosis *d)
 {
-	struct ladder l = { .out = out, .x = x, .d = d, .lanes = x->onward.seen ? 3 : 2 };
+	struct ladder l = { .out = out, .x = x, .d = d, .lanes = x->onward->seen ? 3 : 2 };
 	buffer_init(&l.text, 1 << 20);
 	int step = l.lanes == 3 ? 330 : 440;
 	for (int i = 0; i < l.lanes; i++)

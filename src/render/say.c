@@ -256,20 +256,20 @@ static void say_hello(struct buffer *out, const struct exchange *x, uint64_t n, 
 		buffer_add_text(out, ", ");
 		say_bytes(out, n);
 	}
-	if (x->tls.sni.len) {
+	if (x->tls->sni.len) {
 		buffer_add_text(out, ", SNI ");
-		say_foreign(out, x->tls.sni, utf8);
+		say_foreign(out, x->tls->sni, utf8);
 	}
 }
 
 static void say_icmp(struct buffer *out, const struct exchange *x)
 {
 	buffer_add_text(out, "ICMP ");
-	buffer_add_text(out, x->icmp.name      ? x->icmp.name
-			     : x->icmp.too_big ? "packet too big"
-					       : "unreachable");
-	if (x->icmp.mtu)
-		buffer_printf(out, ", MTU %u", x->icmp.mtu);
+	buffer_add_text(out, x->icmp->name      ? x->icmp->name
+			     : x->icmp->too_big ? "packet too big"
+						: "unreachable");
+	if (x->icmp->mtu)
+		buffer_printf(out, ", MTU %u", x->icmp->mtu);
 }
 
 static void say_protocol(struct buffer *out, const char *before, uint64_t n, const char *after)

@@ -177,8 +177,8 @@ static bool is_cut(const struct exchange *x)
 	if (!x->closed || x->closed_by != PROXY || x->next_began)
 		return false;
 	if (x->tunnel.open)
-		return x->tls.done &&
-		       (x->tls.record_left[PROXY] > 0 || !x->tls.close_notify[PROXY]);
+		return x->tls->done &&
+		       (x->tls->record_left[PROXY] > 0 || !x->tls->close_notify[PROXY]);
 	return x->response.status >= 200 && x->response.status < 300 && !x->response.complete;
 }
 
@@ -236,8 +236,8 @@ static enum trace_outcome outcome_of(const struct trace_connection *c)
 
 static bool same_hello(const struct trace_connection *c, const struct exchange *x)
 {
-	return c->hello && x->tls.random_known &&
-	       memcmp(c->random, x->tls.random, sizeof c->random) == 0;
+	return c->hello && x->tls->random_known &&
+	       memcmp(c->random, x->tls->random, sizeof c->random) == 0;
 }
 
 static nanos asked_at(const struct exchange *x)
@@ -254,10 +254,10 @@ static nanos answered_at(const struct exchange *x)
 static bool may_serve(const struct trace_connection *c, const struct exchange *x, uint16_t port)
 {
 	const nanos slack = 50 * NANOS_PER_MS;
-	bool viewed = x->view.seen && c->first.file == x->view.file;
-	nanos from = viewed ? x->view.from : asked_at(x);
-	nanos until = viewed ? x->view.until : answered_at(x);
-	return (viewed || c->first.file == x->file) && c->to.port == port &&
+	bool viewed = x->view->seen && c->file == x->view->file;
+	nanos from = viewed ? x->view->from : asked_at(x);
+	nanos until = viewed ? x->view->until : answered_at(x);
+	return (viewed || c->file == x->file) && c->to.port == port &&
 	       !address_same_host(&c->from, &x->client) && c->first.at >= from &&
 	       c->first.at <= until + slack;
 }
@@ -299,14 +299,15 @@ static void relate_onward(const struct trace_book *b, struct exchange *x)
 {
 	const struct trace_connection *c =
 		b->connections && needs_explaining(x) ? find_onward(b, x) : NULL;
-	if (!c)
+	if (!c || !trace_open_onward(x))
 		return;
-	x->onward = (struct trace_onward){
+	*x->onward = (struct trace_onward){
 		.seen = true,
 		.origin = c->to,
 		.outcome = outcome_of(c),
 		.first = c->first,
 		.last = c->last,
+		.file = c->file,
 		.syns = c->syns,
 		.bytes = { c->bytes[0], c->bytes[1] },
 	};
@@ -338,12 +339,12 @@ static const nanos CLOCKS_DIFFER = 600 * NANOS_PER_SECOND;
 
 static bool is_same_exchange(const struct exchange *a, const struct exchange *b)
 {
-	if (a->file == b->file || a->view.seen || b->view.seen ||
+	if (a->file == b->file || a->view->seen || b->view->seen ||
 	    !slice_equal(a->request.method, b->request.method) ||
 	    !slice_equal(a->request.target, b->request.target))
 		return false;
-	if (a->tls.random_known && b->tls.random_known)
-		return memcmp(a->tls.random, b->tls.random, sizeof a->tls.random) == 0;
+	if (a->tls->random_known && b->tls->random_known)
+		return memcmp(a->tls->random, b->tls->random, sizeof a->tls->random) == 0;
 	nanos apart = a->first.at - b->first.at;
 	return address_equal(&a->client, &b->client) && address_equal(&a->proxy, &b->proxy) &&
 	       a->order == b->order && apart < CLOCKS_DIFFER && apart > -CLOCKS_DIFFER;
@@ -359,21 +360,24 @@ static bool is_nearer_client(const struct exchange *a, const struct exchange *b)
 	return !mark_is(&b->syn_ack) || (mark_is(&a->syn_ack) && mine >= other);
 }
 
-static struct trace_view view_of(const struct exchange *x)
+static void set_view(struct exchange *x, const struct exchange *other)
 {
-	struct trace_view v = { .seen = true,
-				.file = x->file,
-				.answered = x->response.status != 0,
-				.from = asked_at(x),
-				.until = answered_at(x) };
+	if (!trace_open_view(x))
+		return;
+	struct trace_view *v = x->view;
+	*v = (struct trace_view){ .seen = true,
+				  .file = other->file,
+				  .answered = other->response.status != 0,
+				  .from = asked_at(other),
+				  .until = answered_at(other) };
 	for (int side = CLIENT; side <= PROXY; side++) {
-		v.bytes[side] = x->path[side].bytes;
-		v.packets[side] = x->path[side].packets;
-		v.largest[side] = x->path[side].largest;
-		v.fin[side] = mark_is(&x->path[side].fin);
-		v.reset[side] = mark_is(&x->path[side].rst);
+		const struct trace_path *p = &other->path[side];
+		v->bytes[side] = p->bytes;
+		v->packets[side] = p->packets;
+		v->largest[side] = p->largest;
+		v->fin[side] = mark_is(&p->fin);
+		v->reset[side] = mark_is(&p->rst);
 	}
-	return v;
 }
 
 /* The view nearer to the client stays, and takes the other's facts. True when x was absorbed, or
@@ -385,11 +389,11 @@ static bool absorb(struct trace_book *b, struct exchange *x)
 		if (!is_same_exchange(held, x))
 			continue;
 		if (is_nearer_client(held, x)) {
-			held->view = view_of(x);
+			set_view(held, x);
 			trace_free(x);
 			return true;
 		}
-		x->view = view_of(held);
+		set_view(x, held);
 		x->first.at = held->first.at; /* keeps its place in the order */
 		forget_all(b, held);
 		b->heap[i] = x;
@@ -443,7 +447,7 @@ static void give_out(struct trace_book *b, struct exchange *x)
 		trace_free(x);
 		return;
 	}
-	if (!x->onward.seen)
+	if (!x->onward->seen)
 		relate_onward(b, x);
 	forget_all(b, x);
 	b->give(b->context, x);

@@ -14,6 +14,7 @@
 struct trace_connection {
 	struct address from, to;
 	struct mark first, last, syn_ack, reset; /* reset: by `to` */
+	uint32_t file;             /* which capture, from 0 */
 	uint32_t syns;
 	bool began_late, closed_by_client;
 	uint64_t bytes[2];

@@ -54,80 +54,120 @@ static const char *const SCHEME_NAMES[] = {
 	[SCHEME_OTHER] = "other",
 };
 
-static void set_unknown(struct exchange *x)
-{
-	struct mark *const marks[] = {
-		&x->first,
-		&x->last,
-		&x->syn,
-		&x->syn_ack,
-		&x->icmp.mark,
-		&x->request_start,
-		&x->request_end,
-		&x->request_acked,
-		&x->response_start,
-		&x->response_end,
-		&x->tunnel.first[0],
-		&x->tunnel.first[1],
-		&x->tunnel.last[0],
-		&x->tunnel.last[1],
-		&x->tls.last_app[0],
-		&x->tls.last_app[1],
-		&x->hello,
-		&x->server_hello,
-		&x->tls_done,
-		&x->first_app_up,
-		&x->first_byte,
-		&x->close,
-		&x->onward.first,
-		&x->onward.last,
-	};
-	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
-		marks[i]->at = NO_TIME;
-	x->rtt = NO_TIME;
-	x->observed_until = NO_TIME;
-	x->tls.not_before = x->tls.not_after = NO_TIME;
-	x->request.body_length = x->response.body_length = UINT64_MAX;
-	x->answer = PROTO_NONE;
-	x->tunnel.inner = x->tunnel.answer = PROTO_NONE;
-	x->end = TRACE_END_OVER;
-}
+/* ---- all unknown --------------------------------------------------------------------------- */
+
+#define NEVER                                                                                      \
+	{                                                                                          \
+		.at = NO_TIME                                                                      \
+	}
+
+static const struct trace_tls NO_TLS = {
+	.last_app = { NEVER, NEVER },
+	.not_before = NO_TIME,
+	.not_after = NO_TIME,
+};
+
+static const struct trace_icmp NO_ICMP = { .mark = NEVER };
+
+static const struct trace_onward NO_ONWARD = { .first = NEVER, .last = NEVER };
+
+static const struct trace_view NO_VIEW;
+
+static const struct trace_path NO_PATH = {
+	.stuck_first = NEVER,
+	.stuck_last = NEVER,
+	.hole_shown = NEVER,
+	.zero_window = NEVER,
+	.first_large = NEVER,
+	.last_large = NEVER,
+	.first_data = NEVER,
+	.last_data = NEVER,
+	.fin = NEVER,
+	.rst = NEVER,
+};
+
+/* The pointers lose their const: only what was opened is ever written to. */
+static const struct exchange NO_EXCHANGE = {
+	.first = NEVER,
+	.last = NEVER,
+	.syn = NEVER,
+	.syn_ack = NEVER,
+	.request_start = NEVER,
+	.request_end = NEVER,
+	.request_acked = NEVER,
+	.response_start = NEVER,
+	.response_end = NEVER,
+	.tunnel = { .inner = PROTO_NONE,
+		    .answer = PROTO_NONE,
+		    .first = { NEVER, NEVER },
+		    .last = { NEVER, NEVER } },
+	.hello = NEVER,
+	.server_hello = NEVER,
+	.tls_done = NEVER,
+	.first_app_up = NEVER,
+	.first_byte = NEVER,
+	.close = NEVER,
+	.rtt = NO_TIME,
+	.observed_until = NO_TIME,
+	.request.body_length = UINT64_MAX,
+	.response.body_length = UINT64_MAX,
+	.answer = PROTO_NONE,
+	.end = TRACE_END_OVER,
+	.tls = (struct trace_tls *)&NO_TLS,
+	.icmp = (struct trace_icmp *)&NO_ICMP,
+	.onward = (struct trace_onward *)&NO_ONWARD,
+	.view = (struct trace_view *)&NO_VIEW,
+};
+
+/* ---- making one ---------------------------------------------------------------------------- */
 
 struct exchange *trace_begin(enum trace_source source, size_t limit)
 {
 	struct arena *arena = arena_new_with(limit, USUAL_SIZE);
-	struct exchange *x = arena ? arena_alloc(arena, sizeof *x) : NULL;
+	struct exchange *x = arena ? arena_take(arena, sizeof *x) : NULL;
 	if (!x) {
 		arena_free(arena);
 		return NULL;
 	}
+	*x = NO_EXCHANGE;
 	x->arena = arena;
 	x->source = source;
-	set_unknown(x);
 	return x;
 }
 
 bool trace_open_path(struct exchange *x)
 {
-	x->path = arena_alloc(x->arena, 2 * sizeof *x->path);
-	if (!x->path)
+	struct trace_path *p = arena_take(x->arena, 2 * sizeof *p);
+	if (!p)
 		return false;
-	for (int side = CLIENT; side <= PROXY; side++) {
-		struct trace_path *p = &x->path[side];
-		struct mark *const marks[] = { &p->stuck_first, &p->stuck_last,  &p->hole_shown,
-					       &p->zero_window, &p->first_large, &p->last_large,
-					       &p->first_data,  &p->last_data,   &p->fin,
-					       &p->rst };
-		for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
-			marks[i]->at = NO_TIME;
-	}
+	p[CLIENT] = p[PROXY] = NO_PATH;
+	x->path = p;
 	return true;
 }
+
+#define OPEN(what, none)                                                                           \
+	bool trace_open_##what(struct exchange *x)                                                 \
+	{                                                                                          \
+		if (x->what != &none)                                                              \
+			return true;                                                               \
+		struct trace_##what *own = arena_take(x->arena, sizeof *own);                      \
+		if (!own)                                                                          \
+			return false;                                                              \
+		*own = none;                                                                       \
+		x->what = own;                                                                     \
+		return true;                                                                       \
+	}
+OPEN(tls, NO_TLS)
+OPEN(icmp, NO_ICMP)
+OPEN(onward, NO_ONWARD)
+OPEN(view, NO_VIEW)
+#undef OPEN
 
 struct exchange *trace_new(enum trace_source source, size_t limit)
 {
 	struct exchange *x = trace_begin(source, limit);
-	if (x && trace_open_path(x))
+	if (x && trace_open_path(x) && trace_open_tls(x) && trace_open_icmp(x) &&
+	    trace_open_onward(x) && trace_open_view(x))
 		return x;
 	trace_free(x);
 	return NULL;

@@ -19,12 +19,13 @@ enum trace_source { TRACE_CAPTURE, TRACE_CHECK, TRACE_PROXY };
 /* Who sent the bytes. As a direction: CLIENT is up, PROXY is down. */
 enum trace_side { CLIENT, PROXY };
 
-/* A packet (or moment) worth pointing at. frame 0 and line 0: no packet, only a time. */
+/* A packet (or moment) worth pointing at. frame 0 and line 0: no packet, only a time. Which of
+ * several captures it is in, whoever holds the mark knows. An exchange under way holds dozens of
+ * these, and thousands of exchanges are under way: hence the bits. */
 struct mark {
-	nanos at;       /* NO_TIME: it did not happen */
-	uint64_t frame; /* packet number in its capture; 0 none */
-	uint32_t line;  /* line of a text; 0 none */
-	uint32_t file;  /* which of several captures, from 0 */
+	nanos at;            /* NO_TIME: it did not happen */
+	uint64_t frame : 36; /* packet number in its capture; 0 none */
+	uint64_t line : 28;  /* line of a text; 0 none */
 };
 
 static const struct mark NO_MARK = { .at = NO_TIME };
@@ -68,10 +69,10 @@ enum event_kind {
 enum trace_end { TRACE_END_CLOSED, TRACE_END_IDLE, TRACE_END_EVICTED, TRACE_END_OVER };
 
 struct event {
-	enum event_kind kind;
-	enum trace_side side; /* who did it */
 	struct mark mark;
-	uint64_t n;
+	uint64_t n : 48;
+	enum event_kind kind : 8;
+	enum trace_side side : 8; /* who did it */
 };
 
 enum { TRACE_MAX_EVENTS = 64 };
@@ -91,35 +92,36 @@ enum trace_scheme { /* of authentication */
 
 struct trace_request {
 	struct slice method, target; /* as sent; userinfo in a URL replaced by "***@" */
-	struct slice host, user_agent;
 	bool is_connect, absolute;   /* both false: origin-form, asterisk */
 	bool had_userinfo;
 	bool origin_credentials;     /* an Authorization field to a proxy in a plain request */
-	enum trace_scheme auth;      /* Proxy-Authorization */
-	struct slice user;           /* of it; never the secret */
+	bool complete;               /* head and body were sent whole, as far as seen */
+	enum trace_scheme auth : 8;  /* Proxy-Authorization */
+	uint8_t minor;               /* HTTP/1.minor */
 	uint64_t body_bytes;         /* sent */
 	uint64_t body_length;        /* promised; UINT64_MAX unknown */
-	bool complete;               /* head and body were sent whole, as far as seen */
-	unsigned minor;              /* HTTP/1.minor */
+	struct slice host, user_agent;
+	struct slice user;           /* of `auth`; never the secret */
 	struct slice head;           /* the whole head, secrets overwritten; only when asked to keep */
 };
 
 enum { TRACE_MAX_OFFERS = 8 };
 
 struct trace_response {
-	unsigned status;             /* 0: none was seen */
-	unsigned minor;
-	struct slice reason, server, via, proxy_agent, proxy_status, squid_error, content_type, location,
-	             cache, retry_after, proxy_authenticate;
-	struct slice title;          /* of the HTML page, or the first text of the body; up to 200 bytes */
-	enum trace_scheme offered[TRACE_MAX_OFFERS]; /* Proxy-Authenticate; WWW-Authenticate for a 401 */
-	size_t offers;
+	uint16_t status;             /* 0: none was seen */
+	uint8_t minor;
 	bool stale;                  /* a Digest challenge that said stale=true */
-	uint64_t body_bytes;         /* seen, without chunk framing */
-	uint64_t body_length;        /* Content-Length; UINT64_MAX: unknown */
 	bool chunked, until_close;   /* how the end is told otherwise */
 	bool complete;               /* the end was seen in good order */
 	bool connection_close;       /* it said so */
+	uint64_t body_bytes;         /* seen, without chunk framing */
+	uint64_t body_length;        /* Content-Length; UINT64_MAX: unknown */
+	uint8_t offered[TRACE_MAX_OFFERS]; /* enum trace_scheme: Proxy-Authenticate; WWW-Authenticate
+	                                      for a 401 */
+	size_t offers;
+	struct slice reason, server, via, proxy_agent, proxy_status, squid_error, content_type, location,
+	             cache, retry_after, proxy_authenticate;
+	struct slice title;          /* of the HTML page, or the first text of the body; up to 200 bytes */
 	struct slice head;           /* as in trace_request */
 };
 
@@ -127,47 +129,47 @@ enum trace_name { NAME_UNKNOWN, NAME_MATCHES, NAME_DIFFERS };
 
 struct trace_tls {
 	bool hello;                  /* a ClientHello was seen (at least its start) */
-	uint32_t hello_bytes;        /* with record headers */
-	uint32_t hello_segments;     /* TCP segments it needed */
 	bool hello_acked;            /* the proxy acknowledged all of it */
-	struct slice sni;
-	struct slice alpn;           /* offered, or chosen where TLS 1.2 shows it */
-	uint16_t offered_version;    /* 0x0304 ... */
-	uint16_t version;            /* chosen; 0 unknown */
-	bool ech, post_quantum, retry_request;
-	uint8_t random[32];          /* of the ClientHello: to match captures */
-	bool random_known;
 	bool server_hello;
 	bool done;                   /* application data or a finished handshake was seen */
-	size_t certificates;         /* 0: not visible */
-	struct slice subject, issuer, top_issuer, names;
-	nanos not_before, not_after; /* NO_TIME unknown */
-	enum trace_name name;        /* the leaf against the name asked for */
-	bool self_signed, issued_by_top, incomplete; /* as struct tls_chain has it */
 	bool alert;                  /* a readable alert other than close_notify */
-	enum trace_side alert_from;
-	uint8_t alert_level, alert_what;
 	bool likely_alert;           /* an encrypted record of an alert's size was the last thing before
 	                                this side (likely_alert_from) ended it in the handshake */
-	enum trace_side likely_alert_from;
+	bool out_of_step[2];         /* record boundaries could not be followed (gap) */
+	bool close_notify[2];        /* seen in the clear (TLS 1.2 shows the type), or an encrypted record
+	                                of an alert's size just before FIN */
+	uint16_t offered_version;    /* 0x0304 ... */
+	uint16_t version;            /* chosen; 0 unknown */
 	/* records, by the side that sends them */
 	uint64_t records[2];         /* application data */
 	uint64_t app_bytes[2];
-	uint32_t record_left[2];     /* bytes missing from the last record begun */
-	bool close_notify[2];        /* seen in the clear (TLS 1.2 shows the type), or an encrypted record
-	                                of an alert's size just before FIN */
-	bool out_of_step[2];         /* record boundaries could not be followed (gap) */
 	/* of application data, leaving out a record of an alert's size that stands last before the
 	   side's FIN; 0 and NO_TIME where boundaries were not followed */
 	uint32_t last_record[2], largest_record[2]; /* length of the last one, and of the largest */
 	uint32_t same_records[2];    /* so many in a row, the last one with them, had its length */
 	struct mark last_app[2];     /* the last one: where it began */
+	uint32_t record_left[2];     /* bytes missing from the last record begun */
+	/* the handshake */
+	uint32_t hello_bytes;        /* with record headers */
+	uint32_t hello_segments;     /* TCP segments it needed */
+	enum trace_side alert_from : 8, likely_alert_from : 8;
+	uint8_t alert_level, alert_what;
+	bool ech, post_quantum, retry_request;
+	bool random_known;
+	uint8_t random[32];          /* of the ClientHello: to match captures */
+	struct slice sni;
+	struct slice alpn;           /* offered, or chosen where TLS 1.2 shows it */
+	size_t certificates;         /* 0: not visible */
+	struct slice subject, issuer, top_issuer, names;
+	nanos not_before, not_after; /* NO_TIME unknown */
+	enum trace_name name;        /* the leaf against the name asked for */
+	bool self_signed, issued_by_top, incomplete; /* as struct tls_chain has it */
 };
 
 struct trace_tunnel {
 	bool open;                   /* 2xx to CONNECT, or 101 */
-	enum trace_protocol inner;   /* PROTO_NONE: nothing was sent in it */
-	enum trace_protocol answer;  /* what answered a ClientHello, where it is not TLS */
+	enum trace_protocol inner : 8;  /* PROTO_NONE: nothing was sent in it */
+	enum trace_protocol answer : 8; /* what answered a ClientHello, where it is not TLS */
 	uint64_t bytes[2];           /* by side */
 	struct mark first[2], last[2]; /* data, by side */
 	struct slice banner;         /* first line of a plain-text protocol, up to 100 bytes */
@@ -225,9 +227,9 @@ struct trace_icmp {
 
 /* How several exchanges of one observation relate; filled in by trace/link.h. */
 struct trace_links {
-	char other[17];              /* id of the exchange that this one continues, or that continues it */
 	bool answered_challenge;     /* this 407 was followed by a request with credentials: `other` */
 	bool is_retry;               /* this is that request */
+	char other[17];              /* id of the exchange that this one continues, or that continues it */
 	uint32_t same_size_cuts;     /* other exchanges with this proxy cut after the same bytes (+-2 %) */
 	uint32_t same_age_cuts;      /* ... at the same age (+-5 %) while their sizes differ */
 	uint64_t cut_size;           /* of the transfer, in bytes */
@@ -247,6 +249,7 @@ struct trace_onward {
 	struct address origin;
 	enum trace_outcome outcome;
 	struct mark first, last;     /* its SYN; what ended it */
+	uint32_t file;               /* that these are in */
 	uint32_t syns;
 	uint64_t bytes[2];           /* CLIENT: what the proxy sent; PROXY: what the origin sent */
 	uint64_t hole, unacked;
@@ -264,72 +267,83 @@ struct trace_view {
 	nanos from, until;           /* from the request to its answer, by that capture's clock */
 };
 
+/* What every packet touches stands together. What only few exchanges have is a pointer: to a
+ * constant in which all is unknown, until trace_open_... makes it. */
 struct exchange {
 	struct arena *arena;
-	char id[17];
-	enum trace_source source;
-	uint32_t file;               /* which capture, from 0 */
-	uint64_t order;              /* to keep exchanges of equal start apart */
-
-	struct address client, proxy;
-	struct slice client_name, proxy_name; /* where the observation has names, not numbers */
-	bool from_text;              /* less is known: see SPEC */
-	struct slice heading;        /* of the text's example */
-	uint32_t first_line;
-
-	/* the connection */
-	bool began_late;             /* its handshake was before the observation */
-	bool both_ways;              /* packets of both sides were seen */
-	bool reused;                 /* not the first exchange of its connection */
-	bool suspect;                /* nothing in it says that this is a proxy at all */
-	struct mark first, last;     /* packets of this exchange */
-	uint64_t frames;             /* packets in it */
-	uint32_t syns;
-	struct mark syn, syn_ack;
-	nanos rtt;                   /* NO_TIME unknown */
-	struct trace_path *path;     /* two, by sending side; NULL until trace_open_path */
-	struct trace_icmp icmp;
-
-	/* the conversation; marks have NO_TIME where it did not happen */
-	struct trace_request request;
-	struct trace_response response;
-	unsigned interims;           /* 1xx answers */
-	enum trace_protocol answer;  /* what answered: PROTO_HTTP, or what else; PROTO_NONE nothing */
-	bool answer_hidden;          /* it may have been given where whose it is could not be told */
-	struct slice answer_start;   /* first bytes of an answer that is no HTTP, up to 64 */
-	struct mark request_start, request_end, request_acked, response_start, response_end;
-	struct trace_tunnel tunnel;
-	struct trace_tls tls;
-	struct mark hello, server_hello, tls_done, first_app_up, first_byte;
-	uint64_t bytes[2];           /* payload by side, of this exchange */
+	struct event *event;         /* in order of time */
+	uint8_t events;
+	uint32_t events_dropped;
 
 	/* how it ended */
 	bool next_began;             /* another request followed on the connection: this one is whole */
 	bool closed;                 /* by FIN or RST */
-	enum trace_side closed_by;   /* who did it first */
 	bool by_reset;               /* that first act was a RST */
+	enum trace_side closed_by : 8; /* who did it first */
+	enum trace_end end : 8;
+	enum trace_protocol answer : 8; /* what answered: PROTO_HTTP, or what else; PROTO_NONE nothing */
+	bool answer_hidden;          /* it may have been given where whose it is could not be told */
+	uint32_t interims;           /* 1xx answers */
 	struct mark close;           /* that first act */
-	enum trace_end end;
+	uint64_t bytes[2];           /* payload by side, of this exchange */
+
+	/* the conversation; marks have NO_TIME where it did not happen */
+	struct mark first, last;     /* packets of this exchange */
+	struct mark response_start, response_end, first_byte;
+	struct trace_response response;
+	struct trace_tunnel tunnel;
+	struct trace_tls *tls;       /* until trace_open_tls: none */
+	struct mark hello, server_hello, tls_done, first_app_up;
+	struct mark request_start, request_end, request_acked;
+	struct trace_request request;
+	struct slice answer_start;   /* first bytes of an answer that is no HTTP, up to 64 */
+
+	/* who, and which */
+	struct address client, proxy;
+	enum trace_source source : 8;
+	uint32_t file;               /* which capture, from 0 */
+	char id[17];
+	bool from_text;              /* less is known: see SPEC */
+	bool began_late;             /* its handshake was before the observation */
+	bool both_ways;              /* packets of both sides were seen */
+	bool reused;                 /* not the first exchange of its connection */
+	bool suspect;                /* nothing in it says that this is a proxy at all */
+	uint64_t order;              /* to keep exchanges of equal start apart */
+
+	/* the connection */
+	uint64_t frames;             /* packets in this exchange */
+	uint32_t syns;
+	struct mark syn, syn_ack;
+	nanos rtt;                   /* NO_TIME unknown */
 	nanos observed_until;        /* last packet of the connection, or the end of the observation where
 	                                the connection was still open then */
+	struct trace_path *path;     /* two, by sending side; NULL until trace_open_path */
+	struct trace_icmp *icmp;     /* until trace_open_icmp: none */
 
 	struct trace_links links;
-	struct trace_onward onward;
-	struct trace_view view;
+	struct trace_onward *onward; /* until trace_open_onward: not seen */
+	struct trace_view *view;     /* until trace_open_view: not seen */
 
-	struct event *event;         /* in order of time */
-	size_t events;
-	uint32_t events_dropped;
+	/* where the observation has names, not numbers: of a text */
+	struct slice client_name, proxy_name;
+	struct slice heading;        /* of the text's example */
+	uint32_t first_line;
 };
 
 /* An exchange with everything unknown; NULL when out of memory. limit: bytes it may ever take. */
 struct exchange *trace_new(enum trace_source source, size_t limit);
 void trace_free(struct exchange *x); /* NULL is fine */
 
-/* The same in two steps, for whoever holds thousands of exchanges under way: nothing of `path` is
- * known before the end, and it is a third of the whole. False when out of memory. */
+/* The same without the parts that are pointers, for whoever holds thousands of exchanges under way:
+ * nothing of `path` is known before the end, and of the others most exchanges never have any. Each is
+ * opened, all unknown, before it is written to; once it is, nothing happens. False when out of
+ * memory. */
 struct exchange *trace_begin(enum trace_source source, size_t limit);
 bool trace_open_path(struct exchange *x);
+bool trace_open_tls(struct exchange *x);
+bool trace_open_icmp(struct exchange *x);
+bool trace_open_onward(struct exchange *x);
+bool trace_open_view(struct exchange *x);
 
 /* Adds an event; the timeline keeps the first TRACE_MAX_EVENTS - 8 and always has room for FIN,
  * RST, EV_NEXT and EV_END. What does not fit is counted in events_dropped. */

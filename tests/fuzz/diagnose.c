@@ -134,7 +134,7 @@ static void response(struct reader *r, struct exchange *x)
 
 static void tls(struct reader *r, struct exchange *x)
 {
-	struct trace_tls *t = &x->tls;
+	struct trace_tls *t = x->tls;
 	x->tunnel.open = flag(r);
 	x->tunnel.inner = (enum trace_protocol)(read_u8(r) % PROTO_COUNT_);
 	x->tunnel.answer = (enum trace_protocol)(read_u8(r) % PROTO_COUNT_);
@@ -179,11 +179,11 @@ static void tls(struct reader *r, struct exchange *x)
 
 static void ending(struct reader *r, struct exchange *x)
 {
-	struct mark *const marks[] = { &x->first,      &x->last,         &x->syn,
-				       &x->syn_ack,    &x->hello,        &x->server_hello,
-				       &x->tls_done,   &x->first_app_up, &x->first_byte,
-				       &x->close,      &x->icmp.mark,    &x->onward.first,
-				       &x->onward.last };
+	struct mark *const marks[] = { &x->first,       &x->last,         &x->syn,
+				       &x->syn_ack,     &x->hello,        &x->server_hello,
+				       &x->tls_done,    &x->first_app_up, &x->first_byte,
+				       &x->close,       &x->icmp->mark,   &x->onward->first,
+				       &x->onward->last };
 	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
 		mark(r, marks[i]);
 	x->closed = flag(r);
@@ -201,20 +201,20 @@ static void ending(struct reader *r, struct exchange *x)
 	x->end = (enum trace_end)(read_u8(r) % (TRACE_END_OVER + 1));
 	x->bytes[CLIENT] = number(r);
 	x->bytes[PROXY] = number(r);
-	x->icmp.too_big = flag(r);
-	x->icmp.unreachable = flag(r);
-	x->icmp.adapted = flag(r);
-	x->icmp.about = flag(r) ? PROXY : CLIENT;
-	x->icmp.mtu = (uint32_t)number(r);
-	x->icmp.large_after = (uint32_t)number(r);
+	x->icmp->too_big = flag(r);
+	x->icmp->unreachable = flag(r);
+	x->icmp->adapted = flag(r);
+	x->icmp->about = flag(r) ? PROXY : CLIENT;
+	x->icmp->mtu = (uint32_t)number(r);
+	x->icmp->large_after = (uint32_t)number(r);
 	x->links.answered_challenge = flag(r);
 	x->links.same_size_cuts = (uint32_t)number(r);
 	x->links.same_age_cuts = (uint32_t)number(r);
 	x->links.proxy_elsewhere = flag(r);
 	x->links.proxy_host_elsewhere = flag(r);
 	x->links.capture_has_proxy = flag(r);
-	x->onward.seen = flag(r);
-	x->onward.outcome = (enum trace_outcome)(read_u8(r) % (ONWARD_CLOSED + 1));
+	x->onward->seen = flag(r);
+	x->onward->outcome = (enum trace_outcome)(read_u8(r) % (ONWARD_CLOSED + 1));
 }
 
 static void events(struct reader *r, struct exchange *x)

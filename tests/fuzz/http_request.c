@@ -14,6 +14,11 @@ static void check_fields(const struct http_fields *f, struct slice in)
 		assert(slice_find_byte(f->field[i].value, '\n') == f->field[i].value.len);
 		assert(http_find(f, f->field[i].name) <= &f->field[i]);
 	}
+	for (int n = HTTP_NAME_OTHER + 1; n < HTTP_NAME_COUNT_; n++)
+		assert(f->known[n] <= f->count);
+	assert(http_known(f, HTTP_HOST) == http_find(f, SLICE("Host")));
+	assert(http_known(f, HTTP_PROXY_AUTHORIZATION) ==
+	       http_find(f, SLICE("Proxy-Authorization")));
 	http_list_has(f, SLICE("Connection"), SLICE("close"));
 }
 

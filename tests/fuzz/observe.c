@@ -55,7 +55,7 @@ static void check_strings(const struct exchange *x)
 {
 	const struct trace_request *q = &x->request;
 	const struct trace_response *a = &x->response;
-	const struct trace_tls *t = &x->tls;
+	const struct trace_tls *t = x->tls;
 	const struct slice kept[] = { q->method,       q->target,       q->host,
 				      q->user_agent,   q->user,         q->head,
 				      a->reason,       a->server,       a->via,
@@ -98,7 +98,7 @@ static void on_done(void *context, struct exchange *x)
 		o->counted[side] += x->bytes[side];
 		must(o->counted[side] <= o->said[side]);
 		must(x->tunnel.bytes[side] <= x->bytes[side]);
-		must(x->tls.app_bytes[side] == 0 || x->tls.records[side] > 0);
+		must(x->tls->app_bytes[side] == 0 || x->tls->records[side] > 0);
 	}
 	must(x->request.is_connect == slice_equal(x->request.method, SLICE("CONNECT")));
 	must(o->heads || (x->request.head.len == 0 && x->response.head.len == 0));

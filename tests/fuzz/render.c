@@ -57,7 +57,7 @@ static void take_strings(struct reader *r, struct exchange *x)
 	struct slice *const fields[] = {
 		&x->request.method, &x->request.target,  &x->request.host, &x->request.user,
 		&x->request.head,   &x->response.reason, &x->response.via, &x->response.title,
-		&x->response.head,  &x->tls.sni,         &x->tls.alpn,     &x->client_name,
+		&x->response.head,  &x->tls->sni,        &x->tls->alpn,    &x->client_name,
 		&x->proxy_name,     &x->heading,
 	};
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
@@ -83,8 +83,8 @@ static void take_marks(struct reader *r, struct exchange *x)
 		&x->path[1].last_data,
 		&x->path[0].stuck_first,
 		&x->path[0].stuck_last,
-		&x->onward.first,
-		&x->onward.last,
+		&x->onward->first,
+		&x->onward->last,
 	};
 	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
 		*marks[i] = take_mark(r);
@@ -101,13 +101,13 @@ static void take_numbers(struct reader *r, struct exchange *x)
 	x->request.is_connect = flags & 64;
 	x->request.absolute = flags & 128;
 	x->reused = flags & 256;
-	x->onward.seen = flags & 512;
+	x->onward->seen = flags & 512;
 	x->tunnel.open = flags & 1024;
 	x->end = (enum trace_end)(flags >> 11 & 3);
-	x->onward.outcome = (enum trace_outcome)(flags >> 13);
+	x->onward->outcome = (enum trace_outcome)(flags >> 13);
 	x->request.auth = (enum trace_scheme)(read_u8(r) % (SCHEME_OTHER + 1));
 	x->response.status = read_u16(r);
-	x->tls.version = read_u16(r);
+	x->tls->version = read_u16(r);
 	x->first_line = read_u8(r);
 	x->frames = read_u32(r);
 	x->rtt = (nanos)read_be(r, 8);
@@ -120,10 +120,10 @@ static void take_numbers(struct reader *r, struct exchange *x)
 		x->path[side].unacked = read_u8(r);
 		x->path[side].stuck_times = read_u8(r);
 	}
-	x->icmp.mtu = read_u16(r);
+	x->icmp->mtu = read_u16(r);
 	x->client = take_address(r);
 	x->proxy = take_address(r);
-	x->onward.origin = take_address(r);
+	x->onward->origin = take_address(r);
 }
 
 static void take_events(struct reader *r, struct exchange *x)
@@ -147,7 +147,7 @@ static void take_diagnosis(struct reader *r, struct exchange *x, struct diagnosi
 	d->answered_by = take_text(r, x);
 	d->evidences = read_u8(r) % (FINDING_MAX_CITED + 1);
 	for (size_t i = 0; i < d->evidences; i++)
-		d->evidence[i] = (struct evidence){ take_mark(r), take_text(r, x) };
+		d->evidence[i] = (struct evidence){ take_mark(r), read_u8(r) % 2, take_text(r, x) };
 	d->causes = read_u8(r) % (FINDING_MAX_CAUSES + 1);
 	for (size_t i = 0; i < d->causes; i++)
 		d->cause[i] = take_text(r, x);

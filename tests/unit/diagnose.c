@@ -145,10 +145,10 @@ static void greeted(struct exchange *x)
 {
 	tunnel(x);
 	x->tunnel.inner = PROTO_TLS;
-	x->tls.hello = x->tls.hello_acked = true;
-	x->tls.hello_bytes = 517;
-	x->tls.hello_segments = 1;
-	x->tls.sni = SLICE("tools.example.net");
+	x->tls->hello = x->tls->hello_acked = true;
+	x->tls->hello_bytes = 517;
+	x->tls->hello_segments = 1;
+	x->tls->sni = SLICE("tools.example.net");
 	x->hello = x->tunnel.first[CLIENT] = x->tunnel.last[CLIENT] = at_ms(65);
 	x->path[CLIENT].last_data = at_ms(65);
 	x->path[CLIENT].largest = x->path[CLIENT].largest_passed = 517;
@@ -159,8 +159,8 @@ static void greeted(struct exchange *x)
 static void served(struct exchange *x)
 {
 	greeted(x);
-	x->tls.server_hello = true;
-	x->tls.version = 0x0303;
+	x->tls->server_hello = true;
+	x->tls->version = 0x0303;
 	x->server_hello = x->tunnel.first[PROXY] = x->tunnel.last[PROXY] = at_ms(90);
 	x->path[PROXY].last_data = at_ms(90);
 	x->tunnel.bytes[PROXY] = 2900;
@@ -170,14 +170,14 @@ static void served(struct exchange *x)
 static void certified(struct exchange *x)
 {
 	served(x);
-	x->tls.certificates = 2;
-	x->tls.subject = SLICE("CN=tools.example.net");
-	x->tls.names = SLICE("tools.example.net");
-	x->tls.issuer = SLICE("CN=Example Issuing CA 1, O=Example Trust");
-	x->tls.top_issuer = SLICE("CN=Example Root");
-	x->tls.not_before = START - 1000 * S;
-	x->tls.not_after = START + 1000 * S;
-	x->tls.name = NAME_MATCHES;
+	x->tls->certificates = 2;
+	x->tls->subject = SLICE("CN=tools.example.net");
+	x->tls->names = SLICE("tools.example.net");
+	x->tls->issuer = SLICE("CN=Example Issuing CA 1, O=Example Trust");
+	x->tls->top_issuer = SLICE("CN=Example Root");
+	x->tls->not_before = START - 1000 * S;
+	x->tls->not_after = START + 1000 * S;
+	x->tls->name = NAME_MATCHES;
 	struct mark m = at_ms(90);
 	trace_add(x, EV_CERTIFICATE, PROXY, &m, 2);
 }
@@ -185,10 +185,10 @@ static void certified(struct exchange *x)
 static void alerted(struct exchange *x, enum trace_side side, uint8_t what)
 {
 	struct mark m = at_ms(95);
-	x->tls.alert = true;
-	x->tls.alert_level = 2;
-	x->tls.alert_what = what;
-	x->tls.alert_from = side;
+	x->tls->alert = true;
+	x->tls->alert_level = 2;
+	x->tls->alert_what = what;
+	x->tls->alert_from = side;
 	trace_add(x, EV_ALERT, side, &m, (uint64_t)what << 8 | 2);
 	closes(x, side, side == CLIENT, 96);
 }
@@ -197,21 +197,21 @@ static void alerted(struct exchange *x, enum trace_side side, uint8_t what)
 static void flowing(struct exchange *x)
 {
 	served(x);
-	x->tls.version = 0x0304;
-	x->tls.done = true;
+	x->tls->version = 0x0304;
+	x->tls->done = true;
 	x->tls_done = at_ms(92);
-	x->first_app_up = x->tls.last_app[CLIENT] = at_ms(93);
+	x->first_app_up = x->tls->last_app[CLIENT] = at_ms(93);
 	x->first_byte = at_ms(115);
-	x->tls.last_app[PROXY] = x->tunnel.last[PROXY] = x->path[PROXY].last_data = at_ms(400);
+	x->tls->last_app[PROXY] = x->tunnel.last[PROXY] = x->path[PROXY].last_data = at_ms(400);
 	x->tunnel.last[CLIENT] = x->path[CLIENT].last_data = at_ms(93);
-	x->tls.records[CLIENT] = 2;
-	x->tls.records[PROXY] = 9;
-	x->tls.app_bytes[CLIENT] = 200;
-	x->tls.app_bytes[PROXY] = 120000;
-	x->tls.last_record[CLIENT] = x->tls.largest_record[CLIENT] = 125;
-	x->tls.last_record[PROXY] = 5301;
-	x->tls.largest_record[PROXY] = 16401;
-	x->tls.same_records[CLIENT] = x->tls.same_records[PROXY] = 1;
+	x->tls->records[CLIENT] = 2;
+	x->tls->records[PROXY] = 9;
+	x->tls->app_bytes[CLIENT] = 200;
+	x->tls->app_bytes[PROXY] = 120000;
+	x->tls->last_record[CLIENT] = x->tls->largest_record[CLIENT] = 125;
+	x->tls->last_record[PROXY] = 5301;
+	x->tls->largest_record[PROXY] = 16401;
+	x->tls->same_records[CLIENT] = x->tls->same_records[PROXY] = 1;
 	x->tunnel.bytes[PROXY] = x->bytes[PROXY] = 120000;
 	x->path[PROXY].packets = 90;
 	x->path[PROXY].largest = x->path[PROXY].largest_passed = 1448;
@@ -223,15 +223,15 @@ static void downloaded(struct exchange *x)
 {
 	flowing(x);
 	closes(x, CLIENT, false, 400.4);
-	x->tls.close_notify[CLIENT] = true;
+	x->tls->close_notify[CLIENT] = true;
 }
 
 static void even(struct exchange *x, uint32_t record, uint32_t times)
 {
 	flowing(x);
-	x->tls.last_record[PROXY] = x->tls.largest_record[PROXY] = record;
-	x->tls.same_records[PROXY] = times;
-	x->tls.records[PROXY] = times;
+	x->tls->last_record[PROXY] = x->tls->largest_record[PROXY] = record;
+	x->tls->same_records[PROXY] = times;
+	x->tls->records[PROXY] = times;
 }
 
 static void upload(struct exchange *x)
@@ -283,9 +283,9 @@ static void hole_down(struct exchange *x, uint64_t hole, double shown, double en
 	CASE(reset_after_whole_answer, V_OK, got, closes(x, CLIENT, true, 201))                    \
 	CASE(kept_alive_then_idle, V_OK, downloaded, closes(x, CLIENT, false, 60000))              \
 	CASE(server_leaves_out_close_notify, V_OK, flowing, closes(x, PROXY, false, 401))          \
-	CASE(server_idle_time_out_after_little, V_OK, flowing, x->tls.app_bytes[PROXY] = 900;      \
+	CASE(server_idle_time_out_after_little, V_OK, flowing, x->tls->app_bytes[PROXY] = 900;     \
 	     closes(x, PROXY, false, 20000))                                                       \
-	CASE(reset_after_close_notify, V_OK, flowing, x->tls.close_notify[PROXY] = true;           \
+	CASE(reset_after_close_notify, V_OK, flowing, x->tls->close_notify[PROXY] = true;          \
 	     closes(x, PROXY, true, 401))                                                          \
 	CASE(full_last_record_left_at_once, V_OK, even, closes(x, CLIENT, false, 400.5))           \
 	CASE(idle_after_full_last_record, V_OK, even, closes(x, CLIENT, false, 30000))             \
@@ -294,11 +294,11 @@ static void hole_down(struct exchange *x, uint64_t hole, double shown, double en
 	     P.repair_time = 25 * MS)                                                              \
 	CASE(pmtud_by_proxy, V_OK, downloaded, P.repairs = 3; P.repair_time = 300 * MS;            \
 	     P.large = 0; P.largest_passed = 1148; P.bytes = 120000)                               \
-	CASE(pmtud_by_client, V_OK, got, x->icmp.too_big = x->icmp.adapted = true;                 \
-	     x->icmp.count = 9; x->icmp.mtu = 1200; x->icmp.about = CLIENT; C.retrans = 12;        \
+	CASE(pmtud_by_client, V_OK, got, x->icmp->too_big = x->icmp->adapted = true;               \
+	     x->icmp->count = 9; x->icmp->mtu = 1200; x->icmp->about = CLIENT; C.retrans = 12;     \
 	     C.repair_time = 500 * MS)                                                             \
-	CASE(ping_pong_http2, V_OK, downloaded, x->tls.last_app[CLIENT] = at_ms(410);              \
-	     x->tls.last_record[CLIENT] = 30; closes(x, CLIENT, false, 20000))                     \
+	CASE(ping_pong_http2, V_OK, downloaded, x->tls->last_app[CLIENT] = at_ms(410);             \
+	     x->tls->last_record[CLIENT] = 30; closes(x, CLIENT, false, 20000))                    \
 	CASE(unused_preconnect, V_OK, connected, closes(x, CLIENT, false, 5000))                   \
 	CASE(unused_preconnect_timed_out, V_OK, connected, closes(x, PROXY, false, 60000))         \
 	CASE(challenge_407, V_CHALLENGED, asked_connect, answer(x, 407, "Auth");                   \
@@ -329,9 +329,9 @@ static void hole_down(struct exchange *x, uint64_t hole, double shown, double en
 	     x->links.capture_has_proxy = true; closes(x, PROXY, true, 20))                        \
 	CASE(accepted_then_reset_idle, V_OK, connected, closes(x, PROXY, true, 60000))             \
 	CASE(unreachable_syns, V_PROXY_UNREACHABLE, handshake, x->syns = 4; x->last = at_ms(7000)) \
-	CASE(unreachable_icmp, V_PROXY_UNREACHABLE, handshake, x->icmp.unreachable = true;         \
-	     x->icmp.count = 1; x->icmp.mark = at_ms(10);                                          \
-	     x->icmp.name = "administratively prohibited")                                         \
+	CASE(unreachable_icmp, V_PROXY_UNREACHABLE, handshake, x->icmp->unreachable = true;        \
+	     x->icmp->count = 1; x->icmp->mark = at_ms(10);                                        \
+	     x->icmp->name = "administratively prohibited")                                        \
 	CASE(unreachable_late_syn_ack, V_OPEN, connected, x->syns = 4; x->last = at_ms(100))       \
 	CASE(reset_no_answer, V_PROXY_RESET, asked_connect, closes(x, PROXY, true, 45))            \
 	CASE(reset_before_request, V_PROXY_RESET, connected, closes(x, PROXY, true, 45))           \
@@ -419,17 +419,17 @@ static void hole_down(struct exchange *x, uint64_t hole, double shown, double en
 	CASE(other_511, V_OTHER_STATUS, refused, x->response.status = 511)                         \
 	CASE(other_594, V_OTHER_STATUS, refused, x->response.status = 594)                         \
 	CASE(tls_silence, V_TLS_SILENT, greeted, closes(x, CLIENT, false, 9000))                   \
-	CASE(tls_silence_to_the_end, V_TLS_SILENT, greeted, x->tls.hello_segments = 2;             \
-	     x->tls.post_quantum = true; x->observed_until = at_ms(6000).at)                       \
+	CASE(tls_silence_to_the_end, V_TLS_SILENT, greeted, x->tls->hello_segments = 2;            \
+	     x->tls->post_quantum = true; x->observed_until = at_ms(6000).at)                      \
 	CASE(tls_rst, V_TLS_RESET, greeted, closes(x, PROXY, true, 90))                            \
-	CASE(tls_rst_big_hello, V_TLS_RESET, greeted, x->tls.hello_segments = 2;                   \
-	     x->tls.post_quantum = true; C.first_large = at_ms(65); C.large = 1; C.largest = 1448; \
-	     closes(x, PROXY, true, 90))                                                           \
+	CASE(tls_rst_big_hello, V_TLS_RESET, greeted, x->tls->hello_segments = 2;                  \
+	     x->tls->post_quantum = true; C.first_large = at_ms(65); C.large = 1;                  \
+	     C.largest = 1448; closes(x, PROXY, true, 90))                                         \
 	CASE(tls_rst_after_server_hello, V_TLS_RESET, served, closes(x, PROXY, true, 95))          \
 	CASE(tls_fin, V_TLS_CLOSED, greeted, closes(x, PROXY, false, 90))                          \
 	CASE(tls_fin_late, V_TLS_CLOSED, greeted, closes(x, PROXY, false, 8000))                   \
-	CASE(tls_answer_hidden, V_UNCLEAR, greeted, P.missing = 900; x->tls.out_of_step[1] = true; \
-	     closes(x, PROXY, false, 90))                                                          \
+	CASE(tls_answer_hidden, V_UNCLEAR, greeted, P.missing = 900;                               \
+	     x->tls->out_of_step[1] = true; closes(x, PROXY, false, 90))                           \
 	CASE(ssh_in_tunnel, V_NOT_TLS, greeted, x->tunnel.answer = PROTO_SSH;                      \
 	     x->tunnel.bytes[PROXY] = 30; x->tunnel.first[PROXY] = at_ms(80))                      \
 	CASE(ssh_spoke_first, V_NOT_TLS, greeted, x->tunnel.inner = PROTO_SSH;                     \
@@ -439,26 +439,26 @@ static void hole_down(struct exchange *x, uint64_t hole, double shown, double en
 	     x->tunnel.bytes[CLIENT] = 900; closes(x, CLIENT, false, 900))                         \
 	CASE(alert_of_origin, V_TLS_ALERT, greeted, alerted(x, PROXY, 40))                         \
 	CASE(alert_of_client, V_TLS_ALERT, certified, alerted(x, CLIENT, 48))                      \
-	CASE(alert_encrypted, V_TLS_ALERT, served, x->tls.version = 0x0304;                        \
-	     x->tls.likely_alert = true; x->tls.likely_alert_from = CLIENT;                        \
+	CASE(alert_encrypted, V_TLS_ALERT, served, x->tls->version = 0x0304;                       \
+	     x->tls->likely_alert = true; x->tls->likely_alert_from = CLIENT;                      \
 	     closes(x, CLIENT, false, 96))                                                         \
-	CASE(alert_survived, V_OK, downloaded, x->tls.alert = true; x->tls.alert_level = 1;        \
-	     x->tls.alert_what = 112; x->tls.alert_from = PROXY)                                   \
+	CASE(alert_survived, V_OK, downloaded, x->tls->alert = true; x->tls->alert_level = 1;      \
+	     x->tls->alert_what = 112; x->tls->alert_from = PROXY)                                 \
 	CASE(inspected_rejected, V_TLS_INTERCEPTED, certified,                                     \
-	     x->tls.issuer = SLICE("CN=Corp TLS Inspection CA");                                   \
+	     x->tls->issuer = SLICE("CN=Corp TLS Inspection CA");                                  \
 	     alerted(x, CLIENT, 48))                                                               \
-	CASE(inspected_by_shape, V_TLS_INTERCEPTED, certified, x->tls.issued_by_top = true;        \
+	CASE(inspected_by_shape, V_TLS_INTERCEPTED, certified, x->tls->issued_by_top = true;       \
 	     alerted(x, CLIENT, 48))                                                               \
-	CASE(inspected_accepted, V_TLS_INTERCEPTED, downloaded, x->tls.certificates = 2;           \
-	     x->tls.issuer = SLICE("CN=Zscaler Intermediate Root CA"))                             \
-	CASE(private_authority_accepted, V_OK, downloaded, x->tls.certificates = 2;                \
-	     x->tls.issuer = SLICE("CN=Example CA"); x->tls.issued_by_top = true)                  \
-	CASE(expired, V_TLS_UNTRUSTED, certified, x->tls.not_after = START - S;                    \
+	CASE(inspected_accepted, V_TLS_INTERCEPTED, downloaded, x->tls->certificates = 2;          \
+	     x->tls->issuer = SLICE("CN=Zscaler Intermediate Root CA"))                            \
+	CASE(private_authority_accepted, V_OK, downloaded, x->tls->certificates = 2;               \
+	     x->tls->issuer = SLICE("CN=Example CA"); x->tls->issued_by_top = true)                \
+	CASE(expired, V_TLS_UNTRUSTED, certified, x->tls->not_after = START - S;                   \
 	     alerted(x, CLIENT, 45))                                                               \
-	CASE(wrong_name, V_TLS_UNTRUSTED, certified, x->tls.name = NAME_DIFFERS;                   \
+	CASE(wrong_name, V_TLS_UNTRUSTED, certified, x->tls->name = NAME_DIFFERS;                  \
 	     closes(x, CLIENT, false, 96))                                                         \
-	CASE(expired_accepted, V_OK, downloaded, x->tls.certificates = 1;                          \
-	     x->tls.not_before = START - 9 * S; x->tls.not_after = START - S)                      \
+	CASE(expired_accepted, V_OK, downloaded, x->tls->certificates = 1;                         \
+	     x->tls->not_before = START - 9 * S; x->tls->not_after = START - S)                    \
 	CASE(hole_at_once, V_MTU_BLACK_HOLE, hole_down, )                                          \
 	CASE(hole_shown_by_the_end, V_MTU_BLACK_HOLE, hole_down, P.hole_shown = at_ms(14050))      \
 	CASE(stuck_up, V_MTU_BLACK_HOLE, upload, )                                                 \
@@ -478,38 +478,38 @@ static void hole_down(struct exchange *x, uint64_t hole, double shown, double en
 	CASE(large_reset_later, V_TRANSFER_RESET, large_up, closes(x, PROXY, true, 3000))          \
 	CASE(large_reset_by_client, V_OK, got, C.first_large = at_ms(199);                         \
 	     closes(x, CLIENT, true, 201))                                                         \
-	CASE(icmp_ignored, V_MTU_SIGNALLED, upload, x->icmp.too_big = true; x->icmp.count = 9;     \
-	     x->icmp.mtu = 1200; x->icmp.mark = at_ms(42); x->icmp.about = CLIENT;                 \
-	     x->icmp.large_after = 5)                                                              \
-	CASE(icmp_ignored_stuck, V_MTU_SIGNALLED, upload, x->icmp.too_big = true;                  \
-	     x->icmp.mtu = 1400; x->icmp.mark = at_ms(42); x->icmp.about = CLIENT)                 \
+	CASE(icmp_ignored, V_MTU_SIGNALLED, upload, x->icmp->too_big = true; x->icmp->count = 9;   \
+	     x->icmp->mtu = 1200; x->icmp->mark = at_ms(42); x->icmp->about = CLIENT;              \
+	     x->icmp->large_after = 5)                                                             \
+	CASE(icmp_ignored_stuck, V_MTU_SIGNALLED, upload, x->icmp->too_big = true;                 \
+	     x->icmp->mtu = 1400; x->icmp->mark = at_ms(42); x->icmp->about = CLIENT)              \
 	CASE(stalled_body, V_TRANSFER_STALLED, half_got, closes(x, CLIENT, false, 12000))          \
-	CASE(stalled_record, V_TRANSFER_STALLED, flowing, x->tls.record_left[PROXY] = 900;         \
+	CASE(stalled_record, V_TRANSFER_STALLED, flowing, x->tls->record_left[PROXY] = 900;        \
 	     closes(x, CLIENT, false, 12000))                                                      \
 	CASE(stalled_idle_fin, V_TRANSFER_STALLED, flowing, closes(x, PROXY, false, 8800))         \
 	CASE(stalled_unanswered, V_TRANSFER_STALLED, flowing,                                      \
-	     x->tls.last_app[CLIENT] = at_ms(500);                                                 \
+	     x->tls->last_app[CLIENT] = at_ms(500);                                                \
 	     x->observed_until = at_ms(9000).at)                                                   \
 	CASE(stalled_text, V_TRANSFER_STALLED, flowing, x->from_text = true; x->rtt = NO_TIME;     \
-	     x->tunnel.last[CLIENT] = at_ms(900); x->tls.last_app[CLIENT] = at_ms(900);            \
+	     x->tunnel.last[CLIENT] = at_ms(900); x->tls->last_app[CLIENT] = at_ms(900);           \
 	     x->observed_until = at_ms(900).at)                                                    \
 	CASE(stalled_not_yet, V_OPEN, half_got, x->observed_until = at_ms(3000).at)                \
 	CASE(stalled_stream_of_events, V_OK, half_got, x->response.complete = true;                \
 	     closes(x, CLIENT, false, 12000))                                                      \
 	CASE(cut_body, V_TRANSFER_TRUNCATED, half_got, closes(x, PROXY, false, 201))               \
-	CASE(cut_record, V_TRANSFER_TRUNCATED, flowing, x->tls.record_left[PROXY] = 900;           \
+	CASE(cut_record, V_TRANSFER_TRUNCATED, flowing, x->tls->record_left[PROXY] = 900;          \
 	     closes(x, PROXY, false, 401))                                                         \
 	CASE(cut_same_age, V_TRANSFER_TRUNCATED, flowing, x->links.same_age_cuts = 1;              \
 	     x->links.cut_age = 4 * S; P.rst = at_ms(450); P.rsts = 2;                             \
 	     closes(x, PROXY, false, 430))                                                         \
 	CASE(cut_even_flow, V_TRANSFER_TRUNCATED, even, closes(x, PROXY, false, 430))              \
-	CASE(rst_in_record, V_TRANSFER_RESET, flowing, x->tls.record_left[PROXY] = 900;            \
+	CASE(rst_in_record, V_TRANSFER_RESET, flowing, x->tls->record_left[PROXY] = 900;           \
 	     closes(x, PROXY, true, 600))                                                          \
 	CASE(rst_in_body, V_TRANSFER_RESET, half_got, closes(x, PROXY, true, 201))                 \
 	CASE(fin_then_rst, V_TRANSFER_RESET, flowing, closes(x, PROXY, false, 660);                \
 	     P.rst = at_ms(680); P.rsts = 2)                                                       \
 	CASE(aborted_body, V_CLIENT_ABORTED, half_got, closes(x, CLIENT, false, 220))              \
-	CASE(aborted_record, V_CLIENT_ABORTED, flowing, x->tls.record_left[PROXY] = 900;           \
+	CASE(aborted_record, V_CLIENT_ABORTED, flowing, x->tls->record_left[PROXY] = 900;          \
 	     closes(x, CLIENT, false, 420))                                                        \
 	CASE(aborted_flow, V_CLIENT_ABORTED, even, closes(x, CLIENT, false, 415))                  \
 	CASE(aborted_data_after_fin, V_CLIENT_ABORTED, downloaded, P.after_peer_fin = 9000)        \
@@ -526,7 +526,7 @@ static void hole_down(struct exchange *x, uint64_t hole, double shown, double en
 	CASE(slow_connect, V_SLOW, got, x->response_start = at_ms(3300);                           \
 	     closes(x, CLIENT, false, 3400))                                                       \
 	CASE(slow_first_byte, V_SLOW, downloaded, x->first_byte = at_ms(4000);                     \
-	     x->tls.last_app[PROXY] = at_ms(4100); closes(x, CLIENT, false, 4101))                 \
+	     x->tls->last_app[PROXY] = at_ms(4100); closes(x, CLIENT, false, 4101))                \
 	CASE(slow_but_long, V_OK, got, x->response_start = at_ms(1900);                            \
 	     closes(x, CLIENT, false, 60000))                                                      \
 	CASE(slow_as_the_path, V_OK, got, x->rtt = 600 * MS; x->response_start = at_ms(4000);      \
@@ -638,7 +638,7 @@ static void hiding_never_makes_another_failure(void **state)
 			x->both_ways = way == 0 ? false : x->both_ways;
 			x->from_text = way == 1 ? true : x->from_text;
 			if (way == 2)
-				x->path[PROXY].missing = 3000, x->tls.out_of_step[PROXY] = true;
+				x->path[PROXY].missing = 3000, x->tls->out_of_step[PROXY] = true;
 			diagnose_judge(x, &f);
 			bool fails = verdict_severity(f.verdict) == SEVERITY_FAILURE;
 			if (fails && f.verdict != cases[i].want)

@@ -325,12 +325,12 @@ static void routers_are_heard(void **state)
 	run(&t, PACKETS(prohibited), &USUAL);
 	assert_int_equal(t.count, 1);
 	const struct exchange *x = t.x[0];
-	assert_true(x->suspect && x->icmp.unreachable && !x->icmp.too_big && !x->icmp.v6);
-	assert_int_equal(x->icmp.count, 1);
-	assert_int_equal(x->icmp.code, 13);
-	assert_int_equal(x->icmp.mark.frame, 2);
-	assert_int_equal(x->icmp.router.ip[15], 254);
-	assert_int_equal(x->icmp.about, CLIENT);
+	assert_true(x->suspect && x->icmp->unreachable && !x->icmp->too_big && !x->icmp->v6);
+	assert_int_equal(x->icmp->count, 1);
+	assert_int_equal(x->icmp->code, 13);
+	assert_int_equal(x->icmp->mark.frame, 2);
+	assert_int_equal(x->icmp->router.ip[15], 254);
+	assert_int_equal(x->icmp->about, CLIENT);
 	assert_non_null(trace_first(x, EV_ICMP));
 	end(&t);
 }
@@ -456,7 +456,7 @@ static void shares_give_what_one_gives(void **state)
 			assert_int_equal(a->frames, b->frames);
 			assert_int_equal(a->last.frame, b->last.frame);
 			assert_int_equal(a->suspect, b->suspect);
-			assert_int_equal(a->icmp.count, b->icmp.count);
+			assert_int_equal(a->icmp->count, b->icmp->count);
 			assert_int_equal(a->events, b->events);
 			assert_true(a->observed_until == b->observed_until);
 		}

@@ -264,7 +264,7 @@ static void add_response(struct buffer *b, const struct exchange *x)
 
 static void add_tunnel(struct buffer *b, const struct exchange *x)
 {
-	const struct trace_tls *t = &x->tls;
+	const struct trace_tls *t = x->tls;
 	buffer_add_text(b, x->tunnel.open ? " open" : NULL);
 	if (x->tunnel.inner != PROTO_NONE)
 		buffer_printf(b, " inner=%s", trace_protocol_name(x->tunnel.inner));

@@ -119,12 +119,12 @@ static void poison(struct exchange *x, struct slice s)
 		&x->response.proxy_authenticate,
 		&x->response.title,
 		&x->response.head,
-		&x->tls.sni,
-		&x->tls.alpn,
-		&x->tls.subject,
-		&x->tls.issuer,
-		&x->tls.top_issuer,
-		&x->tls.names,
+		&x->tls->sni,
+		&x->tls->alpn,
+		&x->tls->subject,
+		&x->tls->issuer,
+		&x->tls->top_issuer,
+		&x->tls->names,
 		&x->tunnel.banner,
 		&x->answer_start,
 	};
@@ -574,11 +574,11 @@ static void an_origin_that_was_seen_has_its_lane(void **state)
 	(void)state;
 	struct diagnosis d;
 	struct exchange *x = sample_denied(&d);
-	x->onward.seen = true;
-	x->onward.origin = sample_address("192.0.2.7:443");
-	x->onward.first = sample_mark(9, 50000);
-	x->onward.last = sample_mark(10, 90000);
-	x->onward.outcome = ONWARD_REFUSED;
+	x->onward->seen = true;
+	x->onward->origin = sample_address("192.0.2.7:443");
+	x->onward->first = sample_mark(9, 50000);
+	x->onward->last = sample_mark(10, 90000);
+	x->onward->outcome = ONWARD_REFUSED;
 	check_all(x, &d, 11);
 	struct buffer b;
 	buffer_init(&b, 1 << 20);
