@@ -517,6 +517,17 @@ static bool is_closed(const struct stream *s)
 	return s->sent[0].rsts || s->sent[1].rsts || (s->sent[0].fins && s->sent[1].fins);
 }
 
+/* Until when it was observed. Of an idle one the same, whenever that is noticed. */
+static nanos end_of(const struct feed *f, const struct stream *s, enum stream_end why)
+{
+	nanos idle;
+	if (is_closed(s) || (why != STREAM_OVER && why != STREAM_IDLE))
+		return s->last.at;
+	if (why == STREAM_IDLE && !__builtin_add_overflow(s->last.at, STREAM_IDLE_LIMIT, &idle))
+		return idle < f->now ? idle : f->now;
+	return f->now;
+}
+
 static void on_end(void *context, struct stream_watch *w, const struct stream *s,
 		   enum stream_end why)
 {
@@ -529,9 +540,8 @@ static void on_end(void *context, struct stream_watch *w, const struct stream *s
 	struct link *l = w ? w->user : NULL;
 	if (l) {
 		l->final = s;
-		bool open = (why == STREAM_OVER || why == STREAM_IDLE) && !is_closed(s);
 		tell_rest(l, s);
-		observe_end(l->talk, ends[why], open ? f->now : s->last.at);
+		observe_end(l->talk, ends[why], end_of(f, s, why));
 	}
 	if (!l || !l->begun) {
 		if (is_suspect(f, s))
@@ -676,6 +686,7 @@ void feed_note(struct feed *f, const struct icmp_note *note)
 void feed_until(struct feed *f, nanos at)
 {
 	note_time(f, at);
+	stream_until(f->streams, at);
 }
 
 void feed_finish(struct feed *f)

@@ -177,8 +177,9 @@ struct stream_limits {
 	uint32_t max_connections; /* 0: the default, 1,000,000 */
 	size_t max_kept;          /* bytes kept out of order, all connections; 0: 64 MiB */
 	size_t max_kept_each;     /* 0: 256 KiB */
-	nanos idle;               /* 0: 2 h 4 min (RFC 5382); half-closed and closed ones end sooner */
+	nanos idle;               /* 0: STREAM_IDLE_LIMIT; half-closed and closed ones end sooner */
 };
+#define STREAM_IDLE_LIMIT (7440 * NANOS_PER_SECOND) /* 2 h 4 min (RFC 5382) */
 
 struct stream_table;
 
@@ -189,6 +190,8 @@ void stream_table_free(struct stream_table *t); /* ends nothing: call stream_fin
 void stream_segment(struct stream_table *t, const struct segment *seg);
 void stream_icmp(struct stream_table *t, const struct icmp_note *note);
 
+/* The observation went on until then, be it with packets that other tables took. */
+void stream_until(struct stream_table *t, nanos at);
 /* The observation ended: every connection left gets its `end`. */
 void stream_finish(struct stream_table *t);
 
