@@ -108,10 +108,10 @@ void bytes_release(struct bytes *s, struct capture_bytes **held)
 	*held = NULL;
 }
 
-int bytes_open(struct bytes *s, const char *path, struct error *err)
+int bytes_open(struct bytes *s, const char *path, const char *name, struct error *err)
 {
 	*s = (struct bytes){ 0 };
-	int ret = unpack_open(&s->unpack, path, err);
+	int ret = unpack_open(&s->unpack, path, name, err);
 	if (ret < 0)
 		return ret;
 	ret = make_room(s, 1, err);

@@ -24,7 +24,7 @@ struct bytes {
 	uint64_t origin; /* position of block->data[0] in the whole run (modulo 2^64) */
 };
 
-int bytes_open(struct bytes *s, const char *path, struct error *err);
+int bytes_open(struct bytes *s, const char *path, const char *name, struct error *err);
 void bytes_close(struct bytes *s);
 
 /* Sees to it that n bytes lie there unread. 1: they do; 0: the end comes before; negative errno

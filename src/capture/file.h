@@ -41,6 +41,8 @@ struct capture;
 /* path "-" is standard input. On failure NULL, and *err says why (no such file, a directory,
  * empty, not a capture: what it looks like instead). */
 struct capture *capture_open(const char *path, struct error *err);
+/* The same where messages are to call it so; the name is safe to show. */
+struct capture *capture_open_as(const char *path, const char *name, struct error *err);
 void capture_close(struct capture *c); /* NULL is fine */
 
 enum capture_kind capture_kind(const struct capture *c);

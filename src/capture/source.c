@@ -2,11 +2,10 @@
  * mapped: a map that is cut short under us is a SIGBUS, and its pages count as ours. */
 #include "capture/source.h"
 
-#include "base/escape.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -39,11 +38,11 @@ static int look_at(struct source *s, struct error *err)
 	return 0;
 }
 
-int source_open(struct source *s, const char *path, struct error *err)
+int source_open(struct source *s, const char *path, const char *name, struct error *err)
 {
 	*s = (struct source){ .fd = STDIN_FILENO };
 	bool is_stdin = strcmp(path, "-") == 0;
-	escape_into(s->shown, sizeof s->shown, slice_of(is_stdin ? "standard input" : path));
+	snprintf(s->shown, sizeof s->shown, "%s", name);
 	int ret = is_stdin ? 0 : open_path(s, path, err);
 	if (ret == 0)
 		ret = look_at(s, err);

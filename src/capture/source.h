@@ -19,8 +19,8 @@ struct source {
 	char shown[160];  /* the name, safe to show */
 };
 
-/* path "-" is standard input. 0, or a negative errno and *err; then there is nothing to close. */
-int source_open(struct source *s, const char *path, struct error *err);
+/* path "-" is standard input. name: what messages call it, safe to show. 0, or a negative errno and *err; then there is nothing to close. */
+int source_open(struct source *s, const char *path, const char *name, struct error *err);
 void source_close(struct source *s);
 
 /* Up to len bytes, as soon as there are any; 0 at the end. */

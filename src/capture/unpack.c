@@ -184,10 +184,10 @@ static int begin(struct unpack *u, struct error *err)
 	return decoder_init(u, err);
 }
 
-int unpack_open(struct unpack *u, const char *path, struct error *err)
+int unpack_open(struct unpack *u, const char *path, const char *name, struct error *err)
 {
 	*u = (struct unpack){ 0 };
-	int ret = source_open(&u->source, path, err);
+	int ret = source_open(&u->source, path, name, err);
 	if (ret < 0)
 		return ret;
 	u->in = malloc(IN_ROOM);

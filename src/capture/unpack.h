@@ -24,7 +24,7 @@ struct unpack {
 };
 
 /* Opens, and looks at the first bytes. */
-int unpack_open(struct unpack *u, const char *path, struct error *err);
+int unpack_open(struct unpack *u, const char *path, const char *name, struct error *err);
 void unpack_close(struct unpack *u);
 
 /* Up to len bytes, as soon as there are any; 0 at the end; negative errno and *err, again and
