@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -99,6 +100,23 @@ def files(program, tap, folder):
         want = 0 if name == "a head alone" else 2
         tap.case(f"a file of {name}", list(matches(
             status, out, err, want, "", path if want else "^$")))
+
+
+def half_pages(program, tap, folder):
+    """What could not be finished is not left behind."""
+    path = os.path.join(folder, "page.html")
+    status, _, _ = run(program, ["read", "--html", path, "/no/such/file.pcap"])
+    tap.case("no page of nothing", [] if status == 2 and not os.path.exists(path) else [status])
+    with subprocess.Popen([program, "read", "--html", path, "-"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as reader:
+        with open(DENIED, "rb") as file:
+            # more than a pipe holds: once it is written, some of it was read
+            reader.stdin.write(file.read() + bytes(16 * 65536))
+        begun = os.path.exists(path)
+        reader.send_signal(signal.SIGINT)
+        reader.wait()
+        ended = reader.returncode == -signal.SIGINT and not os.path.exists(path)
+        tap.case("no half page", [] if begun and ended else [begun, reader.returncode])
 
 
 def same(program, tap, folder):
@@ -198,6 +216,7 @@ def main():
             tap.case(name, [error])
     with tempfile.TemporaryDirectory() as folder:
         for part in (lambda: files(program, tap, folder), lambda: same(program, tap, folder),
+                     lambda: half_pages(program, tap, folder),
                      lambda: colours(program, tap), lambda: outputs(program, tap),
                      lambda: written(program, tap, folder)):
             try:
