@@ -39,6 +39,8 @@ for set in "$@"; do
 		need libssl-dev library libcrypto
 		need zlib1g-dev library zlib
 		need libzstd-dev library libzstd
+		need libc-ares-dev library libcares
+		need libcrypt-dev library libcrypt
 		need libcmocka-dev library cmocka
 		;;
 	test)

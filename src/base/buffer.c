@@ -31,7 +31,7 @@ uint8_t *buffer_reserve(struct buffer *b, size_t len)
 		return NULL;
 	}
 	if (len > b->room - b->len) {
-		size_t room = b->room ? b->room : 256;
+		size_t room = b->room ? b->room : b->limit < 256 ? b->limit : 256;
 		while (room - b->len < len)
 			room = room > b->limit / 2 ? b->limit : room * 2;
 		uint8_t *at = realloc(b->at, room);

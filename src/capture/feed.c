@@ -10,7 +10,8 @@
  * connection's counters. */
 struct link {
 	struct feed *feed;
-	struct stream *stream;
+	struct stream_watch *watch;
+	const struct stream *final; /* all that is known of it, once it has ended */
 	struct conversation *talk;
 	const struct exchange *newest; /* only to be fetched: it may be gone */
 	bool flip;                     /* the table took the sides the other way round */
@@ -35,6 +36,11 @@ struct feed {
 };
 
 /* ---- marks and facts --------------------------------------------------------------------- */
+
+static const struct stream *stream_of(const struct link *l)
+{
+	return l->final ? l->final : stream_look(l->feed->streams, l->watch);
+}
 
 static struct mark mark_of(const struct stream_mark *m)
 {
@@ -106,10 +112,11 @@ static void set_icmp(struct exchange *x, const struct stream *s, bool flip)
 }
 
 /* Counters since the exchange before; and what stands at the end of the connection, as it is. */
-static void set_path(struct link *l, struct exchange *x, enum trace_side side)
+static void set_path(struct link *l, const struct stream *stream, struct exchange *x,
+		     enum trace_side side)
 {
 	int t = table_side(l, side);
-	const struct stream_side *s = &l->stream->sent[t];
+	const struct stream_side *s = &stream->sent[t];
 	struct trace_path *p = &x->path[side];
 #define SINCE(member, from)                                                                        \
 	(p->member = s->from - l->used[side].member, l->used[side].member = s->from)
@@ -154,8 +161,8 @@ static void set_path(struct link *l, struct exchange *x, enum trace_side side)
 	p->fin = mark_of(&s->fin);
 	p->rst = mark_of(&s->rst);
 	p->urgent = s->urgent;
-	p->ttl = l->stream->ttl[t];
-	p->rst_ttl = l->stream->rst_ttl[t];
+	p->ttl = stream->ttl[t];
+	p->rst_ttl = stream->rst_ttl[t];
 }
 
 static bool within(const struct exchange *x, const struct mark *m)
@@ -193,14 +200,15 @@ static void set_acked(struct exchange *x)
 static void on_begin(void *context, struct exchange *x)
 {
 	struct link *l = context;
+	const struct stream *s = stream_of(l);
 	int client = table_side(l, CLIENT);
 	l->newest = x;
-	set_ends(l->feed, x, &l->stream->side[client], &l->stream->side[1 - client]);
+	set_ends(l->feed, x, &s->side[client], &s->side[1 - client]);
 	if (!l->begun) {
-		set_handshake(x, l->stream, client);
+		set_handshake(x, s, client);
 	} else {
-		x->rtt = l->stream->rtt;
-		x->both_ways = l->stream->both_ways;
+		x->rtt = s->rtt;
+		x->both_ways = s->both_ways;
 	}
 	l->begun = true;
 }
@@ -208,14 +216,15 @@ static void on_begin(void *context, struct exchange *x)
 static void on_facts(void *context, struct exchange *x)
 {
 	struct link *l = context;
+	const struct stream *s = stream_of(l);
 	l->newest = x == l->newest ? NULL : l->newest;
 	for (int side = CLIENT; side <= PROXY; side++)
-		set_path(l, x, side);
-	x->rtt = l->stream->rtt;
-	x->both_ways = l->stream->both_ways;
+		set_path(l, s, x, side);
+	x->rtt = s->rtt;
+	x->both_ways = s->both_ways;
 	if (!x->next_began) {
-		x->last = mark_of(&l->stream->last);
-		set_icmp(x, l->stream, l->flip);
+		x->last = mark_of(&s->last);
+		set_icmp(x, s, l->flip);
 		for (int side = CLIENT; side <= PROXY; side++)
 			add_path_events(x, side);
 	}
@@ -290,22 +299,6 @@ static struct link *link_take(struct feed *f, const struct observe_options *opti
 	return NULL;
 }
 
-static struct link *link_new(struct feed *f, struct stream *s, bool flip)
-{
-	struct observe_options options = {
-		.source = TRACE_CAPTURE,
-		.keep_heads = f->options.keep_heads,
-		.any_request = is_named_proxy(f, &s->side[flip ? 0 : 1]),
-		.began_late = s->began_late,
-	};
-	struct link *l = link_take(f, &options);
-	if (!l)
-		return NULL;
-	*l = (struct link){ .feed = f, .stream = s, .flip = flip, .talk = l->talk };
-	s->user = l;
-	return l;
-}
-
 static void link_give(struct feed *f, struct link *l)
 {
 	l->next = f->spare;
@@ -332,9 +325,27 @@ static bool is_flipped(const struct stream *s, int side, struct slice bytes)
 	return (side == 1) == observe_is_request(bytes);
 }
 
-static struct link *link_of(struct feed *f, struct stream *s, int side, struct slice bytes)
+static struct link *link_new(struct feed *f, struct stream_watch *w, int side, struct slice bytes)
 {
-	return s->user ? s->user : link_new(f, s, is_flipped(s, side, bytes));
+	const struct stream *s = stream_look(f->streams, w);
+	bool flip = is_flipped(s, side, bytes);
+	struct observe_options options = {
+		.source = TRACE_CAPTURE,
+		.keep_heads = f->options.keep_heads,
+		.any_request = is_named_proxy(f, &s->side[flip ? 0 : 1]),
+		.began_late = s->began_late,
+	};
+	struct link *l = link_take(f, &options);
+	if (!l)
+		return NULL;
+	*l = (struct link){ .feed = f, .watch = w, .flip = flip, .talk = l->talk };
+	w->user = l;
+	return l;
+}
+
+static struct link *link_of(struct feed *f, struct stream_watch *w, int side, struct slice bytes)
+{
+	return w->user ? w->user : link_new(f, w, side, bytes);
 }
 
 static enum trace_side said_by(const struct link *l, int side)
@@ -342,22 +353,22 @@ static enum trace_side said_by(const struct link *l, int side)
 	return (side == 0) != l->flip ? CLIENT : PROXY;
 }
 
-static void on_data(void *context, struct stream *s, int side, struct slice bytes,
+static void on_data(void *context, struct stream_watch *w, int side, struct slice bytes,
 		    const struct stream_mark *mark)
 {
 	struct feed *f = context;
-	struct link *l = link_of(f, s, side, bytes);
+	struct link *l = link_of(f, w, side, bytes);
 	struct mark m = mark_of(mark);
 	if (l && observe_data(l->talk, said_by(l, side), &m, bytes))
 		return;
-	stream_ignore(f->streams, s);
+	stream_ignore(f->streams, w);
 }
 
-static void on_gap(void *context, struct stream *s, int side, uint64_t len, enum stream_gap why,
-		   const struct stream_mark *mark)
+static void on_gap(void *context, struct stream_watch *w, int side, uint64_t len,
+		   enum stream_gap why, const struct stream_mark *mark)
 {
 	(void)context;
-	struct link *l = s->user;
+	struct link *l = w->user;
 	struct mark m = mark_of(mark);
 	if (l)
 		observe_gap(l->talk, said_by(l, side), &m, len, why == STREAM_GAP_CAPTURE);
@@ -374,10 +385,10 @@ static void link_fetch(const struct link *l)
 		trace_fetch(l->newest);
 }
 
-static void on_segment(void *context, struct stream *s, int side, const struct segment *seg)
+static void on_segment(void *context, struct stream_watch *w, int side, const struct segment *seg)
 {
 	(void)context;
-	struct link *l = s->user;
+	struct link *l = w->user;
 	link_fetch(l);
 	bool reset = seg->flags & TCP_RST;
 	if (!l || !(seg->flags & (TCP_FIN | TCP_RST)) || seg->payload_len > 0)
@@ -513,7 +524,8 @@ static bool is_closed(const struct stream *s)
 	return s->sent[0].rsts || s->sent[1].rsts || (s->sent[0].fins && s->sent[1].fins);
 }
 
-static void on_end(void *context, struct stream *s, enum stream_end why)
+static void on_end(void *context, struct stream_watch *w, const struct stream *s,
+		   enum stream_end why)
 {
 	static const enum trace_end ends[] = {
 		[STREAM_CLOSED] = TRACE_END_CLOSED, [STREAM_REUSED] = TRACE_END_CLOSED,
@@ -521,8 +533,9 @@ static void on_end(void *context, struct stream *s, enum stream_end why)
 		[STREAM_OVER] = TRACE_END_OVER,
 	};
 	struct feed *f = context;
-	struct link *l = s->user;
+	struct link *l = w ? w->user : NULL;
 	if (l) {
+		l->final = s;
 		link_fetch(l);
 		bool open = (why == STREAM_OVER || why == STREAM_IDLE) && !is_closed(s);
 		tell_rest(l, s);
@@ -535,7 +548,6 @@ static void on_end(void *context, struct stream *s, enum stream_end why)
 	}
 	if (l)
 		link_give(f, l);
-	s->user = NULL;
 }
 
 /* ---- the door ------------------------------------------------------------------------------ */

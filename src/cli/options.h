@@ -2,6 +2,7 @@
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
+#include "base/nearest.h"
 #include "base/slice.h"
 
 enum option_kind {
@@ -29,8 +30,5 @@ int options_read(int argc, char **argv, const struct option *table, size_t count
 
 /* The table as lines of help. */
 void options_print(const struct option *table, size_t count);
-
-/* The word of the list that `word` was most likely meant to be; NULL when none is near. */
-const char *nearest_word(const char *word, const char *const *list, size_t count);
 
 #endif

@@ -1,5 +1,5 @@
-/* viaduct read, in its parts: what is asked for (read.c), captures into exchanges (reading.c),
- * exchanges into output (report.c), and what needs the packets a second time (packets.c,
+/* viaduct read, in its parts: what is asked for (read.c), captures into exchanges (reading.c, and
+ * pipeline.c with all processors), exchanges into output (report.c), and what needs the packets a second time (packets.c,
  * redact.c). */
 #ifndef CLI_READ_H
 #define CLI_READ_H
@@ -44,14 +44,27 @@ void report_free(struct report *r);
 void report_begin(struct report *r, nanos first);
 /* An exchange that is complete; the report frees it. From one thread at a time. */
 void report_exchange(struct report *r, struct exchange *x);
-/* Only counted, from any thread with a tally of its own. */
-bool report_counts_only(const struct report *r);
-struct tally *report_tally(struct report *r);
 /* A line between parts of a text. */
 void report_heading(struct report *r, const char *file, const struct packet_example *e);
 /* Cards, summary, the feet of files; facts NULL: nothing could be read. 0, or a negative errno with the first trouble. */
 int report_finish(struct report *r, const struct summary_facts *facts, struct error *err);
 bool report_found_failure(const struct report *r);
+
+/* What a thread needs to judge, count and render beside others. */
+struct report_desk;
+struct report_desk *report_desk_new(void);                         /* NULL: out of memory */
+void report_desk_close(struct report *r, struct report_desk *desk); /* adds its counts; NULL is fine */
+
+/* Is nothing asked for but counts? Then from any thread: */
+bool report_counts_only(const struct report *r);
+void report_count(struct report_desk *desk, const struct exchange *x);
+
+/* Is all that is asked for a record of each exchange? Then they may be rendered in any thread, to be
+ * printed in order. */
+bool report_in_parts(const struct report *r);
+void report_record(const struct report *r, struct report_desk *desk, struct exchange *x,
+		   struct buffer *out); /* frees x */
+void report_print(struct buffer *records); /* empties it */
 
 /* What the second pass wants to know of each exchange. */
 struct reported {

@@ -48,6 +48,7 @@ struct slicer {
 	struct sliced *slice;
 	size_t count;
 	uint32_t file;
+	struct stream_table *table; /* while secrets are looked for */
 };
 
 /* ---- where the secrets are ------------------------------------------------------------------- */
@@ -124,23 +125,27 @@ static void look_no_more(struct slice_side *of, struct slice bytes, uint64_t gap
 	http_secrets_end(&of->finder, note_range, of);
 }
 
-static void sliced_data(void *context, struct stream *s, int side, struct slice bytes,
+static void sliced_data(void *context, struct stream_watch *w, int side, struct slice bytes,
 			const struct stream_mark *mark)
 {
+	struct slicer *l = context;
 	(void)mark;
-	each_of(context, s, side, look_for_secrets, bytes, 0);
+	each_of(l, stream_look(l->table, w), side, look_for_secrets, bytes, 0);
 }
 
-static void sliced_gap(void *context, struct stream *s, int side, uint64_t len, enum stream_gap why,
-		       const struct stream_mark *mark)
+static void sliced_gap(void *context, struct stream_watch *w, int side, uint64_t len,
+		       enum stream_gap why, const struct stream_mark *mark)
 {
+	struct slicer *l = context;
 	(void)why;
 	(void)mark;
-	each_of(context, s, side, look_for_secrets, (struct slice){ 0 }, len);
+	each_of(l, stream_look(l->table, w), side, look_for_secrets, (struct slice){ 0 }, len);
 }
 
-static void sliced_end(void *context, struct stream *s, enum stream_end why)
+static void sliced_end(void *context, struct stream_watch *w, const struct stream *s,
+		       enum stream_end why)
 {
+	(void)w;
 	(void)why;
 	for (int side = 0; side < 2; side++)
 		each_of(context, s, side, look_no_more, (struct slice){ 0 }, 0);
@@ -333,7 +338,7 @@ static int find_secrets(struct slicer *l)
 					      .gap = sliced_gap,
 					      .end = sliced_end,
 					      .context = l };
-	struct stream_table *t = stream_table_new(&limits, &callbacks);
+	struct stream_table *t = l->table = stream_table_new(&limits, &callbacks);
 	int got = t ? pass(l, find_action, t) : -1;
 	if (t)
 		stream_finish(t);

@@ -25,11 +25,15 @@ struct card {
 	uint64_t more;
 };
 
+struct report_desk {
+	struct arena *words;
+	struct tally *tally;
+};
+
 struct report {
 	const struct read_options *options;
 	struct render_style style;
-	struct tally *tally;
-	struct arena *words;
+	struct report_desk *desk;
 	struct buffer out;   /* on its way to standard output */
 	struct buffer cards; /* printed behind the lines */
 	struct card card[MAX_CARDS];
@@ -49,11 +53,16 @@ struct report {
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
+void report_print(struct buffer *records)
+{
+	if (records->len)
+		fwrite(records->at, 1, records->len, stdout);
+	buffer_reset(records);
+}
+
 static void write_out(struct report *r)
 {
-	if (r->out.len)
-		fwrite(r->out.at, 1, r->out.len, stdout);
-	buffer_reset(&r->out);
+	report_print(&r->out);
 }
 
 static FILE *create_file(struct report *r, const char *path)
@@ -234,23 +243,53 @@ static bool needs_words(const struct report *r)
 	return !o->summary || o->html || o->ladder || o->slice || o->packets;
 }
 
-void report_exchange(struct report *r, struct exchange *x)
+/* True when it is one of those asked for; then it is counted. */
+static bool judge(const struct report *r, struct report_desk *desk, const struct exchange *x,
+		  struct diagnosis *ret_d)
 {
-	struct diagnosis d = { 0 };
+	*ret_d = (struct diagnosis){ 0 };
 	if (needs_words(r)) {
 		struct finding f;
 		diagnose_judge(x, &f);
-		arena_reset(r->words);
-		diagnose_explain(x, &f, r->words, &d);
+		arena_reset(desk->words);
+		diagnose_explain(x, &f, desk->words, ret_d);
 	} else {
-		d.verdict = diagnose_verdict(x, &d.severity);
+		ret_d->verdict = diagnose_verdict(x, &ret_d->severity);
 	}
-	if (is_chosen(r, x, d.verdict, d.severity)) {
-		tally_add(r->tally, x, d.verdict, d.severity);
-		if (needs_words(r))
-			show(r, x, &d);
-	}
+	if (!is_chosen(r, x, ret_d->verdict, ret_d->severity))
+		return false;
+	tally_add(desk->tally, x, ret_d->verdict, ret_d->severity);
+	return true;
+}
+
+void report_exchange(struct report *r, struct exchange *x)
+{
+	struct diagnosis d;
+	if (judge(r, r->desk, x, &d) && needs_words(r))
+		show(r, x, &d);
 	trace_free(x);
+}
+
+void report_record(const struct report *r, struct report_desk *desk, struct exchange *x,
+		   struct buffer *out)
+{
+	struct diagnosis d;
+	if (judge(r, desk, x, &d))
+		render_json(out, x, &d);
+	trace_free(x);
+}
+
+bool report_in_parts(const struct report *r)
+{
+	const struct read_options *o = r->options;
+	return o->json && !o->summary && !o->html && !o->ladder && !o->slice;
+}
+
+void report_count(struct report_desk *desk, const struct exchange *x)
+{
+	enum severity severity;
+	enum verdict verdict = diagnose_verdict(x, &severity);
+	tally_add(desk->tally, x, verdict, severity);
 }
 
 void report_begin(struct report *r, nanos first)
@@ -266,14 +305,9 @@ bool report_counts_only(const struct report *r)
 	       o->to.kind == MOMENT_NONE;
 }
 
-struct tally *report_tally(struct report *r)
-{
-	return r->tally;
-}
-
 bool report_found_failure(const struct report *r)
 {
-	return tally_failures(r->tally) > 0;
+	return tally_failures(r->desk->tally) > 0;
 }
 
 /* ---- beginning and end ----------------------------------------------------------------------- */
@@ -312,8 +346,8 @@ void report_heading(struct report *r, const char *file, const struct packet_exam
 	if (r->options->json || r->options->summary || r->options->packets)
 		return;
 	print_cards(r);
-	buffer_printf(&r->out, "%s%s, lines %u to %u", tally_total(r->tally) ? "\n" : "", file,
-		      e->first_line, e->last_line);
+	buffer_printf(&r->out, "%s%s, lines %u to %u", tally_total(r->desk->tally) ? "\n" : "",
+		      file, e->first_line, e->last_line);
 	if (e->heading.len) {
 		buffer_add_text(&r->out, ": ");
 		escape_text(&r->out, e->heading);
@@ -340,10 +374,10 @@ static void no_traffic(const struct report *r, const struct summary_facts *facts
 
 static void print_end(struct report *r, const struct summary_facts *facts)
 {
-	bool nothing = tally_total(r->tally) == 0;
+	bool nothing = tally_total(r->desk->tally) == 0;
 	if (r->options->json) {
 		if (r->options->summary)
-			render_summary_json(&r->out, r->tally, facts);
+			render_summary_json(&r->out, r->desk->tally, facts);
 		write_out(r);
 		return;
 	}
@@ -361,7 +395,7 @@ static void print_end(struct report *r, const struct summary_facts *facts)
 	}
 	if (!r->options->summary)
 		buffer_add_byte(&r->out, '\n');
-	render_summary(&r->out, &r->style, r->tally, facts);
+	render_summary(&r->out, &r->style, r->desk->tally, facts);
 	write_out(r);
 }
 
@@ -388,7 +422,7 @@ int report_finish(struct report *r, const struct summary_facts *facts, struct er
 	write_ladder(r);
 	if (r->html) {
 		buffer_reset(&r->piece);
-		render_html_foot(&r->piece, r->tally, facts ? facts : &none);
+		render_html_foot(&r->piece, r->desk->tally, facts ? facts : &none);
 		write_piece(r, r->html);
 		close_file(r, r->html, r->options->html);
 		r->html = NULL;
@@ -415,10 +449,35 @@ static bool open_html(struct report *r, struct error *err)
 	return true;
 }
 
+static void desk_free(struct report_desk *desk)
+{
+	if (!desk)
+		return;
+	tally_free(desk->tally);
+	arena_free(desk->words);
+	free(desk);
+}
+
+struct report_desk *report_desk_new(void)
+{
+	struct report_desk *desk = calloc(1, sizeof *desk);
+	if (desk && (desk->tally = tally_new()) && (desk->words = arena_new(WORDS_LIMIT)))
+		return desk;
+	desk_free(desk);
+	return NULL;
+}
+
+void report_desk_close(struct report *r, struct report_desk *desk)
+{
+	if (desk)
+		tally_merge(r->desk->tally, desk->tally);
+	desk_free(desk);
+}
+
 struct report *report_new(const struct read_options *options, struct error *err)
 {
 	struct report *r = calloc(1, sizeof *r);
-	if (!r || !(r->tally = tally_new()) || !(r->words = arena_new(WORDS_LIMIT))) {
+	if (!r || !(r->desk = report_desk_new())) {
 		err_set(err, -ENOMEM, "out of memory");
 		report_free(r);
 		return NULL;
@@ -447,8 +506,7 @@ void report_free(struct report *r)
 		return;
 	if (r->html)
 		fclose(r->html);
-	tally_free(r->tally);
-	arena_free(r->words);
+	desk_free(r->desk);
 	buffer_done(&r->out);
 	buffer_done(&r->cards);
 	buffer_done(&r->piece);

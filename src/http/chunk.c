@@ -51,11 +51,11 @@ static enum state begin_line(struct http_chunks *c, enum state to)
 	return to;
 }
 
-/* Behind the digits. */
-static enum state after_size(uint8_t byte)
+/* Behind the digits, and behind white space there (`padded`). */
+static enum state after_size(const struct http_chunks *c, uint8_t byte, bool padded)
 {
 	if (byte == '\r')
-		return SIZE_LF;
+		return c->strict && padded ? WRONG : SIZE_LF;
 	if (byte == ';')
 		return EXT;
 	return http_is_blank(byte) ? PAD : WRONG;
@@ -65,7 +65,7 @@ static enum state step_size(struct http_chunks *c, uint8_t byte)
 {
 	int digit = hex_digit(byte);
 	if (digit < 0)
-		return c->digits > 0 ? after_size(byte) : WRONG;
+		return c->digits > 0 ? after_size(c, byte, false) : WRONG;
 	if (c->digits == MAX_DIGITS)
 		return WRONG;
 	c->left = (c->digits++ == 0 ? 0 : c->left << 4) | (uint64_t)digit;
@@ -103,7 +103,7 @@ static enum state step(struct http_chunks *c, uint8_t byte)
 	case SIZE:
 		return step_size(c, byte);
 	case PAD:
-		return after_size(byte);
+		return after_size(c, byte, true);
 	case EXT:
 		return step_text(byte, EXT, SIZE_LF);
 	case SIZE_LF:
@@ -154,6 +154,30 @@ enum http_parse http_read_chunks(struct http_chunks *c, struct slice in, size_t 
 	if (c->state == WRONG)
 		return HTTP_BAD;
 	return c->state == ENDED ? HTTP_DONE : HTTP_MORE;
+}
+
+enum http_parse http_read_chunk_data(struct http_chunks *c, struct slice in, size_t *ret_used,
+				     struct slice *ret_data)
+{
+	size_t i = 0;
+	c->strict = true;
+	*ret_data = (struct slice){ 0 };
+	while (c->state != DATA && c->state != TRAILER && c->state != WRONG && i < in.len) {
+		enum state to = c->line++ < MAX_LINE ? step(c, in.at[i]) : WRONG;
+		c->state = (uint8_t)to;
+		if (to != WRONG)
+			i++;
+	}
+	if (c->state == DATA) {
+		*ret_data = slice_first(slice_from(in, i),
+					c->left < SIZE_MAX ? (size_t)c->left : SIZE_MAX);
+		take_data(c, ret_data->len);
+		i += ret_data->len;
+	}
+	*ret_used = i;
+	if (c->state == WRONG)
+		return HTTP_BAD;
+	return c->state == TRAILER ? HTTP_DONE : HTTP_MORE;
 }
 
 bool http_skip_in_chunk(struct http_chunks *c, uint64_t n)

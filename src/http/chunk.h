@@ -14,11 +14,20 @@ struct http_chunks {
 	uint8_t state;      /* enum inside chunk.c; 0 is the start */
 	uint8_t digits;
 	uint16_t line;      /* bytes of the current size or trailer line */
+	bool strict;        /* no white space behind a size: set by http_read_chunk_data */
 };
 
 /* Consumes up to all of `in`. HTTP_DONE: the body ended, *ret_used bytes of `in` belong to it.
  * HTTP_MORE: all of `in` was used. HTTP_BAD: not chunked framing, at *ret_used. */
 enum http_parse http_read_chunks(struct http_chunks *c, struct slice in, size_t *ret_used);
+
+/* For who passes the content on: takes framing off the front of `in`, and gives the next run of
+ * content, if any, in *ret_data (part of `in`, counted in *ret_used). HTTP_MORE: call again with what
+ * lies behind, or with more bytes when nothing was used. HTTP_DONE: the last chunk was read; what
+ * follows is the trailer section (http_read_trailers). HTTP_BAD as above, to the letter of the
+ * grammar. Not to be mixed with http_read_chunks on one body. */
+enum http_parse http_read_chunk_data(struct http_chunks *c, struct slice in, size_t *ret_used,
+                                     struct slice *ret_data);
 
 /* `n` bytes of the stream are missing (a hole in the capture). True when they lie inside the
  * current chunk, so that the reader is still in step; false when step is lost. */

@@ -15,6 +15,8 @@ enum { MAX_METHOD = 32, MAX_SCHEME = 32 };
 struct cursor {
 	const uint8_t *start, *at, *end;
 	bool at_limit; /* the head may not be longer than what lies before `end` */
+	bool pads;     /* white space before a colon is left out, as RFC 9112 section 5.1 wants
+			  it of an answer, and not of a request */
 	struct http_bad *bad;
 };
 
@@ -149,11 +151,15 @@ static enum http_parse read_field(struct cursor *c, struct http_field *ret_field
 	const uint8_t *from = c->at;
 	while (c->at < c->end && http_is(*c->at, IN_TOKEN))
 		c->at++;
+	const uint8_t *to = c->at;
+	while (c->pads && to > from && c->at < c->end && http_is_blank(*c->at))
+		c->at++;
 	if (c->at == c->end)
 		return want_more(c);
-	if (*c->at != ':' || c->at == from)
-		return refuse(c, c->at, why_no_name(*c->at, c->at == from));
-	ret_field->name = between(from, c->at++);
+	if (*c->at != ':' || to == from)
+		return refuse(c, c->at, why_no_name(*c->at, to == from));
+	ret_field->name = between(from, to);
+	c->at++;
 	return read_text(c, &ret_field->value);
 }
 
@@ -539,6 +545,7 @@ enum http_parse http_read_response(struct slice in, struct slice method,
 {
 	struct cursor c = cursor_over(in, ret_bad);
 	struct framing framing;
+	c.pads = true;
 	enum http_parse p = read_status_line(&c, ret_response);
 	if (p == HTTP_DONE)
 		p = read_fields(&c, &ret_response->fields, &framing);
@@ -546,6 +553,17 @@ enum http_parse http_read_response(struct slice in, struct slice method,
 		return p;
 	ret_response->head_len = (size_t)(c.at - c.start);
 	return frame_response(&c, &framing, method, ret_response);
+}
+
+enum http_parse http_read_trailers(struct slice in, struct http_fields *ret_fields,
+				   size_t *ret_used, struct http_bad *ret_bad)
+{
+	struct cursor c = cursor_over(in, ret_bad);
+	struct framing ignored;
+	enum http_parse p = read_fields(&c, ret_fields, &ignored);
+	if (p == HTTP_DONE)
+		*ret_used = (size_t)(c.at - c.start);
+	return p;
 }
 
 enum http_parse http_looks_like_request(struct slice in)

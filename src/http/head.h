@@ -2,7 +2,7 @@
  *
  * Pure: bytes in, values out. Every slice that is given back points into the bytes that were
  * handed in. Nothing is repaired: a head that RFC 9112 forbids is HTTP_BAD with the place and
- * the reason (white space before a colon, folded lines, control characters, a Content-Length
+ * the reason (white space before a colon of a request, folded lines, control characters, a Content-Length
  * that is no number), but what real programs send and everybody accepts (a bare LF, empty
  * lines before a request line, a status line without a reason) is read. Proxy, check and
  * capture use the same reader.
@@ -116,6 +116,11 @@ enum http_parse http_read_request(struct slice in, struct http_request *ret_requ
  * what the body is); the empty slice when the request was not seen. */
 enum http_parse http_read_response(struct slice in, struct slice method,
                                    struct http_response *ret_response, struct http_bad *ret_bad);
+
+/* The fields behind the last chunk, and the empty line that ends them (RFC 9112 section 7.1.2), at
+ * the start of `in`; *ret_used bytes. */
+enum http_parse http_read_trailers(struct slice in, struct http_fields *ret_fields,
+                                   size_t *ret_used, struct http_bad *ret_bad);
 
 /* Could these first bytes begin a request (a method, a space, and "CONNECT", "/", "*" or
  * "scheme://", so that SSH, SMTP and SIP are none) or a response ("HTTP/1.")? HTTP_DONE: yes;

@@ -223,6 +223,27 @@ void observe_gap(struct conversation *c, enum trace_side side, const struct mark
 		cut_gap(c, side, mark, len);
 }
 
+static void whole_request(struct conversation *c, const struct mark *mark)
+{
+	struct exchange *x = c->newest ? c->newest->x : NULL;
+	c->talk[CLIENT].speech = SPEECH_HEAD;
+	if (x && !x->request.complete)
+		requests_sent(x, mark);
+}
+
+void observe_whole(struct conversation *c, enum trace_side side, const struct mark *mark)
+{
+	struct turn *t = conversation_answering(c);
+	if (c->tunnel)
+		return;
+	if (side == CLIENT) {
+		whole_request(c, mark);
+	} else if (t && t->x->response.status) {
+		c->talk[PROXY].speech = SPEECH_HEAD;
+		conversation_turn_whole(c, t, mark);
+	}
+}
+
 /* An answer without a length ends, whole, with the proxy's FIN (RFC 9112 section 6.3, 8). Known
  * only at the end: a FIN may come before bytes that were sent earlier. A client that closed first,
  * and got nothing more, did not wait for the end. */

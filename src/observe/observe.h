@@ -60,6 +60,10 @@ bool observe_data(struct conversation *c, enum trace_side side, const struct mar
 void observe_gap(struct conversation *c, enum trace_side side, const struct mark *mark,
 		 uint64_t len, bool lost_by_capture);
 
+/* The message of that side is complete, says who framed it: for an end that stood in bytes which were
+ * never given to observe_data. Whole already is fine. */
+void observe_whole(struct conversation *c, enum trace_side side, const struct mark *mark);
+
 /* FIN or RST (kind EV_FIN, EV_RST), zero window and the like: into the running exchange. */
 void observe_event(struct conversation *c, enum event_kind kind, enum trace_side side,
 		   const struct mark *mark, uint64_t n);

@@ -227,16 +227,18 @@ static void end_conn(struct stream_table *t, struct conn *c, enum stream_end why
 		why = STREAM_CLOSED;
 	struct full *f = full_of(t, c);
 	if (f) {
-		facts_end(t, c, f);
-		t->on.end(t->on.context, &f->s, why);
+		const struct stream *s = facts_end(t, c, f);
+		t->on.end(t->on.context, f->watched ? &f->w : NULL, s, why);
 		note_demote(t, c);
 	} else {
 		note_view(t, c, &t->view);
-		t->on.end(t->on.context, &t->view, why);
+		t->on.end(t->on.context, NULL, &t->view, why);
 	}
 	t->counts.evicted += why == STREAM_EVICTED;
 	if (c->icmp)
 		slab_give(&t->icmps, c->icmp);
+	if (c->talk)
+		slab_give(&t->talks, c->talk);
 	queue_remove(t, c);
 	unlink_hash(t, number);
 	slab_give(&t->conns, number);
@@ -403,8 +405,20 @@ static bool begins_anew(const struct conn *c, int side, const struct segment *se
 				    : syn_begins_anew(c, side, seg);
 }
 
+static void mend_talk(struct talk *k)
+{
+	struct talk was = *k;
+	memcpy(k->early[0], was.early[1], sizeof k->early[0]);
+	memcpy(k->early[1], was.early[0], sizeof k->early[1]);
+	for (int side = 0; side < 2; side++) {
+		k->data[side] = was.data[!side];
+		k->fin[side] = was.fin[!side];
+		k->rst[side] = was.rst[!side];
+	}
+}
+
 /* The ports had to tell who is the client, and a SYN knows better. */
-static int mend_sides(struct conn *c, int side, const struct segment *seg)
+static int mend_sides(struct stream_table *t, struct conn *c, int side, const struct segment *seg)
 {
 	int should = seg->flags & TCP_ACK ? 1 : 0;
 	bool known = (c->half[0].flags | c->half[1].flags) & HALF_SYN;
@@ -417,6 +431,8 @@ static int mend_sides(struct conn *c, int side, const struct segment *seg)
 	struct half h = c->half[0];
 	c->half[0] = c->half[1];
 	c->half[1] = h;
+	if (c->talk)
+		mend_talk(talk_of(t, c));
 	return should;
 }
 
@@ -461,7 +477,7 @@ static struct full *consider(struct stream_table *t, struct conn *c, int side,
 	struct full *f = note_promote(t, c);
 	if (!f)
 		return NULL;
-	f->s.watched = true;
+	f->watched = true;
 	note_tell_early(t, c, !side, c->half[!side].early_len);
 	note_tell_early(t, c, side, before);
 	return f;
@@ -470,8 +486,8 @@ static struct full *consider(struct stream_table *t, struct conn *c, int side,
 static void tell_segment(struct stream_table *t, struct full *f, int side,
 			 const struct segment *seg)
 {
-	if (f->s.watched && t->on.segment)
-		t->on.segment(t->on.context, &f->s, side, seg);
+	if (f->watched && t->on.segment)
+		t->on.segment(t->on.context, &f->w, side, seg);
 }
 
 /* What the acknowledgement says of the other side's bytes. */
@@ -481,47 +497,48 @@ static void follow_ack(struct stream_table *t, struct conn *c, struct full *f, i
 	struct half *peer = &c->half[!side];
 	if (!(peer->flags & HALF_ACKED) || peer->acked == before)
 		return;
-	facts_acked(f, !side, peer->acked, seg->at);
+	facts_acked(t, c, f, !side, peer->acked, seg->at);
 	if ((peer->flags & HALF_SEEN) && !(c->flags & CONN_TEXT))
 		order_show(t, c, f, !side, peer->acked, seg);
 }
 
 static void settle(struct stream_table *t, struct conn *c, struct full *f, nanos now)
 {
-	bool busy = !f->s.watched;
+	bool busy = !f->watched;
 	for (int side = 0; side < 2; side++) {
-		if (f->track[side].first)
+		if (has_hole(&f->track[side]))
 			order_settle(t, c, f, side, now, false);
-		busy |= f->track[side].first || f->s.sent[side].zero_window_since != NO_TIME;
+		const struct woes *w = woes_of(&f->track[side]);
+		busy |= w->first || w->zero_window_since != NO_TIME;
 	}
 	f->busy = busy;
-	if ((c->flags & CONN_DECIDED) && !f->s.watched)
+	if ((c->flags & CONN_DECIDED) && !f->watched)
 		note_demote(t, c);
 }
 
-static bool is_probe(struct conn *c, struct full *f, int side, const struct segment *seg,
-		     const struct range *r)
+static bool is_probe(struct stream_table *t, struct conn *c, struct full *f, int side,
+		     const struct segment *seg, const struct range *r)
 {
 	const struct half *h = &c->half[side];
 	uint32_t len = r->end - r->start;
 	if (len > 1 || (seg->flags & (TCP_SYN | TCP_FIN | TCP_RST)) || !(seg->flags & TCP_ACK) ||
-	    (c->flags & CONN_TEXT) || f->track[side].first)
+	    (c->flags & CONN_TEXT) || has_hole(&f->track[side]))
 		return false;
-	struct stream_side *sent = &f->s.sent[side];
-	bool zero = sent->zero_window_since != NO_TIME;
+	struct track *tr = &f->track[side];
+	bool zero = woes_of(tr)->zero_window_since != NO_TIME;
 	bool old = r->start == h->next - 1;
 	bool acked = !(h->flags & HALF_ACKED) || ahead(h->acked, h->next) >= 0;
 	if (zero && (old || r->start == h->acked - 1)) {
-		sent->zero_window_probes++;
+		tr->woes->zero_window_probes++;
 		return true;
 	}
 	if (zero && len == 1 && r->start == h->next) {
-		sent->zero_window_probes++;
-		f->track[side].probe_byte = true;
+		tr->woes->zero_window_probes++;
+		tr->woes->probe_byte = true;
 		return false; /* its byte is as good as any */
 	}
 	if (old && acked)
-		sent->keepalives++;
+		facts_woes(t, tr)->keepalives++;
 	return old && acked;
 }
 
@@ -529,9 +546,9 @@ static void follow_slow(struct stream_table *t, struct conn *c, struct full *f, 
 			const struct segment *seg, const struct range *r, uint32_t acked_before,
 			unsigned news)
 {
-	facts_control(c, f, side, seg, acked_before);
+	facts_control(t, c, f, side, seg, acked_before);
 	follow_ack(t, c, f, side, acked_before, seg);
-	bool probe = is_probe(c, f, side, seg, r);
+	bool probe = is_probe(t, c, f, side, seg, r);
 	bool data = r->end != r->start && !probe;
 	if (news || data)
 		tell_segment(t, f, side, seg);
@@ -557,13 +574,7 @@ static void follow(struct stream_table *t, struct conn *c, struct full *f, int s
 	struct half *h = &c->half[side], *peer = &c->half[!side];
 	bool plain = is_plain(f, h, seg, r);
 	uint32_t acked_before = peer->acked;
-	uint8_t known = h->flags;
 	unsigned news = note_segment(t, c, side, seg, r);
-	if (known != h->flags || (seg->flags & (TCP_SYN | TCP_FIN | TCP_RST)))
-		note_view(t, c, &f->s);
-	else
-		note_publish(c, &f->s, side);
-	f->s.sent[side].last_any = mark_of(seg);
 	if (!plain || ahead(peer->acked, peer->next) > 0) {
 		follow_slow(t, c, f, side, seg, r, acked_before, news);
 		return;
@@ -571,7 +582,7 @@ static void follow(struct stream_table *t, struct conn *c, struct full *f, int s
 	f->track[side].window = seg->window;
 	facts_window(c, f, side, seg);
 	if (peer->acked != acked_before)
-		facts_acked(f, !side, peer->acked, seg->at);
+		facts_acked(t, c, f, !side, peer->acked, seg->at);
 	if (r->end != r->start) {
 		tell_segment(t, f, side, seg);
 		order_segment(t, c, f, side, seg, r);
@@ -594,8 +605,6 @@ static void take(struct stream_table *t, struct conn *c, int side, const struct 
 		note_advance(&c->half[side], &r);
 		return;
 	}
-	note_publish(c, &f->s, side);
-	f->s.sent[side].last_any = mark_of(seg);
 	follow_slow(t, c, f, side, seg, &r, c->half[!side].acked, news);
 }
 
@@ -604,7 +613,7 @@ static void note_copy(struct stream_table *t, struct conn *c, int side)
 	t->counts.copies++;
 	struct full *f = c ? full_of(t, c) : NULL;
 	if (f)
-		f->s.sent[side].copies++;
+		f->track[side].copies++;
 	else if (c && c->half[side].copies < UINT16_MAX)
 		c->half[side].copies++;
 }
@@ -612,7 +621,6 @@ static void note_copy(struct stream_table *t, struct conn *c, int side)
 /* What the packet will want of a watched connection, while its copy is looked for. */
 static void prefetch(const struct full *f, int side)
 {
-	__builtin_prefetch(&f->s.sent[side].last_data, 1);
 	__builtin_prefetch(&f->busy, 1);
 	__builtin_prefetch(&f->track[side], 1);
 	__builtin_prefetch(&f->track[!side], 1);
@@ -642,7 +650,7 @@ void stream_segment(struct stream_table *t, const struct segment *seg)
 	if (!c)
 		c = begin(t, seg, hash, &side);
 	else if (seg->flags & TCP_SYN)
-		side = mend_sides(c, side, seg);
+		side = mend_sides(t, c, side, seg);
 	if (c) {
 		if (ahead(t->tick, t->places[c->number].touched) > TICKS_MOVE &&
 		    c->state != CONN_CLOSED)
@@ -657,14 +665,14 @@ void stream_segment(struct stream_table *t, const struct segment *seg)
 
 /* ---- ICMP ---- */
 
-static struct icmp_seen *icmp_of(struct stream_table *t, struct conn *c)
+static struct icmp_seen *take_icmp(struct stream_table *t, struct conn *c)
 {
 	if (!c->icmp) {
 		c->icmp = slab_take(&t->icmps);
 		if (c->icmp)
-			*(struct icmp_seen *)slab_at(&t->icmps, c->icmp) = (struct icmp_seen){ 0 };
+			*icmp_of(t, c) = (struct icmp_seen){ 0 };
 	}
-	return c->icmp ? slab_at(&t->icmps, c->icmp) : NULL;
+	return icmp_of(t, c);
 }
 
 static bool is_icmp_copy(const struct icmp_seen *seen, const struct icmp_note *note)
@@ -681,16 +689,13 @@ void stream_icmp(struct stream_table *t, const struct icmp_note *note)
 	uint64_t from = hash_end(&note->from, t->seed), to = hash_end(&note->to, t->seed);
 	int side;
 	struct conn *c = find(t, (uint32_t)mix(from + to), &note->from, &note->to, &side);
-	struct icmp_seen *seen = c ? icmp_of(t, c) : NULL;
+	struct icmp_seen *seen = c ? take_icmp(t, c) : NULL;
 	if (!seen || is_icmp_copy(seen, note))
 		return;
 	if (seen->count == 0 || (note->kind == ICMP_TOO_BIG && seen->first.kind != ICMP_TOO_BIG))
 		seen->first = *note;
 	seen->last = *note;
 	seen->count++;
-	struct full *f = full_of(t, c);
-	if (f)
-		facts_icmp(t, c, &f->s);
 }
 
 /* ---- the table ---- */
@@ -713,6 +718,7 @@ struct stream_table *stream_table_new(const struct stream_limits *limits,
 	if (t->limits.idle <= 0)
 		t->limits.idle = DEFAULT_IDLE;
 	slab_init(&t->conns, sizeof(struct conn));
+	slab_init(&t->talks, sizeof(struct talk));
 	slab_init(&t->fulls, sizeof(struct full));
 	slab_init(&t->icmps, sizeof(struct icmp_seen));
 	t->mask = FIRST_HEADS - 1;
@@ -737,6 +743,7 @@ void stream_table_free(struct stream_table *t)
 			if (conn_at(t, n)->full)
 				order_drop(t, full_of(t, conn_at(t, n)));
 	slab_done(&t->conns);
+	slab_done(&t->talks);
 	slab_done(&t->fulls);
 	slab_done(&t->icmps);
 	free(t->places);
@@ -753,10 +760,15 @@ void stream_finish(struct stream_table *t)
 			end_conn(t, conn_at(t, t->queues[order[i]].first), STREAM_OVER);
 }
 
-void stream_ignore(struct stream_table *t, struct stream *s)
+const struct stream *stream_look(struct stream_table *t, const struct stream_watch *w)
+{
+	return facts_look(t, conn_at(t, ((const struct full *)w)->conn));
+}
+
+void stream_ignore(struct stream_table *t, struct stream_watch *w)
 {
 	(void)t;
-	((struct full *)s)->ignored = true; /* what is kept goes as it comes to its turn */
+	((struct full *)w)->ignored = true; /* what is kept goes as it comes to its turn */
 }
 
 struct stream_counts stream_counts(const struct stream_table *t)

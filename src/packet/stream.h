@@ -1,10 +1,10 @@
 /* TCP: segments in; connections, their bytes in order, and what went wrong beneath, out.
  *
  * A table of connections, bounded by `max_connections`. A connection is first only noted, in
- * under 400 bytes all told. With its first bytes the owner is asked whether it is to be watched:
- * then it gets the whole `struct stream`, its bytes are delivered in order from the first on, and
- * all facts are counted; else only those marked (n) are. Callbacks tell the owner what happened,
- * in the order of the packets; they must not call back into the table except through
+ * under 350 bytes all told. With its first bytes the owner is asked whether it is to be watched:
+ * then its bytes are delivered in order from the first on, and all the facts of `struct stream`
+ * are counted; else only those marked (n) are. Callbacks tell the owner what happened, in the
+ * order of the packets; they must not call back into the table except through stream_look and
  * stream_ignore.
  *
  * Sides: 0 is the client, who sent the SYN; where no SYN was seen, who has the higher port
@@ -34,7 +34,7 @@ struct stream_mark { /* a packet worth pointing at */
 
 /* What one side sent, and how it fared. */
 struct stream_side {
-	struct stream_mark last_data, last_any; /* these come first: every packet writes them */
+	struct stream_mark last_data;
 	uint64_t bytes;          /* (n) distinct payload bytes that were seen or acknowledged */
 	uint32_t packets;        /* (n) distinct ones */
 	uint32_t largest;        /* largest single segment seen from this side, offload cut to the path's
@@ -112,6 +112,11 @@ struct stream {
 	uint32_t large_after_icmp;   /* segments larger than icmp.mtu allows, sent after it */
 	bool adapted_after_icmp;     /* smaller ones were sent in their place, and acknowledged */
 	struct stream_mark last;     /* (n) like first */
+};
+
+/* A watched connection, as its owner knows it. What is known of it at the moment is put together
+ * when the owner asks, by stream_look. */
+struct stream_watch {
 	void *user;                  /* the owner's */
 };
 
@@ -144,16 +149,17 @@ struct stream_callbacks {
 	   with data before its bytes, retransmissions too (`retrans` and `repairs` count them only
 	   after this call). Segments from before it was watched are not told again (their
 	   marks are in the facts). May be NULL. */
-	void (*segment)(void *context, struct stream *s, int side, const struct segment *seg);
+	void (*segment)(void *context, struct stream_watch *w, int side, const struct segment *seg);
 	/* Bytes in order, each once. Not called once stream_ignore was. */
-	void (*data)(void *context, struct stream *s, int side, struct slice bytes,
+	void (*data)(void *context, struct stream_watch *w, int side, struct slice bytes,
 	             const struct stream_mark *mark);
-	void (*gap)(void *context, struct stream *s, int side, uint64_t len, enum stream_gap why,
+	void (*gap)(void *context, struct stream_watch *w, int side, uint64_t len, enum stream_gap why,
 	            const struct stream_mark *mark);
 	/* Last call for this connection; all facts are final. Every connection gets it, watched or
-	   not; of one that is not, `s` holds (n) alone and lives only while the call runs. Bytes
-	   beyond a hole that is open at the end are never delivered. */
-	void (*end)(void *context, struct stream *s, enum stream_end why);
+	   not (`w` is NULL then, and `s` holds (n) alone). `s` lives only while the call runs, and
+	   stream_look is not called meanwhile. Bytes beyond a hole that is open at the end are never
+	   delivered. */
+	void (*end)(void *context, struct stream_watch *w, const struct stream *s, enum stream_end why);
 	void *context;
 };
 
@@ -176,9 +182,13 @@ void stream_icmp(struct stream_table *t, const struct icmp_note *note);
 /* The observation ended: every connection left gets its `end`. */
 void stream_finish(struct stream_table *t);
 
+/* What is known of it by now. The record is the table's, and holds until the callback that asks
+ * for it returns. */
+const struct stream *stream_look(struct stream_table *t, const struct stream_watch *w);
+
 /* This connection's bytes are of no interest (any more): facts go on being counted, `data` and
  * `gap` stop, nothing is kept. */
-void stream_ignore(struct stream_table *t, struct stream *s);
+void stream_ignore(struct stream_table *t, struct stream_watch *w);
 
 struct stream_counts {
 	uint64_t connections, live, peak_live, evicted, copies;

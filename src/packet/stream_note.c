@@ -2,6 +2,7 @@
  * its owner decides whether to watch it. */
 #include "packet/stream_private.h"
 
+#include <stddef.h>
 #include <string.h>
 
 static void count_up(uint16_t *counter)
@@ -14,9 +15,30 @@ static void count_retrans(const struct stream_table *t, struct conn *c, int side
 {
 	struct full *f = full_of(t, c);
 	if (f)
-		f->s.sent[side].retrans++;
+		f->track[side].retrans++;
 	else
 		count_up(&c->half[side].retrans);
+}
+
+struct talk *note_talk(struct stream_table *t, struct conn *c)
+{
+	struct talk *k = talk_of(t, c);
+	if (k || !(c->talk = slab_take(&t->talks)))
+		return k;
+	k = talk_of(t, c);
+	*k = (struct talk){ 0 };
+	return k;
+}
+
+/* Where the first of these was; without memory it is not known. */
+static void note_pin(struct stream_table *t, struct conn *c, int side, unsigned flag,
+		     const struct segment *seg)
+{
+	struct talk *k = note_talk(t, c);
+	if (!k)
+		return;
+	struct pin *pins = flag == HALF_DATA ? k->data : flag == HALF_FIN ? k->fin : k->rst;
+	pins[side] = pin_of(seg);
 }
 
 static unsigned note_syn(struct stream_table *t, struct conn *c, int side,
@@ -66,7 +88,7 @@ static unsigned note_fin(struct stream_table *t, struct conn *c, int side,
 	}
 	h->flags |= HALF_FIN;
 	h->fin_seq = r->end;
-	h->fin = pin_of(seg);
+	note_pin(t, c, side, HALF_FIN, seg);
 	return NEWS_FIN;
 }
 
@@ -94,7 +116,7 @@ static unsigned note_rst(struct stream_table *t, struct conn *c, int side,
 	if (h->flags & HALF_RST)
 		return 0;
 	h->flags |= HALF_RST;
-	h->rst = pin_of(seg);
+	note_pin(t, c, side, HALF_RST, seg);
 	h->rst_ttl = seg->ttl;
 	return NEWS_RST;
 }
@@ -136,8 +158,8 @@ static void note_ack(struct stream_table *t, struct conn *c, int side, const str
 }
 
 /* The first data of a side tells better than what was taken for its beginning. */
-static void note_first_data(struct conn *c, int side, const struct segment *seg,
-			    const struct range *r)
+static void note_first_data(struct stream_table *t, struct conn *c, int side,
+			    const struct segment *seg, const struct range *r)
 {
 	struct half *h = &c->half[side];
 	int32_t off = ahead(r->start, h->next);
@@ -148,14 +170,14 @@ static void note_first_data(struct conn *c, int side, const struct segment *seg,
 	if ((seg->has & SEGMENT_TEXT) && ahead(h->acked, r->start) != 0)
 		h->acked = r->start;
 	h->flags |= HALF_DATA;
-	h->data = pin_of(seg);
+	note_pin(t, c, side, HALF_DATA, seg);
 }
 
 static void note_data(struct stream_table *t, struct conn *c, int side, const struct segment *seg,
 		      const struct range *r)
 {
 	if (!(c->half[side].flags & HALF_DATA))
-		note_first_data(c, side, seg, r);
+		note_first_data(t, c, side, seg, r);
 	if (c->state == CONN_NEW && !(seg->flags & TCP_SYN)) {
 		c->flags |= CONN_ESTABLISHED;
 		conn_go(t, c, CONN_OPEN);
@@ -217,30 +239,26 @@ void note_advance(struct half *h, const struct range *r)
 
 /* ---- the public record ---- */
 
-void note_publish(const struct conn *c, struct stream *s, int side)
-{
-	s->sent[side].packets = c->half[side].packets;
-	s->sent[side].bytes = c->half[side].bytes;
-	s->last = pin_mark(c->last);
-}
-
 static struct stream_mark mark_if(const struct half *h, unsigned flag, struct pin p)
 {
 	return h->flags & flag ? pin_mark(p) : (struct stream_mark){ 0 };
 }
 
-static void publish_side(const struct conn *c, struct stream *s, int side)
+static void view_side(const struct stream_table *t, const struct conn *c, struct stream *s,
+		      int side)
 {
+	static const struct talk none;
+	const struct talk *k = c->talk ? talk_of(t, c) : &none;
 	const struct half *h = &c->half[side];
 	struct stream_side *sent = &s->sent[side];
+	sent->packets = h->packets;
+	sent->bytes = h->bytes;
 	sent->syn = mark_if(h, HALF_SYN, h->syn);
-	sent->fin = mark_if(h, HALF_FIN, h->fin);
-	sent->rst = mark_if(h, HALF_RST, h->rst);
-	sent->first_data = mark_if(h, HALF_DATA, h->data);
-	if (!c->full) { /* else they are counted there */
-		sent->retrans = h->retrans;
-		sent->copies = h->copies;
-	}
+	sent->fin = mark_if(h, HALF_FIN, k->fin[side]);
+	sent->rst = mark_if(h, HALF_RST, k->rst[side]);
+	sent->first_data = mark_if(h, HALF_DATA, k->data[side]);
+	sent->retrans = h->retrans;
+	sent->copies = h->copies;
 	sent->syns = h->syns;
 	sent->rsts = h->rsts;
 	sent->fins = h->fins;
@@ -250,7 +268,7 @@ static void publish_side(const struct conn *c, struct stream *s, int side)
 	s->ttl[side] = h->ttl;
 	s->rst_ttl[side] = h->rst_ttl;
 	s->early_len[side] = h->early_len;
-	memcpy(s->early[side], h->early, sizeof h->early);
+	memcpy(s->early[side], k->early[side], sizeof k->early[side]);
 }
 
 void note_view(const struct stream_table *t, const struct conn *c, struct stream *ret_view)
@@ -259,17 +277,19 @@ void note_view(const struct stream_table *t, const struct conn *c, struct stream
 	s->side[0] = c->side[0];
 	s->side[1] = c->side[1];
 	s->first = pin_mark(c->first);
+	s->last = pin_mark(c->last);
 	s->began_late = (c->flags & CONN_LATE) != 0;
 	s->both_ways = c->half[0].packets && c->half[1].packets;
 	s->established = (c->flags & CONN_ESTABLISHED) ||
 			 ((c->half[0].flags | c->half[1].flags) & HALF_DATA);
 	s->established_at = c->established_at;
 	s->synack_at = c->half[1].flags & HALF_SYN ? c->half[1].syn.at : NO_TIME;
-	note_publish(c, s, 0);
-	note_publish(c, s, 1);
-	publish_side(c, s, 0);
-	publish_side(c, s, 1);
-	facts_icmp(t, c, s);
+	view_side(t, c, s, 0);
+	view_side(t, c, s, 1);
+	const struct icmp_seen *seen = icmp_of(t, c);
+	s->icmp_count = seen ? seen->count : 0;
+	if (seen)
+		s->icmp = seen->first;
 }
 
 /* ---- asking, and growing ---- */
@@ -282,9 +302,9 @@ struct full *note_promote(struct stream_table *t, struct conn *c)
 		return NULL;
 	}
 	struct full *f = slab_at(&t->fulls, number);
-	memset(f, 0, sizeof *f);
+	memset(f, 0, offsetof(struct full, flight));
 	c->full = number;
-	note_view(t, c, &f->s);
+	f->conn = c->number;
 	facts_begin(c, f);
 	return f;
 }
@@ -293,7 +313,7 @@ void note_demote(struct stream_table *t, struct conn *c)
 {
 	struct full *f = full_of(t, c);
 	order_drop(t, f);
-	if (!f->s.watched)
+	if (!f->watched)
 		t->undecided--;
 	slab_give(&t->fulls, c->full);
 	c->full = 0;
@@ -305,17 +325,23 @@ enum stream_wish note_ask(struct stream_table *t, struct conn *c, int side, stru
 {
 	enum { MAX_ASKED = 32 };
 	struct half *h = &c->half[side];
-	size_t room = sizeof h->early - h->early_len;
+	struct talk *k = note_talk(t, c);
+	if (!k) {
+		c->flags |= CONN_DECIDED;
+		return STREAM_NOTE;
+	}
+	uint8_t *early = k->early[side];
+	size_t room = sizeof k->early[side] - h->early_len;
 	bool fits = bytes.len <= room && bytes.len == len;
 	if (bytes.len == 0) {
 		h->early_len = 0;
 		return STREAM_ASK_AGAIN;
 	}
-	memcpy(h->early + h->early_len, bytes.at, bytes.len < room ? bytes.len : room);
+	memcpy(early + h->early_len, bytes.at, bytes.len < room ? bytes.len : room);
 	h->early_len += (uint8_t)(bytes.len < room ? bytes.len : room);
 	note_view(t, c, &t->view);
 	enum stream_wish wish =
-		t->on.wish(t->on.context, &t->view, side, (struct slice){ h->early, h->early_len });
+		t->on.wish(t->on.context, &t->view, side, (struct slice){ early, h->early_len });
 	if (wish == STREAM_ASK_AGAIN && !fits) {
 		/* The rest of these bytes is not kept. In mid-connection the next ones may tell. */
 		if (!(c->flags & CONN_LATE) || ++c->asked >= MAX_ASKED)
@@ -333,11 +359,15 @@ void note_tell_early(struct stream_table *t, struct conn *c, int side, uint8_t l
 {
 	struct full *f = full_of(t, c);
 	const struct half *h = &c->half[side];
-	const struct stream_side *sent = &f->s.sent[side];
-	struct stream_mark mark = sent->first_data;
-	enum stream_gap why = sent->missing ? STREAM_GAP_CAPTURE : STREAM_GAP_SNAP;
+	const struct talk *k = talk_of(t, c);
+	if (!k)
+		return; /* nothing of this side */
+	struct stream_mark mark = mark_if(h, HALF_DATA, k->data[side]);
+	enum stream_gap why =
+		woes_of(&f->track[side])->missing ? STREAM_GAP_CAPTURE : STREAM_GAP_SNAP;
 	if (h->bytes > len && !(c->flags & CONN_LATE) && !f->ignored)
-		t->on.gap(t->on.context, &f->s, side, h->bytes - len, why, &mark);
+		t->on.gap(t->on.context, &f->w, side, h->bytes - len, why, &mark);
 	if (len && !f->ignored)
-		t->on.data(t->on.context, &f->s, side, (struct slice){ h->early, len }, &mark);
+		t->on.data(t->on.context, &f->w, side, (struct slice){ k->early[side], len },
+			   &mark);
 }

@@ -30,8 +30,8 @@ static void tell_gap(struct stream_table *t, struct full *f, int side, uint64_t 
 		     enum stream_gap why, struct pin pin)
 {
 	struct stream_mark mark = pin_mark(pin);
-	if (f->s.watched && !f->ignored)
-		t->on.gap(t->on.context, &f->s, side, len, why, &mark);
+	if (f->watched && !f->ignored)
+		t->on.gap(t->on.context, &f->w, side, len, why, &mark);
 }
 
 /* Its first bytes came out of order; here they are. */
@@ -41,9 +41,8 @@ static void ask(struct stream_table *t, struct conn *c, struct full *f, int side
 	uint8_t before = c->half[side].early_len;
 	if (note_ask(t, c, side, d->bytes, d->len) != STREAM_WATCH)
 		return;
-	f->s.watched = true;
+	f->watched = true;
 	t->undecided--;
-	note_view(t, c, &f->s);
 	note_tell_early(t, c, !side, c->half[!side].early_len);
 	note_tell_early(t, c, side, before);
 }
@@ -56,12 +55,11 @@ static void deliver(struct stream_table *t, struct conn *c, struct full *f, int 
 		ask(t, c, f, side, d);
 	h->next += d->len;
 	h->bytes += d->len;
-	f->s.sent[side].bytes = h->bytes;
-	if (!f->s.watched)
+	if (!f->watched)
 		return;
 	if (d->bytes.len && !f->ignored) {
 		struct stream_mark mark = pin_mark(d->pin);
-		t->on.data(t->on.context, &f->s, side, d->bytes, &mark);
+		t->on.data(t->on.context, &f->w, side, d->bytes, &mark);
 	}
 	if (d->len > d->bytes.len)
 		tell_gap(t, f, side, d->len - d->bytes.len, d->why, d->pin);
@@ -69,29 +67,33 @@ static void deliver(struct stream_table *t, struct conn *c, struct full *f, int 
 
 /* ---- the kept list ---- */
 
-static void forget(struct stream_table *t, struct track *tr, struct kept *k)
+static void forget(struct stream_table *t, struct woes *w, struct kept *k)
 {
-	tr->kept -= k->cost;
+	w->kept -= k->cost;
 	t->counts.kept -= k->cost;
 	free(k);
 }
 
-static void drop_first(struct stream_table *t, struct track *tr)
+static void drop_first(struct stream_table *t, struct woes *w)
 {
-	struct kept *k = tr->first;
-	tr->first = k->next;
-	if (!tr->first)
-		tr->last = NULL;
-	forget(t, tr, k);
+	struct kept *k = w->first;
+	w->first = k->next;
+	if (!w->first)
+		w->last = NULL;
+	forget(t, w, k);
 }
 
 void order_drop(struct stream_table *t, struct full *f)
 {
 	for (int side = 0; side < 2; side++) {
-		while (f->track[side].first)
-			drop_first(t, &f->track[side]);
-		free(f->track[side].printed);
-		f->track[side].printed = NULL;
+		struct woes *w = f->track[side].woes;
+		if (!w)
+			continue;
+		while (w->first)
+			drop_first(t, w);
+		free(w->printed);
+		free(w);
+		f->track[side].woes = NULL;
 	}
 }
 
@@ -100,21 +102,22 @@ static struct kept *insert(struct stream_table *t, struct track *tr, struct kept
 			   const struct segment *seg, const struct range *r, bool want_bytes,
 			   bool own)
 {
+	struct woes *w = facts_woes(t, tr);
 	size_t len = want_bytes ? r->bytes.len : 0;
 	size_t cost = sizeof(struct kept) + len;
 	bool room = t->counts.kept + cost <= t->limits.max_kept &&
-		    tr->kept + cost <= t->limits.max_kept_each;
+		    w->kept + cost <= t->limits.max_kept_each;
 	if (!room)
 		len = 0;
 	/* Entries without bytes may go a quarter beyond, so that the ranges stay known. */
-	bool list_full = tr->kept > t->limits.max_kept_each + t->limits.max_kept_each / 4 ||
+	bool list_full = w->kept > t->limits.max_kept_each + t->limits.max_kept_each / 4 ||
 			 t->counts.kept > t->limits.max_kept + t->limits.max_kept / 4;
-	struct kept *k = list_full ? NULL : malloc(sizeof *k + len);
+	struct kept *k = list_full || w == &t->lost ? NULL : malloc(sizeof *k + len);
 	if (!k) {
-		tr->blind = true;
+		w->blind = true;
 		return NULL;
 	}
-	struct kept *after = before ? before->next : tr->first;
+	struct kept *after = before ? before->next : w->first;
 	*k = (struct kept){ .next = after,
 			    .start = r->start,
 			    .end = r->end,
@@ -129,10 +132,10 @@ static struct kept *insert(struct stream_table *t, struct track *tr, struct kept
 	k->shown_has_tsval = after ? after->shown_has_tsval : (seg->has & SEGMENT_TIMESTAMP) != 0;
 	if (len)
 		memcpy(k->bytes, r->bytes.at, len);
-	*(before ? &before->next : &tr->first) = k;
+	*(before ? &before->next : &w->first) = k;
 	if (!after)
-		tr->last = k;
-	tr->kept += k->cost;
+		w->last = k;
+	w->kept += k->cost;
 	t->counts.kept += k->cost;
 	if (t->counts.kept > t->counts.peak_kept)
 		t->counts.peak_kept = t->counts.kept;
@@ -142,9 +145,11 @@ static struct kept *insert(struct stream_table *t, struct track *tr, struct kept
 /* Entries that have come to their turn. */
 static void drain(struct stream_table *t, struct conn *c, struct full *f, int side)
 {
-	struct track *tr = &f->track[side];
-	while (tr->first && ahead(tr->first->start, c->half[side].next) <= 0) {
-		struct kept *k = tr->first;
+	struct woes *w = f->track[side].woes;
+	if (!w)
+		return;
+	while (w->first && ahead(w->first->start, c->half[side].next) <= 0) {
+		struct kept *k = w->first;
 		if (k->end != k->start) {
 			struct delivery d = { .bytes = { k->bytes, k->len },
 					      .len = k->end - k->start,
@@ -152,12 +157,12 @@ static void drain(struct stream_table *t, struct conn *c, struct full *f, int si
 					      .pin = k->pin };
 			deliver(t, c, f, side, &d);
 		}
-		drop_first(t, tr);
+		drop_first(t, w);
 	}
-	tr->gap_since = NO_TIME;
-	tr->gap_packets = 0;
-	if (!tr->first)
-		f->s.sent[side].hole_dup_acks = 0;
+	w->gap_since = NO_TIME;
+	w->gap_packets = 0;
+	if (!w->first)
+		w->hole_dup_acks = 0;
 }
 
 /* ---- holes ---- */
@@ -173,11 +178,12 @@ void order_show(struct stream_table *t, struct conn *c, struct full *f, int side
 	int32_t beyond = ahead(seq, h->next);
 	if (!(h->flags & HALF_SEEN) || beyond <= 0 || beyond > SEQ_REACH)
 		return;
-	if (tr->last && ahead(seq, tr->last->end) <= 0)
+	struct kept *last = woes_of(tr)->last;
+	if (last && ahead(seq, last->end) <= 0)
 		return;
 	struct range r = { .start = seq, .end = seq };
 	bool own = address_equal(&seg->from, &c->side[side]);
-	insert(t, tr, tr->last, seg, &r, false, own);
+	insert(t, tr, last, seg, &r, false, own);
 }
 
 /* Acknowledged, never seen: go on behind it. */
@@ -185,14 +191,14 @@ static void declare_missing(struct stream_table *t, struct conn *c, struct full 
 			    uint32_t to)
 {
 	struct half *h = &c->half[side];
-	struct stream_side *sent = &f->s.sent[side];
-	struct kept *k = f->track[side].first;
+	struct woes *w = f->track[side].woes;
+	struct kept *k = w->first;
 	uint32_t len = to - h->next;
-	if (sent->missing == 0)
-		sent->missing_shown = pin_mark(k->shown);
-	sent->missing += len;
+	if (w->missing == 0)
+		w->missing_shown = k->shown;
+	w->missing += len;
 	h->bytes += len;
-	if (!f->s.watched)
+	if (!f->watched)
 		h->early_len = 0; /* what comes does not go on from there */
 	tell_gap(t, f, side, len, STREAM_GAP_CAPTURE, k->shown);
 	h->next = to;
@@ -200,38 +206,38 @@ static void declare_missing(struct stream_table *t, struct conn *c, struct full 
 }
 
 /* One number and nothing behind it: more likely a FIN that was not captured than a byte. */
-static bool looks_like_fin(const struct half *h, const struct track *tr)
+static bool looks_like_fin(const struct half *h, const struct woes *w)
 {
-	const struct kept *k = tr->first;
+	const struct kept *k = w->first;
 	return k->start == h->next + 1 && k->end == k->start && !k->next && !(h->flags & HALF_FIN);
 }
 
 /* Long enough that the bytes won't come any more? */
-static bool ripe(const struct stream_table *t, struct track *tr, nanos now, bool acked)
+static bool ripe(const struct stream_table *t, struct woes *w, nanos now, bool acked)
 {
 	nanos wait = acked ? GAP_WAIT : GAP_WAIT_BLIND;
-	if (tr->gap_since == NO_TIME)
-		tr->gap_since = now;
-	tr->gap_packets++;
-	nanos waited = span(now, tr->gap_since);
-	return waited > wait || waited < -wait || (acked && tr->gap_packets > GAP_PACKETS) ||
-	       tr->kept + tr->kept / 8 > t->limits.max_kept_each;
+	if (w->gap_since == NO_TIME)
+		w->gap_since = now;
+	w->gap_packets++;
+	nanos waited = span(now, w->gap_since);
+	return waited > wait || waited < -wait || (acked && w->gap_packets > GAP_PACKETS) ||
+	       w->kept + w->kept / 8 > t->limits.max_kept_each;
 }
 
 void order_settle(struct stream_table *t, struct conn *c, struct full *f, int side, nanos now,
 		  bool over)
 {
 	struct half *h = &c->half[side];
-	struct track *tr = &f->track[side];
-	while (tr->first) {
-		uint32_t to = tr->first->start;
+	struct woes *w = f->track[side].woes;
+	while (w && w->first) {
+		uint32_t to = w->first->start;
 		bool acked = (h->flags & HALF_ACKED) && ahead(h->acked, h->next) > 0;
 		bool one_way = !c->half[!side].packets;
 		if (!acked && !one_way)
 			return;
 		if (acked && ahead(h->acked, to) < 0)
 			to = h->acked;
-		if (looks_like_fin(h, tr) || (!over && !ripe(t, tr, now, acked)))
+		if (looks_like_fin(h, w) || (!over && !ripe(t, w, now, acked)))
 			return;
 		declare_missing(t, c, f, side, to);
 	}
@@ -254,17 +260,17 @@ static int sent_after(const struct segment *seg, const struct kept *k)
 static void count_fill(struct full *f, int side, const struct segment *seg, const struct kept *k,
 		       bool first_hole)
 {
-	struct stream_side *sent = &f->s.sent[side];
+	struct woes *w = f->track[side].woes; /* who keeps `k` */
 	nanos late = span(seg->at, k->shown.at);
-	nanos limit = f->s.rtt == NO_TIME ? REORDER_SPAN : f->s.rtt;
+	nanos rtt = facts_rtt(f), limit = rtt == NO_TIME ? REORDER_SPAN : rtt;
 	int after = k->shown_own ? sent_after(seg, k) : 0;
 	if (after < 0 || (after == 0 && late <= limit)) {
-		sent->reordered++;
+		w->reordered++;
 		return;
 	}
-	sent->repairs++;
+	w->repairs++;
 	if (first_hole && late > 0)
-		sent->retrans_time += late;
+		w->retrans_time += late;
 }
 
 /* ---- placing a segment ---- */
@@ -276,7 +282,7 @@ static void compare(struct full *f, int side, const struct kept *k, uint32_t fro
 		uint32_t mine = at - k->start, new = at - r->start;
 		if (mine >= k->len || new >= r->bytes.len)
 			return;
-		f->s.sent[side].overlaps += k->bytes[mine] != r->bytes.at[new];
+		f->track[side].woes->overlaps += k->bytes[mine] != r->bytes.at[new];
 	}
 }
 
@@ -314,10 +320,10 @@ static void place(struct stream_table *t, struct conn *c, struct full *f, int si
 		p->again = true;
 		at = h->next;
 	}
-	if (tr->last && ahead(at, tr->last->end) >= 0)
-		before = tr->last; /* the usual place: behind all others */
+	if (has_hole(tr) && ahead(at, tr->woes->last->end) >= 0)
+		before = tr->woes->last; /* the usual place: behind all others */
 	while (ahead(r->end, at) > 0) {
-		struct kept *k = before ? before->next : tr->first;
+		struct kept *k = before ? before->next : woes_of(tr)->first;
 		if (k && ahead(k->end, at) <= 0) {
 			before = k;
 			continue;
@@ -345,6 +351,12 @@ static void place(struct stream_table *t, struct conn *c, struct full *f, int si
 	}
 }
 
+static void no_stray(struct track *tr)
+{
+	if (tr->woes)
+		tr->woes->strays = 0;
+}
+
 /* Numbers that have nothing to do with what came before, again and again: the capture lost more
  * than can be counted. Start anew there. */
 static bool is_stray(struct stream_table *t, struct conn *c, struct full *f, int side,
@@ -354,21 +366,22 @@ static bool is_stray(struct stream_table *t, struct conn *c, struct full *f, int
 	struct track *tr = &f->track[side];
 	int32_t off = ahead(r->start, h->next);
 	if (off <= SEQ_REACH && off >= -SEQ_REACH) {
-		tr->strays = 0;
+		no_stray(tr);
 		return false;
 	}
-	bool on = tr->strays && r->start == tr->stray_end;
-	tr->strays = on ? tr->strays + 1 : 1;
-	tr->stray_end = r->end;
-	if (tr->strays < MAX_STRAYS)
+	struct woes *w = facts_woes(t, tr);
+	bool on = w->strays && r->start == w->stray_end;
+	w->strays = on ? w->strays + 1 : 1;
+	w->stray_end = r->end;
+	if (w->strays < MAX_STRAYS)
 		return true;
-	while (tr->first)
-		drop_first(t, tr);
-	tr->blind = true;
-	tr->strays = 0;
+	while (w->first)
+		drop_first(t, w);
+	w->blind = true;
+	w->strays = 0;
 	tr->flight_count = 0;
-	f->s.sent[side].missing += r->start - h->next;
-	if (!f->s.watched)
+	w->missing += r->start - h->next;
+	if (!f->watched)
 		h->early_len = 0;
 	tell_gap(t, f, side, r->start - h->next, STREAM_GAP_CAPTURE, pin_of(seg));
 	h->next = h->acked = r->start;
@@ -378,11 +391,12 @@ static bool is_stray(struct stream_table *t, struct conn *c, struct full *f, int
 
 /* ---- text ---- */
 
-static bool was_printed(struct track *tr, uint32_t seq, uint32_t len)
+static bool was_printed(struct stream_table *t, struct track *tr, uint32_t seq, uint32_t len)
 {
-	struct printed *p = tr->printed;
-	if (!p)
-		p = tr->printed = calloc(1, sizeof *p);
+	struct woes *w = facts_woes(t, tr);
+	struct printed *p = w->printed;
+	if (!p && w != &t->lost)
+		p = w->printed = calloc(1, sizeof *p);
 	if (!p)
 		return false;
 	unsigned held = p->count < PRINTED ? p->count : PRINTED;
@@ -401,12 +415,12 @@ static void order_text(struct stream_table *t, struct conn *c, struct full *f, i
 		       const struct segment *seg, const struct range *r)
 {
 	struct track *tr = &f->track[side];
-	if (!(seg->has & SEGMENT_NO_SEQ) && was_printed(tr, r->start, r->end - r->start)) {
-		facts_again(c, f, side, seg, r);
+	if (!(seg->has & SEGMENT_NO_SEQ) && was_printed(t, tr, r->start, r->end - r->start)) {
+		facts_again(t, c, f, side, seg, r);
 		return;
 	}
 	c->half[side].next = r->start;
-	facts_sent(c, f, side, seg, r);
+	facts_sent(t, c, f, side, seg, r);
 	deliver_part(t, c, f, side, seg, r);
 }
 
@@ -421,23 +435,24 @@ void order_segment(struct stream_table *t, struct conn *c, struct full *f, int s
 		order_text(t, c, f, side, seg, r);
 		return;
 	}
-	if (r->start == h->next && !tr->first) {
-		tr->strays = 0;
-		facts_sent(c, f, side, seg, r);
+	if (r->start == h->next && !has_hole(tr)) {
+		no_stray(tr);
+		facts_sent(t, c, f, side, seg, r);
 		deliver_part(t, c, f, side, seg, r);
 		return;
 	}
 	if (is_stray(t, c, f, side, seg, r))
 		return;
-	bool probed = tr->probe_byte && r->start == h->next - 1 && r->end != h->next;
-	tr->probe_byte = tr->probe_byte && !probed;
+	bool probed = woes_of(tr)->probe_byte && r->start == h->next - 1 && r->end != h->next;
+	if (probed)
+		tr->woes->probe_byte = false;
 	struct placing p = { 0 };
 	uint32_t old_next = h->next;
 	place(t, c, f, side, seg, r, &p);
 	if (p.fresh)
-		facts_sent(c, f, side, seg, r);
+		facts_sent(t, c, f, side, seg, r);
 	if (p.again && !p.filled && !probed)
-		facts_again(c, f, side, seg, r);
+		facts_again(t, c, f, side, seg, r);
 	if (h->next != old_next)
 		drain(t, c, f, side);
 }

@@ -74,7 +74,7 @@ enum {                /* half.flags */
        HALF_SACK = 128,
 };
 
-/* What is known of one side of any connection. */
+/* What is known of one side of any connection: a cache line. */
 struct half {
 	uint32_t next;  /* end of the bytes in order; of a noted one: the highest end */
 	uint32_t acked; /* highest acknowledgement of this side's data */
@@ -84,8 +84,8 @@ struct half {
 	uint8_t flags, ttl, rst_ttl, wscale;
 	uint16_t syns, rsts, fins, mss;
 	uint16_t retrans, copies; /* before it had a `full` */
-	uint8_t early_len, early[24];
-	struct pin syn, fin, rst, data;
+	uint8_t early_len;        /* of talk.early */
+	struct pin syn;
 };
 
 enum { /* conn.flags */
@@ -99,15 +99,23 @@ enum { /* conn.flags */
        CONN_RST = 128,  /* closed by a RST */
 };
 
+/* Four cache lines; a packet wants the first and the sides. */
 struct conn {
 	struct address side[2];
-	uint32_t number;              /* its own in the slab */
-	uint32_t full, icmp, alt_isn; /* numbers in slabs; 0 none */
 	uint8_t state, flags, asked, rst_side;
+	uint32_t full, talk; /* numbers in slabs; 0 none */
 	struct pin last;
 	struct half half[2];
 	struct pin first;
 	nanos established_at;
+	uint32_t number;        /* its own in the slab */
+	uint32_t icmp, alt_isn; /* icmp: a number in a slab */
+};
+
+/* What only a connection has where more than handshakes and acknowledgements were seen; by side. */
+struct talk {
+	uint8_t early[2][24];
+	struct pin data[2], fin[2], rst[2]; /* the first of each; half.flags tells which hold */
 };
 
 /* What the table looks at to find a connection, or the idlest one. It stands apart, in an array
@@ -149,45 +157,66 @@ struct printed { /* ranges that text printed, to know them again */
 	unsigned count;
 };
 
-/* What is followed of one side of a watched connection, beside the public facts. */
-struct track {
+/* What most sides never need: it comes with the first thing that is not as it should be. Without
+ * one, all is as in WOES_NONE. Names as in struct stream_side where they are the same thing. */
+struct woes {
 	struct kept *first, *last;
 	size_t kept;
-	uint32_t data_top; /* highest end of data that was seen */
-	uint32_t edge;     /* the window's right edge, the highest that was granted */
-	bool edge_known;
+	nanos gap_since; /* since when the first hole is acknowledged; NO_TIME */
+	uint32_t gap_packets;
+	uint32_t stray_end;
+	uint32_t spurious_end; /* the last one counted as such */
+	uint8_t strays;
 	bool blind; /* something was dropped: claim no holes */
 	bool zero_seen;
 	bool probe_byte; /* a window probe carried the byte before `next` */
-	uint8_t strays;
-	uint32_t stray_end;
-	uint8_t flight_first, flight_count;
-	uint16_t window;            /* last one announced by this side */
-	uint16_t passed[SIZE_BINS]; /* segments that the other side received, by size */
-	uint32_t gap_packets;
-	nanos gap_since;       /* since when the first hole is acknowledged; NO_TIME */
-	uint32_t spurious_end; /* the last one counted as such */
-	nanos round;           /* from a segment here to its acknowledgement, smallest; NO_TIME */
-	struct flight flight[FLIGHTS];
+	bool urgent;
 	struct printed *printed;
+	uint32_t repairs, reordered, spurious, overlaps;
+	uint32_t hole_dup_acks, zero_window_probes, keepalives;
+	uint64_t missing, unseen, after_peer_fin;
+	nanos retrans_time, zero_window_time, zero_window_since;
+	struct pin missing_shown, zero_window;
+};
+
+/* What is followed of one side of a watched connection. */
+struct track {
+	struct woes *woes;
+	struct pin last_data;
+	uint32_t data_top; /* highest end of data that was seen */
+	uint32_t edge;     /* the window's right edge, the highest that was granted */
+	bool edge_known;
+	uint8_t flight_first, flight_count;
+	uint16_t window; /* last one announced by this side */
+	uint32_t retrans, largest, largest_passed;
+	nanos round; /* from a segment here to its acknowledgement, smallest; NO_TIME */
+	uint32_t large;
+	uint16_t passed[SIZE_BINS]; /* segments that the other side received, by size */
+	uint32_t copies;
+	struct pin first_large, last_large;
 };
 
 struct full {
-	struct stream s; /* first: the owner's pointer is ours */
-	bool busy;       /* something is kept, a window is zero, or it is not watched yet */
-	bool ignored;    /* the owner wants no bytes */
+	struct stream_watch w; /* first: the owner's pointer is ours */
+	uint32_t conn;
+	bool watched;
+	bool busy;    /* something is kept, a window is zero, or it is not watched yet */
+	bool ignored; /* the owner wants no bytes */
+	bool size_known; /* the SYNs told the size; else it is a guess */
 	uint32_t size,
 		large_from; /* a full segment on this path, 0 unknown; what counts as large */
-	bool size_known;    /* the SYNs told the size; else it is a guess */
-	bool adapting;      /* what an ICMP "too big" was about was sent anew, up to: */
-	uint8_t adapt_side;
-	uint32_t adapt_end;
 	struct track track[2];
+	struct flight flight[2][FLIGHTS]; /* last: they need no clearing */
 };
 
 struct icmp_seen {
 	struct icmp_note first, last;
 	uint32_t count;
+	uint32_t large_after;
+	bool adapted;
+	bool adapting; /* what "too big" was about was sent anew, up to: */
+	uint8_t adapt_side;
+	uint32_t adapt_end;
 };
 
 struct queue {
@@ -202,7 +231,7 @@ struct print { /* of a packet seen lately */
 struct stream_table {
 	struct stream_callbacks on;
 	struct stream_limits limits;
-	struct slab conns, fulls, icmps;
+	struct slab conns, talks, fulls, icmps;
 	struct place *places;
 	uint32_t place_room;
 	uint32_t *heads;
@@ -213,7 +242,9 @@ struct stream_table {
 	uint32_t tick, swept; /* the capture's time in ticks of 2^26 ns, and when last swept */
 	struct print *prints;
 	struct stream_counts counts;
-	struct stream view; /* of a noted connection, while a callback runs */
+	struct stream view;   /* of a noted connection, while a callback runs */
+	struct stream facts;  /* of a watched one, when its owner looked last */
+	struct woes lost;     /* where woes go when there is no memory for them */
 };
 
 static inline struct conn *conn_at(const struct stream_table *t, uint32_t number)
@@ -224,6 +255,29 @@ static inline struct conn *conn_at(const struct stream_table *t, uint32_t number
 static inline struct full *full_of(const struct stream_table *t, const struct conn *c)
 {
 	return c->full ? slab_at(&t->fulls, c->full) : NULL;
+}
+
+static inline struct talk *talk_of(const struct stream_table *t, const struct conn *c)
+{
+	return c->talk ? slab_at(&t->talks, c->talk) : NULL;
+}
+
+static inline struct icmp_seen *icmp_of(const struct stream_table *t, const struct conn *c)
+{
+	return c->icmp ? slab_at(&t->icmps, c->icmp) : NULL;
+}
+
+extern const struct woes WOES_NONE;
+
+static inline const struct woes *woes_of(const struct track *tr)
+{
+	return tr->woes ? tr->woes : &WOES_NONE;
+}
+
+/* Is anything kept behind a hole of this side? */
+static inline bool has_hole(const struct track *tr)
+{
+	return tr->woes && tr->woes->first;
 }
 
 /* Where a segment's bytes stand, and how many. */
@@ -240,8 +294,8 @@ enum { NEWS_SYN = 1, NEWS_FIN = 2, NEWS_RST = 4 };
 unsigned note_segment(struct stream_table *t, struct conn *c, int side, const struct segment *seg,
 		      const struct range *r);
 void note_advance(struct half *h, const struct range *r);
+struct talk *note_talk(struct stream_table *t, struct conn *c);
 void note_view(const struct stream_table *t, const struct conn *c, struct stream *ret_view);
-void note_publish(const struct conn *c, struct stream *s, int side);
 struct full *note_promote(struct stream_table *t, struct conn *c);
 void note_demote(struct stream_table *t, struct conn *c);
 enum stream_wish note_ask(struct stream_table *t, struct conn *c, int side, struct slice bytes,
@@ -258,17 +312,20 @@ void order_settle(struct stream_table *t, struct conn *c, struct full *f, int si
 void order_drop(struct stream_table *t, struct full *f);
 
 /* stream_facts.c */
+struct woes *facts_woes(struct stream_table *t, struct track *tr); /* never NULL */
 void facts_begin(const struct conn *c, struct full *f);
 void facts_window(const struct conn *c, struct full *f, int side, const struct segment *seg);
 void facts_sizes(const struct conn *c, struct full *f);
-void facts_sent(struct conn *c, struct full *f, int side, const struct segment *seg,
-		const struct range *r);
-void facts_again(struct conn *c, struct full *f, int side, const struct segment *seg,
-		 const struct range *r);
-void facts_acked(struct full *f, int side, uint32_t ack, nanos at);
-void facts_control(struct conn *c, struct full *f, int side, const struct segment *seg,
-		   uint32_t acked_before);
-void facts_icmp(const struct stream_table *t, const struct conn *c, struct stream *s);
-void facts_end(struct stream_table *t, struct conn *c, struct full *f);
+void facts_sent(struct stream_table *t, struct conn *c, struct full *f, int side,
+		const struct segment *seg, const struct range *r);
+void facts_again(struct stream_table *t, struct conn *c, struct full *f, int side,
+		 const struct segment *seg, const struct range *r);
+void facts_acked(const struct stream_table *t, const struct conn *c, struct full *f, int side,
+		 uint32_t ack, nanos at);
+void facts_control(struct stream_table *t, struct conn *c, struct full *f, int side,
+		   const struct segment *seg, uint32_t acked_before);
+nanos facts_rtt(const struct full *f);
+const struct stream *facts_look(struct stream_table *t, const struct conn *c);
+const struct stream *facts_end(struct stream_table *t, struct conn *c, struct full *f);
 
 #endif

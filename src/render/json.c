@@ -485,8 +485,10 @@ static void put_path(struct pen *p, const struct exchange *x)
 	const struct trace_path *up = &x->path[CLIENT], *down = &x->path[PROXY];
 	MEMBER_NUMBER(p, "bytes_up", side_is_known(x, CLIENT), x->bytes[CLIENT]);
 	MEMBER_NUMBER(p, "bytes_down", side_is_known(x, PROXY), x->bytes[PROXY]);
+	bool counted = x->leg && x->leg->client_facts;
 	MEMBER_NUMBER(p, "retrans_up", up->packets || up->retrans, trace_sent_again(up));
-	MEMBER_NUMBER(p, "retrans_down", down->packets || down->retrans, trace_sent_again(down));
+	MEMBER_NUMBER(p, "retrans_down", down->packets || down->retrans || counted,
+		      trace_sent_again(down));
 	if (x->rtt >= 0) {
 		KEY(p, "rtt_ms");
 		put_ms(p, x->rtt);
@@ -520,8 +522,52 @@ static const char *outcome_name(enum trace_outcome o)
 		[ONWARD_REFUSED] = "refused",         [ONWARD_UNANSWERED] = "unanswered",
 		[ONWARD_UNREACHABLE] = "unreachable", [ONWARD_RESET] = "reset",
 		[ONWARD_SILENT] = "silent",           [ONWARD_CLOSED] = "closed",
+		[ONWARD_UNRESOLVED] = "unresolved",
 	};
 	return names[o];
+}
+
+#define MEMBER_MS(pen, name, span)                                                                 \
+	do {                                                                                       \
+		if ((span) >= 0) {                                                                 \
+			KEY(pen, name);                                                            \
+			put_ms(pen, span);                                                         \
+		}                                                                                  \
+	} while (0)
+
+static void put_onward(struct pen *p, const struct exchange *x)
+{
+	const struct trace_onward *o = x->onward;
+	const struct trace_leg *leg = x->leg;
+	KEY(p, "onward");
+	PUT(p, "{\"outcome\":");
+	put_text(p, outcome_name(o->outcome));
+	if (!address_is_none(&o->origin)) {
+		KEY(p, "origin");
+		put_endpoint(p, (struct slice){ 0 }, &o->origin);
+	}
+	if (leg) {
+		if (leg->reused)
+			PUT(p, ",\"reused\":true");
+		MEMBER_MS(p, "resolve_ms", leg->resolve);
+		MEMBER_MS(p, "connect_ms", leg->connect);
+		MEMBER_MS(p, "answer_ms", leg->answer);
+		MEMBER_MS(p, "rtt_ms", leg->rtt);
+		MEMBER_NUMBER(p, "retrans", leg->facts, leg->retrans);
+		MEMBER_NUMBER(p, "mss", leg->mss, leg->mss);
+		MEMBER_NUMBER(p, "path_mtu", leg->path_mtu, leg->path_mtu);
+	}
+	PUT(p, "}");
+}
+
+static void put_leg(struct pen *p, const struct trace_leg *leg)
+{
+	static const char *const parties[] = { NULL, "client", "proxy", "origin" };
+	MEMBER_SLICE(p, "why", leg->why);
+	MEMBER_SLICE(p, "why_text", leg->text);
+	MEMBER_TEXT(p, "closed_first", parties[leg->closed_first]);
+	MEMBER_NUMBER(p, "mss", leg->client_mss, leg->client_mss);
+	MEMBER_NUMBER(p, "path_mtu", leg->client_path_mtu, leg->client_path_mtu);
 }
 
 /* Beyond what the SPEC names; new members come last. */
@@ -536,14 +582,10 @@ static void put_extras(struct pen *p, const struct exchange *x)
 	MEMBER_NUMBER(p, "file", x->source == TRACE_CAPTURE, x->file);
 	MEMBER_NUMBER(p, "line", x->first_line, x->first_line);
 	MEMBER_SLICE(p, "heading", x->heading);
-	if (x->onward->seen) {
-		KEY(p, "onward");
-		PUT(p, "{\"origin\":");
-		put_endpoint(p, (struct slice){ 0 }, &x->onward->origin);
-		KEY(p, "outcome");
-		put_text(p, outcome_name(x->onward->outcome));
-		PUT(p, "}");
-	}
+	if (x->onward->seen)
+		put_onward(p, x);
+	if (x->leg)
+		put_leg(p, x->leg);
 }
 
 void render_json(struct buffer *out, const struct exchange *x, const struct diagnosis *d)

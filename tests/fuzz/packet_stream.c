@@ -49,26 +49,27 @@ static enum stream_wish on_wish(void *context, const struct stream *s, int side,
 	}
 }
 
-static struct watched *watched_of(struct stream *s)
+static struct watched *watched_of(struct owner *o, struct stream_watch *w)
 {
-	must(s->watched);
-	if (!s->user)
-		s->user = calloc(1, sizeof(struct watched));
-	must(s->user != NULL);
-	return s->user;
+	must(stream_look(o->table, w)->watched);
+	if (!w->user)
+		w->user = calloc(1, sizeof(struct watched));
+	must(w->user != NULL);
+	return w->user;
 }
 
-static void on_segment(void *context, struct stream *s, int side, const struct segment *seg)
+static void on_segment(void *context, struct stream_watch *w, int side, const struct segment *seg)
 {
-	(void)context;
+	struct owner *o = context;
+	const struct stream *s = stream_look(o->table, w);
 	must(s->sent[side].packets > 0 && address_equal(&seg->from, &s->side[side]));
 }
 
-static void on_data(void *context, struct stream *s, int side, struct slice bytes,
+static void on_data(void *context, struct stream_watch *watch, int side, struct slice bytes,
 		    const struct stream_mark *mark)
 {
 	struct owner *o = context;
-	struct watched *w = watched_of(s);
+	struct watched *w = watched_of(o, watch);
 	must(bytes.len > 0 && mark->frame > 0);
 	for (size_t i = 0; i < bytes.len; i++) {
 		must(!w->known[side] || o->text || bytes.at[i] == w->next[side]);
@@ -77,23 +78,21 @@ static void on_data(void *context, struct stream *s, int side, struct slice byte
 	}
 	w->told[side] += bytes.len;
 	if (w->told[side] > 2000 && o->wish > 200)
-		stream_ignore(o->table, s);
+		stream_ignore(o->table, watch);
 }
 
-static void on_gap(void *context, struct stream *s, int side, uint64_t len, enum stream_gap why,
-		   const struct stream_mark *mark)
+static void on_gap(void *context, struct stream_watch *watch, int side, uint64_t len,
+		   enum stream_gap why, const struct stream_mark *mark)
 {
-	(void)context;
 	(void)why;
-	struct watched *w = watched_of(s);
+	struct watched *w = watched_of(context, watch);
 	must(len > 0 && mark->frame > 0);
 	w->next[side] = (uint8_t)(w->next[side] + len);
 }
 
-static void check_side(const struct stream *s, int side)
+static void check_side(const struct stream *s, int side, const struct watched *w)
 {
 	const struct stream_side *sent = &s->sent[side];
-	const struct watched *w = s->user;
 	must(sent->spurious <= sent->retrans);
 	must(!w || w->told[side] <= sent->bytes);
 	must(sent->hole == 0 || (s->both_ways && sent->hole_shown.frame > 0));
@@ -104,16 +103,18 @@ static void check_side(const struct stream *s, int side)
 	must(sent->largest <= 1460 || sent->mss > 1460);
 }
 
-static void on_end(void *context, struct stream *s, enum stream_end why)
+static void on_end(void *context, struct stream_watch *w, const struct stream *s,
+		   enum stream_end why)
 {
 	struct owner *o = context;
 	must(why <= STREAM_OVER);
 	o->ends++;
 	must(s->first.frame > 0 && s->last.frame > 0);
-	if (s->watched) {
-		check_side(s, 0);
-		check_side(s, 1);
-		free(s->user);
+	must((w != NULL) == s->watched);
+	if (w) {
+		check_side(s, 0, w->user);
+		check_side(s, 1, w->user);
+		free(w->user);
 	}
 	must(s->rtt == NO_TIME || s->rtt >= 0);
 }

@@ -58,6 +58,7 @@ static struct play {
 	enum stream_end why;
 	struct stream last;
 	enum stream_wish wish;
+	struct stream_table *table;
 	unsigned again;          /* say STREAM_ASK_AGAIN that many times */
 } play;
 
@@ -83,11 +84,11 @@ static enum stream_wish on_wish(void *context, const struct stream *s, int side,
 	return play.wish;
 }
 
-static void on_data(void *context, struct stream *s, int side, struct slice bytes,
+static void on_data(void *context, struct stream_watch *w, int side, struct slice bytes,
                     const struct stream_mark *mark)
 {
 	(void)context;
-	assert_true(s->watched && mark->frame > 0 && bytes.len > 0);
+	assert_true(stream_look(play.table, w)->watched && mark->frame > 0 && bytes.len > 0);
 	if (play.free_start && play.at[side] == 0)
 		play.at[side] = bytes.at[0];
 	for (size_t i = 0; i < bytes.len; i++)
@@ -98,19 +99,21 @@ static void on_data(void *context, struct stream *s, int side, struct slice byte
 	log_add("%s%c%zu", *play.log ? " " : "", "cs"[side], bytes.len);
 }
 
-static void on_gap(void *context, struct stream *s, int side, uint64_t len, enum stream_gap why,
-                   const struct stream_mark *mark)
+static void on_gap(void *context, struct stream_watch *w, int side, uint64_t len,
+                   enum stream_gap why, const struct stream_mark *mark)
 {
 	static const char *const names[] = { "capture", "snap", "memory" };
 	(void)context;
-	assert_true(s->watched && mark->frame > 0);
+	assert_true(stream_look(play.table, w)->watched && mark->frame > 0);
 	play.at[side] += (uint32_t)len;
 	log_add("%s%c-%u(%s)", *play.log ? " " : "", "cs"[side], (unsigned)len, names[why]);
 }
 
-static void on_end(void *context, struct stream *s, enum stream_end why)
+static void on_end(void *context, struct stream_watch *w, const struct stream *s,
+                   enum stream_end why)
 {
 	(void)context;
+	assert_true((w != NULL) == s->watched);
 	play.ends++;
 	play.why = why;
 	play.last = *s;
@@ -164,7 +167,7 @@ static struct segment segment_of(const struct step *step, const struct way *way,
 
 static void play_script(const struct script *script, const struct way *way)
 {
-	struct stream_table *t = stream_table_new(&script->limits, &callbacks);
+	struct stream_table *t = play.table = stream_table_new(&script->limits, &callbacks);
 	assert_non_null(t);
 	for (size_t i = 0; i < MAX_STEPS && script->steps[i].flags; i++) {
 		struct segment seg = segment_of(&script->steps[i], way, i + 1);
@@ -722,7 +725,7 @@ static void waiting_ones_are_bounded(void **state)
 {
 	(void)state;
 	play = (struct play){ .wish = STREAM_NOTE };
-	struct stream_table *t = stream_table_new(NULL, &callbacks);
+	struct stream_table *t = play.table = stream_table_new(NULL, &callbacks);
 	nanos at = 0;
 	for (uint32_t i = 0; i < 20000; i++, at += NANOS_PER_MS * 5) {
 		struct segment seg = lone(i, TCP_SYN, C, at);
@@ -749,7 +752,7 @@ static void the_idlest_goes_first(void **state)
 	(void)state;
 	play = (struct play){ .wish = STREAM_NOTE };
 	struct stream_limits limits = { .max_connections = 3, .idle = 100 * NANOS_PER_SECOND };
-	struct stream_table *t = stream_table_new(&limits, &callbacks);
+	struct stream_table *t = play.table = stream_table_new(&limits, &callbacks);
 	static const uint32_t order[] = { 0, 1, 2, 0, 2, 3 };
 	for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
 		struct segment seg = lone(order[i], TCP_ACK, C, (nanos)i * 5 * NANOS_PER_SECOND);
@@ -782,7 +785,7 @@ static void icmp_finds_its_connection(void **state)
 	static const struct way way = { .isn = { UINT32_MAX - 2, 9 } };
 	static const struct script script = { "icmp", { { 0 } }, "" };
 	play = (struct play){ .script = &script, .wish = STREAM_WATCH };
-	struct stream_table *t = stream_table_new(NULL, &callbacks);
+	struct stream_table *t = play.table = stream_table_new(NULL, &callbacks);
 	uint64_t frame = 0;
 	struct segment seg = { 0 };
 	for (size_t i = 0; i < sizeof before / sizeof *before; i++) {

@@ -1,0 +1,529 @@
+/* One capture, read by as many threads as there are processors.
+ *
+ * Packets come in batches, exchanges go out in pieces:
+ *
+ *     read     one at a time, in order: packets into a slot
+ *     feed     every thread, in order: from the slot, the connections that are its own
+ *     book     one at a time, in order: what all found there into the book, what the book gives
+ *              out into a piece
+ *     render   any thread, any piece: judges, writes the records
+ *     print    one at a time, in order
+ *
+ * Every thread does the same: who is behind with its feeding feeds, the others do what is nearest
+ * to the end; who finds nothing to do waits. So nobody waits while there is work, and nothing piles
+ * up: slots and pieces are few. One lock guards who does what, and is not held meanwhile. Packets
+ * of one connection stay in order, and book and output have the order of the packets, not that of
+ * the threads. */
+#include "cli/command.h"
+#include "cli/reading.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	MAX_THREADS = 16,
+	SLOTS = 8, /* more hide more unevenness and cost cache */
+	PIECES = 8,
+	PIECE = 64,               /* exchanges */
+	PIECE_LIMIT = 64 << 20,   /* bytes of their records */
+	WORTH_THREADS = 32 << 20, /* bytes: a smaller file is read before a thread is up */
+	KNOWN = 16,
+	RECENT = 1024, /* connections: the book remembers no more */
+	AHEAD = 8,     /* packets to fetch into the cache while one is fed */
+};
+
+/* What a feed gave out, and at which packet. */
+struct found {
+	enum { FOUND_EXCHANGE, FOUND_CONNECTION, FOUND_PROXY } kind;
+	uint64_t frame;
+	union {
+		struct exchange *exchange;
+		size_t connection;
+		struct address proxy;
+	};
+};
+
+/* What one thread found in one batch. */
+struct findings {
+	struct found *found;
+	size_t count, room, booked;
+	struct trace_connection *connection; /* a ring of the last RECENT */
+	size_t connections, connection_room;
+};
+
+struct slot {
+	struct capture_batch *batch;
+	bool last;                                 /* behind the last packet: all connections end */
+	unsigned users;                            /* threads that have not been through it yet */
+	uint16_t mine[MAX_THREADS][CAPTURE_BATCH]; /* which packets, by share */
+	size_t count[MAX_THREADS];
+	struct findings findings[MAX_THREADS];
+};
+
+struct piece {
+	enum { PIECE_FILLING, PIECE_FULL, PIECE_TAKEN, PIECE_DONE } stage;
+	struct exchange *exchange[PIECE];
+	size_t count;
+	struct buffer records;
+};
+
+struct worker {
+	struct pipeline *pipeline;
+	unsigned share;
+	struct feed *feed;
+	struct report_desk *desk;
+	uint64_t next;               /* batch to feed */
+	uint64_t frame;              /* being fed */
+	struct findings *findings;   /* of this batch */
+	struct address known[KNOWN]; /* proxies that the book has heard of from here */
+	unsigned knows;
+	bool starved; /* found something, and had no memory to say so */
+	pthread_t thread;
+};
+
+struct pipeline {
+	struct reading *reading;
+	unsigned shares;
+	bool count_only, in_parts;
+	struct worker worker[MAX_THREADS];
+	/* under `lock` */
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct slot *slot;
+	unsigned slots;
+	uint64_t read, booked; /* batches */
+	bool is_reading, is_booking, is_printing;
+	bool over; /* nothing is left to read */
+	int trouble;
+	struct piece piece[PIECES];
+	uint64_t filled, printed; /* pieces */
+};
+
+/* ---- what feeds find ------------------------------------------------------------------------- */
+
+static void *grown(void *list, size_t *room, size_t size)
+{
+	size_t more = *room ? *room * 2 : 64;
+	void *at = realloc(list, more * size);
+	if (at)
+		*room = more;
+	return at;
+}
+
+static struct found *new_found(struct worker *w)
+{
+	struct findings *f = w->findings;
+	if (f->count == f->room) {
+		void *at = grown(f->found, &f->room, sizeof *f->found);
+		if (!at) {
+			w->starved = true;
+			return NULL;
+		}
+		f->found = at;
+	}
+	return &f->found[f->count++];
+}
+
+static void tell_proxy(struct worker *w, const struct address *proxy)
+{
+	for (unsigned i = 0; i < w->knows; i++)
+		if (address_equal(&w->known[i], proxy))
+			return;
+	struct found *f = new_found(w);
+	if (f)
+		*f = (struct found){ FOUND_PROXY, w->frame, .proxy = *proxy };
+	w->known[w->knows < KNOWN ? w->knows++ : KNOWN - 1] = *proxy;
+}
+
+/* Where exchanges are only counted, most need nothing from the book. */
+static bool on_glance(void *context, const struct exchange *x)
+{
+	struct worker *w = context;
+	if (!w->pipeline->count_only || trace_book_concerns(x))
+		return false;
+	tell_proxy(w, &x->proxy);
+	report_count(w->desk, x);
+	return true;
+}
+
+static void on_exchange(void *context, struct exchange *x)
+{
+	struct worker *w = context;
+	struct found *f = new_found(w);
+	if (f)
+		*f = (struct found){ FOUND_EXCHANGE, w->frame, .exchange = x };
+	else
+		trace_free(x);
+}
+
+static void on_connection(void *context, const struct trace_connection *c)
+{
+	struct worker *w = context;
+	struct findings *l = w->findings;
+	if (l->connections == l->connection_room && l->connection_room < RECENT) {
+		void *at = grown(l->connection, &l->connection_room, sizeof *l->connection);
+		if (!at) {
+			w->starved = true;
+			return;
+		}
+		l->connection = at;
+	}
+	struct found *f = new_found(w);
+	if (!f)
+		return;
+	*f = (struct found){ FOUND_CONNECTION, w->frame, .connection = l->connections };
+	l->connection[l->connections++ % RECENT] = *c;
+}
+
+/* ---- read ------------------------------------------------------------------------------------ */
+
+static void show_progress(const struct reading *r)
+{
+	uint64_t size = capture_size(r->capture);
+	if (r->progress && size)
+		fprintf(stderr, "\r%s: %3u %%\033[K", r->options->shown[r->file],
+			(unsigned)(capture_offset(r->capture) * 100 / size));
+}
+
+static void note_batch(struct reading *r, const struct capture_batch *b)
+{
+	r->packets += b->count;
+	for (size_t i = 0; i < b->count; i++) {
+		nanos at = b->packet[i].at;
+		r->bytes += b->packet[i].wire_len;
+		if (at == NO_TIME)
+			continue;
+		if (r->first == NO_TIME) {
+			r->first = at;
+			report_begin(r->report, at);
+		}
+		if (r->last == NO_TIME || at > r->last)
+			r->last = at;
+	}
+}
+
+static void share_out(struct slot *s, unsigned shares)
+{
+	for (unsigned n = 0; n < shares; n++)
+		s->count[n] = 0;
+	for (size_t i = 0; i < s->batch->count; i++) {
+		unsigned of = feed_share_of(&s->batch->packet[i], shares);
+		unsigned from = of < shares ? of : 0, to = of < shares ? of + 1 : shares;
+		for (unsigned n = from; n < to; n++)
+			s->mine[n][s->count[n]++] = (uint16_t)i;
+	}
+}
+
+static bool read_batch(struct pipeline *p)
+{
+	struct reading *r = p->reading;
+	if (p->is_reading || p->over || p->read - p->booked == p->slots)
+		return false;
+	struct slot *s = &p->slot[p->read % p->slots];
+	p->is_reading = true;
+	pthread_mutex_unlock(&p->lock);
+	int got = capture_read(r->capture, s->batch, &r->err);
+	if (got <= 0)
+		s->batch->count = 0;
+	note_batch(r, s->batch);
+	share_out(s, p->shares);
+	show_progress(r);
+	pthread_mutex_lock(&p->lock);
+	p->is_reading = false;
+	p->over = s->last = got <= 0;
+	p->trouble = got < 0 ? got : 0;
+	s->users = p->shares;
+	p->read++;
+	return true;
+}
+
+/* ---- feed ------------------------------------------------------------------------------------ */
+
+static void feed_slot(struct worker *w, const struct slot *s)
+{
+	const uint16_t *mine = s->mine[w->share];
+	size_t count = s->count[w->share];
+	for (size_t i = 0; i < count; i++) {
+		const struct capture_packet *packet = &s->batch->packet[mine[i]];
+		if (i + AHEAD < count)
+			__builtin_prefetch(s->batch->packet[mine[i + AHEAD]].data.at);
+		w->frame = packet->frame;
+		feed_packet(w->feed, packet, w->share, w->pipeline->shares);
+	}
+	if (s->last) {
+		w->frame = UINT64_MAX;
+		feed_until(w->feed, w->pipeline->reading->last);
+		feed_finish(w->feed);
+	}
+}
+
+static bool feed_batch(struct pipeline *p, struct worker *w)
+{
+	if (w->next == p->read)
+		return false;
+	struct slot *s = &p->slot[w->next % p->slots];
+	pthread_mutex_unlock(&p->lock);
+	w->findings = &s->findings[w->share];
+	feed_slot(w, s);
+	pthread_mutex_lock(&p->lock);
+	w->next++;
+	s->users--;
+	return true;
+}
+
+/* ---- book ------------------------------------------------------------------------------------ */
+
+void pipeline_take(struct pipeline *p, struct exchange *x)
+{
+	struct piece *piece = &p->piece[p->filled % PIECES];
+	piece->exchange[piece->count++] = x;
+}
+
+static void add_to_book(struct trace_book *book, const struct findings *l, const struct found *f)
+{
+	switch (f->kind) {
+	case FOUND_EXCHANGE:
+		trace_book_add(book, f->exchange);
+		return;
+	case FOUND_CONNECTION:
+		if (f->connection + RECENT >= l->connections)
+			trace_book_connection(book, &l->connection[f->connection % RECENT]);
+		return;
+	case FOUND_PROXY:
+		trace_book_proxy(book, &f->proxy);
+		return;
+	}
+}
+
+/* Whose next finding was at the earliest packet; NULL: all are booked. */
+static struct findings *earliest(struct slot *s, unsigned shares)
+{
+	struct findings *best = NULL;
+	for (unsigned i = 0; i < shares; i++) {
+		struct findings *l = &s->findings[i];
+		if (l->booked < l->count &&
+		    (!best || l->found[l->booked].frame < best->found[best->booked].frame))
+			best = l;
+	}
+	return best;
+}
+
+/* Until the slot is through, or the piece full. True: it is through. */
+static bool book_slot(struct pipeline *p, struct slot *s)
+{
+	const struct piece *piece = &p->piece[p->filled % PIECES];
+	struct findings *l;
+	while ((l = earliest(s, p->shares))) {
+		if (piece->count == PIECE)
+			return false;
+		add_to_book(p->reading->book, l,
+			    &l->found[l->booked++]); /* gives out one at most */
+	}
+	for (unsigned i = 0; i < p->shares; i++)
+		s->findings[i].count = s->findings[i].booked = s->findings[i].connections = 0;
+	return true;
+}
+
+static bool book_batch(struct pipeline *p)
+{
+	struct slot *s = &p->slot[p->booked % p->slots];
+	if (p->is_booking || p->booked == p->read || s->users > 0 ||
+	    p->filled - p->printed == PIECES)
+		return false;
+	p->is_booking = true;
+	pthread_mutex_unlock(&p->lock);
+	bool through = book_slot(p, s);
+	pthread_mutex_lock(&p->lock);
+	p->is_booking = false;
+	p->booked += through;
+	struct piece *piece = &p->piece[p->filled % PIECES];
+	if (piece->count == PIECE || (through && s->last)) {
+		piece->stage = p->in_parts ? PIECE_FULL : PIECE_DONE;
+		p->filled++;
+	}
+	return true;
+}
+
+/* ---- render, print --------------------------------------------------------------------------- */
+
+static bool render_piece(struct pipeline *p, struct worker *w)
+{
+	struct piece *piece = NULL;
+	for (uint64_t n = p->printed; n < p->filled && !piece; n++)
+		if (p->piece[n % PIECES].stage == PIECE_FULL)
+			piece = &p->piece[n % PIECES];
+	if (!piece)
+		return false;
+	piece->stage = PIECE_TAKEN;
+	pthread_mutex_unlock(&p->lock);
+	for (size_t i = 0; i < piece->count; i++)
+		report_record(p->reading->report, w->desk, piece->exchange[i], &piece->records);
+	piece->count = 0;
+	pthread_mutex_lock(&p->lock);
+	piece->stage = PIECE_DONE;
+	return true;
+}
+
+static bool print_piece(struct pipeline *p)
+{
+	struct piece *piece = &p->piece[p->printed % PIECES];
+	if (p->is_printing || p->printed == p->filled || piece->stage != PIECE_DONE)
+		return false;
+	p->is_printing = true;
+	pthread_mutex_unlock(&p->lock);
+	for (size_t i = 0; i < piece->count; i++)
+		report_exchange(p->reading->report, piece->exchange[i]);
+	piece->count = 0;
+	report_print(&piece->records);
+	pthread_mutex_lock(&p->lock);
+	piece->stage = PIECE_FILLING;
+	p->is_printing = false;
+	p->printed++;
+	return true;
+}
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+/* Is nobody behind this one? Then all else can be done by those ahead. */
+static bool is_last(const struct pipeline *p, const struct worker *w)
+{
+	for (unsigned i = 0; i < p->shares; i++)
+		if (p->worker[i].next < w->next)
+			return false;
+	return true;
+}
+
+static bool is_low(const struct pipeline *p)
+{
+	return p->read - p->booked < p->slots / 2;
+}
+
+static void *work(void *context)
+{
+	struct worker *w = context;
+	struct pipeline *p = w->pipeline;
+	pthread_mutex_lock(&p->lock);
+	while (!p->over || p->booked < p->read || p->printed < p->filled) {
+		if ((is_last(p, w) && feed_batch(p, w)) || (is_low(p) && read_batch(p)) ||
+		    print_piece(p) || render_piece(p, w) || book_batch(p) || feed_batch(p, w) ||
+		    read_batch(p))
+			pthread_cond_broadcast(&p->changed);
+		else
+			pthread_cond_wait(&p->changed, &p->lock);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+static unsigned choose_shares(const struct read_options *o, const struct capture *c)
+{
+	cpu_set_t set;
+	if (o->threads)
+		return o->threads < MAX_THREADS ? o->threads : MAX_THREADS;
+	if (capture_size(c) < WORTH_THREADS || sched_getaffinity(0, sizeof set, &set) != 0)
+		return 1;
+	unsigned n = (unsigned)CPU_COUNT(&set);
+	return n < 1 ? 1 : n < MAX_THREADS ? n : MAX_THREADS;
+}
+
+static void run_workers(struct pipeline *p)
+{
+	unsigned started = 1;
+	for (; started < p->shares; started++) {
+		struct worker *w = &p->worker[started];
+		if (pthread_create(&w->thread, NULL, work, w) != 0)
+			break;
+	}
+	if (started < p->shares) { /* a share without a thread: its packets would be lost */
+		complain("only %u of %u threads could be started; --threads %u", started, p->shares,
+			 started);
+		exit(EXIT_TROUBLE);
+	}
+	work(&p->worker[0]);
+	for (unsigned i = 1; i < started; i++)
+		pthread_join(p->worker[i].thread, NULL);
+}
+
+/* ---- one capture ----------------------------------------------------------------------------- */
+
+static bool worker_begin(struct pipeline *p, unsigned share, const struct feed_options *options)
+{
+	struct worker *w = &p->worker[share];
+	struct feed_owner owner = { on_glance, on_exchange, on_connection, w };
+	w->pipeline = p;
+	w->share = share;
+	w->feed = feed_new(options, &owner);
+	w->desk = report_desk_new();
+	return w->feed && w->desk;
+}
+
+static bool begin(struct pipeline *p, struct reading *r)
+{
+	struct feed_options options = reading_feed_options(r);
+	bool ready = true;
+	p->reading = r;
+	p->shares = choose_shares(r->options, r->capture);
+	p->slots = p->shares == 1 ? 1 : SLOTS;
+	p->count_only = report_counts_only(r->report) && r->options->files == 1;
+	p->in_parts = report_in_parts(r->report);
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->changed, NULL);
+	for (unsigned i = 0; i < PIECES; i++)
+		buffer_init(&p->piece[i].records, PIECE_LIMIT);
+	for (unsigned i = 0; i < p->shares; i++)
+		ready = worker_begin(p, i, &options) && ready;
+	p->slot = calloc(p->slots, sizeof *p->slot);
+	for (unsigned i = 0; p->slot && i < p->slots; i++)
+		ready = (p->slot[i].batch = capture_batch_new()) && ready;
+	return p->slot && ready;
+}
+
+static void slot_done(struct slot *s, unsigned shares)
+{
+	capture_batch_free(s->batch);
+	for (unsigned i = 0; i < shares; i++) {
+		free(s->findings[i].found);
+		free(s->findings[i].connection);
+	}
+}
+
+static void end(struct pipeline *p)
+{
+	for (unsigned i = 0; p->slot && i < p->slots; i++)
+		slot_done(&p->slot[i], p->shares);
+	free(p->slot);
+	for (unsigned i = 0; i < p->shares; i++) {
+		feed_free(p->worker[i].feed);
+		report_desk_close(p->reading->report, p->worker[i].desk);
+	}
+	for (unsigned i = 0; i < PIECES; i++)
+		buffer_done(&p->piece[i].records);
+	pthread_cond_destroy(&p->changed);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+int pipeline_run(struct reading *r, struct summary_facts *facts)
+{
+	struct pipeline *p = r->pipeline = calloc(1, sizeof *p);
+	if (!p)
+		return err_set(&r->err, -ENOMEM, "out of memory");
+	bool ready = begin(p, r);
+	if (ready)
+		run_workers(p);
+	int trouble = p->trouble;
+	for (unsigned i = 0; ready && i < p->shares; i++) {
+		reading_count(facts, p->worker[i].feed);
+		ready = !p->worker[i].starved;
+	}
+	if (!ready)
+		trouble = err_set(&r->err, -ENOMEM, "out of memory");
+	end(p);
+	r->pipeline = NULL;
+	if (r->progress)
+		fprintf(stderr, "\r\033[K");
+	return trouble;
+}

@@ -1,0 +1,38 @@
+/* Addresses to and from the kernel's form. */
+#include "net/sockaddr.h"
+
+#include <arpa/inet.h>
+
+socklen_t sockaddr_of(const struct address *a, union sockaddr_any *ret_sockaddr)
+{
+	*ret_sockaddr = (union sockaddr_any){ .v6 = { .sin6_family = AF_INET6 } };
+	if (address_is_v4(a)) {
+		ret_sockaddr->v4.sin_family = AF_INET;
+		ret_sockaddr->v4.sin_port = htons(a->port);
+		memcpy(&ret_sockaddr->v4.sin_addr, a->ip + 12, 4);
+		return sizeof ret_sockaddr->v4;
+	}
+	ret_sockaddr->v6.sin6_port = htons(a->port);
+	memcpy(&ret_sockaddr->v6.sin6_addr, a->ip, 16);
+	return sizeof ret_sockaddr->v6;
+}
+
+struct address address_of_v4(const void *ip)
+{
+	struct address a = { .ip = { [10] = 0xff, [11] = 0xff } };
+	memcpy(a.ip + 12, ip, 4);
+	return a;
+}
+
+struct address address_of(const union sockaddr_any *s)
+{
+	struct address a = { .port = 0 };
+	if (s->any.sa_family == AF_INET) {
+		a = address_of_v4(&s->v4.sin_addr);
+		a.port = ntohs(s->v4.sin_port);
+	} else if (s->any.sa_family == AF_INET6) {
+		memcpy(a.ip, &s->v6.sin6_addr, 16);
+		a.port = ntohs(s->v6.sin6_port);
+	}
+	return a;
+}

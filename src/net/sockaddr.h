@@ -1,0 +1,19 @@
+/* Addresses as the kernel wants them. Private to net. */
+#ifndef NET_SOCKADDR_H
+#define NET_SOCKADDR_H
+
+#include "base/address.h"
+
+#include <netinet/in.h>
+
+union sockaddr_any {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+socklen_t sockaddr_of(const struct address *a, union sockaddr_any *ret_sockaddr);
+struct address address_of(const union sockaddr_any *s); /* all zeros for other families */
+struct address address_of_v4(const void *ip);           /* four bytes, port 0 */
+
+#endif

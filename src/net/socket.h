@@ -1,0 +1,65 @@
+/* Sockets, thinly: every system call on one that the proxy and the probes make, so that tests can
+ * stand in for all of them (tests/sim). Everything is non-blocking and close-on-exec.
+ *
+ * Results: bytes, or a descriptor, or 0; else a negative errno (-EAGAIN: later). EINTR never
+ * comes out. */
+#ifndef NET_SOCKET_H
+#define NET_SOCKET_H
+
+#include "base/address.h"
+#include "base/error.h"
+#include "base/when.h"
+
+#include <sys/uio.h>
+
+/* A listening socket: address reused, TCP_NODELAY for what it accepts, backlog 4096, IPv6 alone
+ * where the address is IPv6. defer: connections are told when their first bytes are there
+ * (TCP_DEFER_ACCEPT), or a second has passed. Port 0: the kernel picks. */
+int net_listen(const struct address *at, bool defer, struct error *err);
+int net_local(int fd, struct address *ret_address); /* getsockname */
+
+int net_accept(int listener, struct address *ret_peer);
+
+/* Begins to connect (TCP_NODELAY is set); the socket becomes writable or fails. -EINPROGRESS is no
+ * failure and does not come out: a descriptor does. from: the address to bind to, or NULL. */
+int net_connect(const struct address *to, const struct address *from);
+int net_connect_result(int fd); /* SO_ERROR: 0, or negative errno */
+
+/* 0: the peer's FIN. */
+ssize_t net_recv(int fd, void *into, size_t len);
+ssize_t net_peek(int fd, void *into, size_t len);
+/* more: further bytes follow at once (MSG_MORE). Never raises SIGPIPE. */
+ssize_t net_send(int fd, const void *bytes, size_t len, bool more);
+ssize_t net_send_parts(int fd, const struct iovec *part, int parts, bool more);
+
+int net_shut(int fd);   /* our FIN; reading goes on */
+void net_abort(int fd); /* makes the close that follows a RST */
+void net_close(int fd); /* for what no loop watches */
+
+/* ---- the kernel's own way from socket to socket ------------------------------------------- */
+
+struct net_pipe { int read, write; };
+
+/* A pipe of `room` bytes (as far as the kernel allows). */
+int net_pipe_open(struct net_pipe *ret_pipe, size_t room);
+void net_pipe_close(struct net_pipe *p);
+ssize_t net_splice_in(int fd, struct net_pipe *p, size_t most);  /* 0: the peer's FIN */
+ssize_t net_splice_out(struct net_pipe *p, int fd, size_t most);
+
+/* ---- bounds and facts -------------------------------------------------------------------- */
+
+int net_limit_buffers(int fd, size_t receive, size_t unsent); /* bytes; 0: leave it */
+
+struct net_facts { /* TCP_INFO, in our units; NO_TIME and 0 where unknown */
+	nanos rtt, rtt_min;
+	uint32_t retrans, mss_out, mss_in, path_mtu;
+	uint64_t bytes_sent, bytes_acked, bytes_received;
+	uint32_t unacked, not_sent;
+	nanos since_data_received;
+	uint8_t state;
+};
+int net_facts(int fd, struct net_facts *ret_facts);
+
+const char *net_error_name(int code); /* "connection refused", ... for a negative errno; constant */
+
+#endif

@@ -1,0 +1,27 @@
+/* The proxy as a whole: listeners, workers (threads, each with a loop of its own, sharing nothing but
+ * what is named here), reload, drain, hand-over. cli starts one and gives it where records go. */
+#ifndef PROXY_SERVER_H
+#define PROXY_SERVER_H
+
+#include "proxy/admin.h"
+#include "proxy/config.h"
+#include "trace/exchange.h"
+
+struct server_options {
+	const char *config_path; /* NULL: the built-in configuration */
+	struct config *config;   /* loaded; the server takes the reference */
+	/* A finished exchange, in a worker's thread: judged, rendered and queued by cli. NULL: no
+	   records are wanted. */
+	void (*exchange)(void *context, const struct config *config, const struct exchange *x);
+	const struct admin_views *views; /* for the admin door (admin.h); NULL: there is none */
+	/* SIGHUP or SIGUSR1 came: logs are to be opened anew. NULL: nobody cares. */
+	void (*rotate)(void *context);
+	/* One line for the operator: started, reloaded, out of descriptors, ... */
+	void (*say)(void *context, const char *text);
+	void *context;
+};
+
+/* Runs until SIGTERM or SIGINT has drained it; 0, or a negative errno with err. */
+int server_run(const struct server_options *options, struct error *err);
+
+#endif

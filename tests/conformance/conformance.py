@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""What RFC 9110 and RFC 9112 ask of a proxy, case by case, over real sockets.
+
+    conformance.py VIADUCT            runs all cases, in TAP
+    conformance.py VIADUCT WORD...    those whose name holds one of the words
+    conformance.py --list             the table of doc/conformance.md
+    conformance.py --proxy HOST:PORT  against a proxy that runs already
+
+Each case names the section that it holds the proxy to."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import cases                                                   # noqa: E402
+from peer import Origin, Proxy                                 # noqa: E402
+from viaduct import Tap                                        # noqa: E402
+
+
+def table():
+    print("| section | case | test |\n| --- | --- | --- |")
+    for case in cases.CASES:
+        print(f"| {case.section} | {case.title} | `{case.name}` |")
+
+
+class Outside:
+    """A proxy that somebody else started."""
+
+    def __init__(self, where):
+        host, port = where.rsplit(":", 1)
+        self.address, self.port = (host, int(port)), int(port)
+
+    def stop(self):
+        pass
+
+
+def main(arguments):
+    if arguments[0] == "--list":
+        table()
+        return 0
+    if arguments[0] == "--proxy":
+        proxy, words = Outside(arguments[1]), arguments[2:]
+    else:
+        proxy, words = Proxy(arguments[0]), arguments[1:]
+    tap, origin = Tap(), Origin()
+    for case in cases.CASES:
+        if words and not any(w in case.name for w in words):
+            continue
+        try:
+            case.run(cases.Place(proxy, origin, case.name))
+            tap.case(f"{case.section} {case.name}")
+        except Exception as error:   # whatever a case meets is its result, not the suite's end
+            tap.case(f"{case.section} {case.name}", [f"{type(error).__name__}: {error}"])
+    try:
+        proxy.stop()
+        tap.case("the proxy ends in good order")
+    except RuntimeError as error:
+        tap.case("the proxy ends in good order", [error])
+    return tap.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
