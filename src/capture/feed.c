@@ -376,20 +376,20 @@ static void on_gap(void *context, struct stream_watch *w, int side, uint64_t len
 
 /* What comes of a segment touches much that has not been touched for long: the misses are had at
  * once, and while the table is still at work. */
-static void link_fetch(const struct link *l)
+static void link_fetch(const struct link *l, bool whole)
 {
 	if (!l)
 		return;
 	observe_fetch(l->talk);
 	if (l->newest)
-		trace_fetch(l->newest);
+		trace_fetch(l->newest, whole);
 }
 
 static void on_segment(void *context, struct stream_watch *w, int side, const struct segment *seg)
 {
 	(void)context;
 	struct link *l = w->user;
-	link_fetch(l);
+	link_fetch(l, false);
 	bool reset = seg->flags & TCP_RST;
 	if (!l || !(seg->flags & (TCP_FIN | TCP_RST)) || seg->payload_len > 0)
 		return;
@@ -536,7 +536,7 @@ static void on_end(void *context, struct stream_watch *w, const struct stream *s
 	struct link *l = w ? w->user : NULL;
 	if (l) {
 		l->final = s;
-		link_fetch(l);
+		link_fetch(l, true);
 		bool open = (why == STREAM_OVER || why == STREAM_IDLE) && !is_closed(s);
 		tell_rest(l, s);
 		observe_end(l->talk, ends[why], open ? f->now : s->last.at);
