@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SPARES = 64 }; /* links that wait to be used again, with what they hold */
+
 /* A watched connection: its conversation, and what its earlier exchanges have used up of the
  * connection's counters. */
 struct link {
@@ -33,6 +35,7 @@ struct feed {
 	struct feed_counts counts;
 	nanos now;
 	struct link *spare; /* the last one first: it is still in the cache */
+	unsigned spares;
 };
 
 /* ---- marks and facts --------------------------------------------------------------------- */
@@ -286,6 +289,7 @@ static struct link *link_take(struct feed *f, const struct observe_options *opti
 	struct observe_owner owner = { on_begin, on_facts, on_glance, on_done, l };
 	if (l) {
 		f->spare = l->next;
+		f->spares--;
 		observe_reset(l->talk, options, &owner);
 		return l;
 	}
@@ -301,8 +305,14 @@ static struct link *link_take(struct feed *f, const struct observe_options *opti
 
 static void link_give(struct feed *f, struct link *l)
 {
+	if (f->spares == SPARES) {
+		observe_free(l->talk);
+		free(l);
+		return;
+	}
 	l->next = f->spare;
 	f->spare = l;
+	f->spares++;
 }
 
 static bool begins(const struct stream *s, int side, bool (*what)(struct slice bytes))
