@@ -224,6 +224,11 @@ void trace_fetch(const struct exchange *x, bool whole)
 	fetch(x + 1, SOME * sizeof(struct event));   /* and the events just behind */
 }
 
+void trace_fetch_path(const struct exchange *x)
+{
+	fetch(x->path, 2 * sizeof *x->path);
+}
+
 void trace_free(struct exchange *x)
 {
 	if (x)

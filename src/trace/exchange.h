@@ -378,6 +378,7 @@ bool trace_open_leg(struct exchange *x); /* does nothing where it is there alrea
 /* It is about to be added to, or read as a whole: brings what that will touch into the cache, all
  * lines at once, where each would be waited for alone. */
 void trace_fetch(const struct exchange *x, bool whole);
+void trace_fetch_path(const struct exchange *x); /* looks into x, which had better be there */
 
 /* Adds an event; the timeline keeps the first TRACE_MAX_EVENTS - 8 and always has room for FIN,
  * RST, EV_NEXT and EV_END. What does not fit is counted in events_dropped. */
