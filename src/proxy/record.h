@@ -9,6 +9,7 @@
 
 #include "net/loop.h"
 #include "net/socket.h"
+#include "proxy/metrics.h"
 #include "trace/exchange.h"
 
 struct recorder;
@@ -17,6 +18,7 @@ struct record;
 struct recorder_options {
 	bool wanted;
 	bool heads; /* keep heads (secrets overwritten), for /why */
+	struct metrics *metrics; /* the worker's: the recorder counts in it; NULL: nowhere */
 	/* A finished exchange; it is freed afterwards. Called in the worker's thread. */
 	void (*done)(void *context, const struct exchange *x);
 	void *context;
@@ -32,8 +34,12 @@ struct record *record_begin(struct recorder *r, const struct address *client,
 /* Bytes of the conversation between client and proxy, as they were received from the client
  * (CLIENT) or handed to its socket (PROXY). */
 void record_bytes(struct record *r, enum trace_side side, struct slice bytes);
-/* So many further bytes of a body or a tunnel that nobody looked at. */
+/* So many further bytes of a body or a tunnel that nobody looked at. (Whatever goes through the
+ * proxy's memory anyhow is better given to record_bytes, chunk framing with it.) */
 void record_count(struct record *r, enum trace_side side, uint64_t bytes);
+/* The message of that side is complete (RFC 9112 section 6.3): needed only after record_count in a
+ * chunked body, whose end nobody else sees. */
+void record_whole(struct record *r, enum trace_side side);
 /* Does it still want to see bytes (so that they are better copied than spliced)? False for good
  * once the handshake in a tunnel is over or is none. */
 bool record_curious(const struct record *r);
@@ -50,14 +56,25 @@ void record_origin_said(struct record *r); /* the first byte of its answer */
  * "timeout-idle", ...), and the sentence for people. by_parent: a parent said it. */
 void record_why(struct record *r, const char *name, const char *text, bool by_parent);
 
-/* A side ended it: kind EV_FIN or EV_RST. */
+/* The sockets that carry it, so that /connections can ask them for facts; -1: none (any more). Said
+ * anew whenever that changes, before a descriptor is closed. */
+void record_sockets(struct record *r, int client, int origin);
+
+/* A side ended it: kind EV_FIN or EV_RST. PROXY: our side did, because the origin ended (no
+ * record_why), or on our own account (record_why before it). */
 void record_closed(struct record *r, enum event_kind kind, enum trace_side side);
 
 /* It is over: facts of both legs (NULL: not known), and the record goes to `done`. NULL is fine. */
 void record_end(struct record *r, const struct net_facts *client, const struct net_facts *origin);
 
-/* The record so far as an exchange, for /connections; the caller frees it (trace_free). NULL when
- * out of memory. */
-struct exchange *record_peek(const struct record *r);
+/* The record so far as an exchange, with the facts of its sockets; the caller frees it
+ * (trace_free). NULL when out of memory, or while its request's head is not whole. */
+struct exchange *record_peek(struct record *r);
+
+/* All that are in progress, in portions: calls `each` for up to `most` records that are younger than
+ * *place (0: from the oldest on), and moves *place. False when there are no more. In the loop's
+ * thread. */
+bool recorder_walk(struct recorder *r, uint64_t *place, size_t most,
+		   void (*each)(void *context, struct record *record), void *context);
 
 #endif

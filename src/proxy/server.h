@@ -3,6 +3,7 @@
 #ifndef PROXY_SERVER_H
 #define PROXY_SERVER_H
 
+#include "proxy/admin.h"
 #include "proxy/config.h"
 #include "trace/exchange.h"
 
@@ -12,6 +13,9 @@ struct server_options {
 	/* A finished exchange, in a worker's thread: judged, rendered and queued by cli. NULL: no
 	   records are wanted. */
 	void (*exchange)(void *context, const struct config *config, const struct exchange *x);
+	const struct admin_views *views; /* for the admin door (admin.h); NULL: there is none */
+	/* SIGHUP or SIGUSR1 came: logs are to be opened anew. NULL: nobody cares. */
+	void (*rotate)(void *context);
 	/* One line for the operator: started, reloaded, out of descriptors, ... */
 	void (*say)(void *context, const char *text);
 	void *context;

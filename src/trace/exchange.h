@@ -243,7 +243,8 @@ struct trace_links {
 
 /* The proxy's own connection toward the origin for this exchange, where the capture shows it. */
 enum trace_outcome { ONWARD_UNKNOWN, ONWARD_ANSWERED, ONWARD_REFUSED, ONWARD_UNANSWERED,
-                     ONWARD_UNREACHABLE, ONWARD_RESET, ONWARD_SILENT, ONWARD_CLOSED };
+                     ONWARD_UNREACHABLE, ONWARD_RESET, ONWARD_SILENT, ONWARD_CLOSED,
+                     ONWARD_UNRESOLVED };
 struct trace_onward {
 	bool seen;
 	struct address origin;
@@ -265,6 +266,24 @@ struct trace_view {
 	bool fin[2], reset[2];
 	bool answered;               /* the proxy's answer was seen there */
 	nanos from, until;           /* from the request to its answer, by that capture's clock */
+};
+
+/* What our own proxy alone knows of it: why it refused or cut, how its own side fared. */
+enum trace_party { PARTY_NOBODY, PARTY_CLIENT, PARTY_PROXY, PARTY_ORIGIN };
+struct trace_leg {
+	struct slice why, text;      /* of the rule, limit or time-out that struck: its name, and a
+	                                sentence for people */
+	bool by_parent;              /* a parent proxy said it */
+	bool reused;                 /* the connection to the origin had served before */
+	bool facts;                  /* what the kernel counted on it is known: retrans */
+	bool client_facts;           /* the same of the client's: path[PROXY].retrans */
+	enum trace_party closed_first;
+	nanos resolve, connect;      /* how long that took; NO_TIME: it was not done */
+	nanos answer;                /* from the connection to the first byte of the answer */
+	nanos rtt;
+	uint32_t retrans;            /* segments that the proxy sent again to the origin */
+	uint32_t mss, path_mtu;      /* toward the origin */
+	uint32_t client_mss, client_path_mtu; /* toward the client; mss: payload of a full segment */
 };
 
 /* What every packet touches stands together. What only few exchanges have is a pointer: to a
@@ -322,6 +341,7 @@ struct exchange {
 	struct trace_links links;
 	struct trace_onward *onward; /* until trace_open_onward: not seen */
 	struct trace_view *view;     /* until trace_open_view: not seen */
+	struct trace_leg *leg;       /* NULL unless source is TRACE_PROXY */
 
 	/* where the observation has names, not numbers: of a text */
 	struct slice client_name, proxy_name;
@@ -339,10 +359,21 @@ void trace_free(struct exchange *x); /* NULL is fine */
  * memory. */
 struct exchange *trace_begin(enum trace_source source, size_t limit);
 bool trace_open_path(struct exchange *x);
+/* As trace_begin, in the memory of an exchange that is over: it is still in the cache. */
+struct exchange *trace_begin_again(struct exchange *over, enum trace_source source);
+/* The two of `path` in memory that is the caller's, all unknown; and in the exchange's own after all,
+ * as they are. */
+void trace_lend_path(struct exchange *x, struct trace_path *path);
+bool trace_own_path(struct exchange *x);
 bool trace_open_tls(struct exchange *x);
 bool trace_open_icmp(struct exchange *x);
 bool trace_open_onward(struct exchange *x);
 bool trace_open_view(struct exchange *x);
+bool trace_open_leg(struct exchange *x); /* does nothing where it is there already */
+
+/* It is about to be read or added to: brings it and its first events into the cache, all lines at
+ * once, where each would be waited for alone. */
+void trace_fetch(const struct exchange *x);
 
 /* Adds an event; the timeline keeps the first TRACE_MAX_EVENTS - 8 and always has room for FIN,
  * RST, EV_NEXT and EV_END. What does not fit is counted in events_dropped. */

@@ -1,0 +1,826 @@
+/* Records: a conversation (src/observe) while there is something to read, then an exchange in a
+ * string with counts beside it.
+ *
+ *     live, talking --> live, told --> packed --> live, told --> done
+ *
+ * Talking: observe reads the bytes. Told: the exchange is complete but for how it ends. A tunnel is
+ * packed when more than USUAL_LIVES are live and it has been quiet for the longest time; it is told
+ * again when something beyond bytes happens to it. */
+#include "proxy/record.h"
+
+#include "http/head.h"
+#include "observe/observe.h"
+#include "trace/pack.h"
+
+#include <stdlib.h>
+
+enum {
+	USUAL_LIVES = 128, /* beyond these, quiet tunnels are packed */
+	SPARE_LIVES = 32,  /* kept for the next ones, as are */
+	SPARE_RECORDS = 256,
+	EXCHANGE_LIMIT = 256 << 10,
+	PACKED_LIMIT = 32 << 10, /* heads take most, where they are kept */
+	ENOUGH = 128 << 10, /* bytes of a tunnel that were looked at without learning what it is */
+};
+
+enum { CLOSED_FIN = 1, CLOSED_RST = 2 };
+
+struct live {
+	struct live *newer, *older; /* of the tunnels, by their last bytes; spare ones by `older` */
+	struct record *record;
+	struct conversation *talk;
+	struct exchange *x; /* NULL: there is none yet */
+	bool talking;       /* observe reads on */
+	bool own;           /* the exchange is ours, no longer the conversation's */
+	bool deaf;          /* what was said is none: only counted */
+	bool listed;        /* among the tunnels */
+	bool reused;
+	struct address client, proxy;
+	nanos accepted;
+	uint16_t status; /* answered before there was an exchange */
+	bool by_parent;
+	char why[METRICS_NAME], text[240]; /* what struck, until it is put into the exchange */
+};
+
+struct record {
+	struct recorder *owner;
+	struct record *next, *prev; /* by number; `next` links spare ones */
+	struct live *live;          /* NULL: packed */
+	uint8_t *packed;
+	uint32_t packed_len;
+	uint32_t after_fin; /* bytes from our side behind the client's FIN */
+	uint64_t number;
+	uint64_t unread[2]; /* bytes that came when nobody read any more */
+	nanos last[2];      /* wall clock, as all times here */
+	nanos closed_at[2];
+	int client, origin;   /* sockets */
+	uint8_t closed[2];    /* CLOSED_... */
+	bool closed_by_proxy; /* its side closed first */
+};
+
+struct recorder {
+	struct recorder_options options;
+	struct net_loop *loop;
+	struct record *oldest, *newest, *spare;
+	struct record *walked; /* where a walk goes on */
+	uint64_t place;        /* ... which has come this far */
+	uint64_t begun;
+	size_t spares, lives, spare_lives;
+	struct live *spare_live;
+	struct live *freshest, *stalest;
+	struct buffer packing;
+};
+
+static struct mark moment(const struct recorder *w)
+{
+	return (struct mark){ .at = net_wall(w->loop) };
+}
+
+/* From the loop's clock to the wall's. */
+static nanos wall_of(const struct recorder *w, nanos t)
+{
+	return t == NO_TIME ? NO_TIME : t - net_now(w->loop) + net_wall(w->loop);
+}
+
+/* ---- what observe tells ------------------------------------------------------------------------
+ */
+
+static void on_begin(void *context, struct exchange *x)
+{
+	struct live *l = context;
+	x->client = l->client;
+	x->proxy = l->proxy;
+	x->reused = l->reused;
+	if (!l->reused && l->accepted <= x->first.at)
+		x->first.at = l->accepted;
+	if (!l->x)
+		l->x = x;
+}
+
+static void on_done(void *context, struct exchange *x)
+{
+	struct live *l = context;
+	if (l->x == x)
+		l->own = true;
+	else
+		trace_free(x); /* bytes behind the request's end were none of it */
+}
+
+static const struct observe_owner OWNER = { .begin = on_begin, .done = on_done };
+
+/* ---- the pool of lives
+ * ---------------------------------------------------------------------------
+ */
+
+static void unlist(struct recorder *w, struct live *l)
+{
+	if (!l->listed)
+		return;
+	*(l->newer ? &l->newer->older : &w->freshest) = l->older;
+	*(l->older ? &l->older->newer : &w->stalest) = l->newer;
+	l->listed = false;
+}
+
+static void list(struct recorder *w, struct live *l)
+{
+	if (w->freshest == l)
+		return;
+	unlist(w, l);
+	l->newer = NULL;
+	l->older = w->freshest;
+	*(w->freshest ? &w->freshest->newer : &w->stalest) = l;
+	w->freshest = l;
+	l->listed = true;
+}
+
+static void free_live(struct live *l)
+{
+	observe_free(l->talk);
+	free(l);
+}
+
+static void give_back(struct recorder *w, struct record *r)
+{
+	struct live *l = r->live;
+	unlist(w, l);
+	r->live = NULL;
+	w->lives--;
+	if (w->spare_lives == SPARE_LIVES) {
+		free_live(l);
+		return;
+	}
+	l->older = w->spare_live;
+	w->spare_live = l;
+	w->spare_lives++;
+}
+
+static struct live *new_live(void)
+{
+	struct live *l = calloc(1, sizeof *l);
+	if (!l)
+		return NULL;
+	l->talk = observe_new(&(struct observe_options){ .source = TRACE_PROXY }, &OWNER);
+	if (l->talk)
+		return l;
+	free(l);
+	return NULL;
+}
+
+static bool pack_one(struct recorder *w, struct record *r);
+
+static struct live *take_live(struct recorder *w, struct record *r)
+{
+	if (w->lives >= USUAL_LIVES && w->stalest)
+		pack_one(w, w->stalest->record);
+	struct live *l = w->spare_live;
+	if (l) {
+		w->spare_live = l->older;
+		w->spare_lives--;
+	} else {
+		l = new_live();
+	}
+	if (!l)
+		return NULL;
+	*l = (struct live){ .talk = l->talk, .record = r };
+	w->lives++;
+	return l;
+}
+
+/* ---- packing
+ * --------------------------------------------------------------------------------------
+ */
+
+/* The exchange is ours from now on. */
+static void end_talk(struct live *l, enum trace_end end, nanos until)
+{
+	if (!l->talking)
+		return;
+	observe_end(l->talk, end, until);
+	l->talking = false;
+	if (!l->own)
+		l->x = NULL;
+}
+
+/* A tunnel alone has nothing more to be read that matters. */
+static bool pack_one(struct recorder *w, struct record *r)
+{
+	struct live *l = r->live;
+	end_talk(l, TRACE_END_OVER, net_wall(w->loop));
+	if (!l->x)
+		return false;
+	if (l->x->tls->hello)
+		l->x->tls->random_known = false; /* for whoever matches captures */
+	buffer_reset(&w->packing);
+	trace_pack(l->x, &w->packing);
+	uint8_t *own = w->packing.failed ? NULL : malloc(w->packing.len);
+	if (!own) {
+		unlist(w, l); /* stays as it is */
+		return false;
+	}
+	memcpy(own, w->packing.at, w->packing.len);
+	r->packed = own;
+	r->packed_len = (uint32_t)w->packing.len;
+	trace_free(l->x);
+	give_back(w, r);
+	return true;
+}
+
+static void forget_packed(struct record *r)
+{
+	free(r->packed);
+	r->packed = NULL;
+	r->packed_len = 0;
+}
+
+static bool unpack(struct record *r)
+{
+	struct recorder *w = r->owner;
+	if (r->live)
+		return true;
+	struct exchange *x =
+		trace_unpack((struct slice){ r->packed, r->packed_len }, EXCHANGE_LIMIT);
+	struct live *l = x ? take_live(w, r) : NULL;
+	if (!l) {
+		trace_free(x);
+		return false;
+	}
+	l->x = x;
+	l->own = true;
+	r->live = l;
+	forget_packed(r);
+	list(w, l);
+	return true;
+}
+
+/* Room for what only the proxy knows; NULL while there is no exchange. */
+static struct trace_leg *leg_of(struct record *r)
+{
+	if (!r || !unpack(r) || !r->live->x || !trace_open_leg(r->live->x))
+		return NULL;
+	return r->live->x->leg;
+}
+
+/* ---- bytes
+ * ----------------------------------------------------------------------------------------
+ */
+
+static void count_bytes(struct record *r, enum trace_side side, uint64_t len)
+{
+	struct recorder *w = r->owner;
+	r->last[side] = net_wall(w->loop);
+	if (w->options.metrics)
+		metrics_add(&w->options.metrics->bytes[side], len);
+	if (side == PROXY && r->closed[CLIENT])
+		r->after_fin += len < UINT32_MAX - r->after_fin ? (uint32_t)len : 0;
+	if (r->live && r->live->listed)
+		list(w, r->live);
+}
+
+/* An answer to what was no request: its status at least. */
+static void glance(struct live *l, enum trace_side side, struct slice bytes)
+{
+	uint64_t status = 0;
+	if (side == PROXY && !l->x && !l->status && slice_starts(bytes, SLICE("HTTP/1.")) &&
+	    slice_parse_u64(slice_first(slice_from(bytes, 9), 3), 10, &status) && status < 1000)
+		l->status = (uint16_t)status;
+}
+
+void record_bytes(struct record *r, enum trace_side side, struct slice bytes)
+{
+	if (!r || bytes.len == 0)
+		return;
+	struct live *l = r->live;
+	count_bytes(r, side, bytes.len);
+	if (!l || !l->talking || l->deaf) {
+		r->unread[side] += bytes.len;
+		if (l)
+			glance(l, side, bytes);
+		return;
+	}
+	struct mark now = moment(r->owner);
+	glance(l, side, bytes);
+	l->deaf = !observe_data(l->talk, side, &now, bytes) && !l->x;
+	if (side == PROXY && l->x && l->x->tunnel.open && !l->listed)
+		list(r->owner, l);
+}
+
+void record_count(struct record *r, enum trace_side side, uint64_t bytes)
+{
+	if (!r || bytes == 0)
+		return;
+	struct live *l = r->live;
+	count_bytes(r, side, bytes);
+	if (l && l->talking && !l->deaf) {
+		struct mark now = moment(r->owner);
+		observe_gap(l->talk, side, &now, bytes, false);
+	} else {
+		r->unread[side] += bytes;
+	}
+}
+
+void record_whole(struct record *r, enum trace_side side)
+{
+	if (!r || !r->live || !r->live->talking)
+		return;
+	struct mark now = moment(r->owner);
+	observe_whole(r->live->talk, side, &now);
+}
+
+bool record_curious(const struct record *r)
+{
+	const struct live *l = r ? r->live : NULL;
+	const struct exchange *x = l ? l->x : NULL;
+	if (!l || !l->talking || l->deaf)
+		return false;
+	if (!x || !x->tunnel.open)
+		return !x || x->response.status == 0;
+	if (x->tunnel.inner == PROTO_NONE)
+		return true;
+	return x->tunnel.inner == PROTO_TLS && x->tunnel.answer == PROTO_NONE &&
+	       !mark_is(&x->first_byte) && !x->tls->out_of_step[CLIENT] &&
+	       !x->tls->out_of_step[PROXY] &&
+	       x->tunnel.bytes[CLIENT] + x->tunnel.bytes[PROXY] < ENOUGH;
+}
+
+struct slice record_sni(const struct record *r, bool *ret_over)
+{
+	const struct exchange *x = r && r->live ? r->live->x : NULL;
+	bool reading = x && r->live->talking;
+	bool hello = x && mark_is(&x->hello);
+	bool still = reading && (x->tunnel.inner == PROTO_NONE || x->tunnel.inner == PROTO_TLS) &&
+		     !x->tls->out_of_step[CLIENT] && x->tunnel.bytes[CLIENT] < ENOUGH;
+	*ret_over = hello || !still;
+	return hello ? x->tls->sni : (struct slice){ 0 };
+}
+
+/* ---- what only the proxy knows
+ * ----------------------------------------------------------------------
+ */
+
+void record_user(struct record *r, enum trace_scheme scheme, const char *user)
+{
+	if (!r || !unpack(r) || !r->live->x)
+		return;
+	struct exchange *x = r->live->x;
+	x->request.auth = scheme;
+	if (!slice_equal(x->request.user, slice_of(user)))
+		x->request.user = trace_keep(x, slice_of(user), 128);
+}
+
+static nanos since_request(const struct recorder *w, const struct exchange *x, nanos until)
+{
+	nanos from = mark_is(&x->request_end) ? x->request_end.at : x->first.at;
+	nanos to = wall_of(w, until);
+	return to == NO_TIME ? NO_TIME : to > from ? to - from : 0;
+}
+
+void record_dialed(struct record *r, const struct address *origin, nanos resolved_at,
+		   nanos connected_at, enum trace_outcome outcome, bool reused)
+{
+	struct trace_leg *leg = leg_of(r);
+	if (!leg)
+		return;
+	struct recorder *w = r->owner;
+	struct exchange *x = r->live->x;
+	if (!trace_open_onward(x))
+		return;
+	struct trace_onward *o = x->onward;
+	o->seen = true;
+	o->origin = origin ? *origin : (struct address){ 0 };
+	o->outcome = outcome;
+	leg->reused = reused;
+	if (reused)
+		return;
+	leg->resolve = since_request(w, x, resolved_at);
+	o->first.at = resolved_at == NO_TIME ? NO_TIME : wall_of(w, resolved_at);
+	if (connected_at != NO_TIME && resolved_at != NO_TIME && connected_at >= resolved_at)
+		leg->connect = connected_at - resolved_at;
+	bool stands = outcome == ONWARD_ANSWERED || outcome == ONWARD_UNKNOWN;
+	o->last.at = connected_at != NO_TIME ? wall_of(w, connected_at) : net_wall(w->loop);
+	struct metrics *m = w->options.metrics;
+	if (m && leg->resolve != NO_TIME)
+		metrics_span(&m->resolve, leg->resolve);
+	if (m && stands && leg->connect != NO_TIME)
+		metrics_span(&m->dial, leg->connect);
+}
+
+void record_origin_said(struct record *r)
+{
+	struct trace_leg *leg = leg_of(r);
+	if (!leg || leg->answer != NO_TIME)
+		return;
+	const struct exchange *x = r->live->x;
+	nanos from = mark_is(&x->onward->last) ? x->onward->last.at : x->request_end.at;
+	nanos now = net_wall(r->owner->loop);
+	leg->answer = from != NO_TIME && now > from ? now - from : 0;
+}
+
+void record_why(struct record *r, const char *name, const char *text, bool by_parent)
+{
+	if (!r)
+		return;
+	if (r->owner->options.metrics)
+		metrics_reason(r->owner->options.metrics, name);
+	if (!unpack(r))
+		return;
+	struct live *l = r->live;
+	strncpy(l->why, name, sizeof l->why - 1);
+	strncpy(l->text, text ? text : "", sizeof l->text - 1);
+	l->by_parent = by_parent;
+}
+
+void record_sockets(struct record *r, int client, int origin)
+{
+	if (!r)
+		return;
+	r->client = client;
+	r->origin = origin;
+}
+
+void record_closed(struct record *r, enum event_kind kind, enum trace_side side)
+{
+	if (!r)
+		return;
+	struct mark now = moment(r->owner);
+	if (!r->closed[CLIENT] && !r->closed[PROXY])
+		r->closed_by_proxy = side == PROXY;
+	if (!r->closed[side])
+		r->closed_at[side] = now.at;
+	r->closed[side] |= kind == EV_RST ? CLOSED_RST : CLOSED_FIN;
+	struct live *l = r->live;
+	if (l && l->talking)
+		observe_event(l->talk, kind, side, &now, 0);
+}
+
+/* ---- putting it together
+ * ------------------------------------------------------------------------------
+ */
+
+/* Nothing in it was a request: what is known all the same. */
+static struct exchange *bare(const struct record *r)
+{
+	struct exchange *x = trace_new(TRACE_PROXY, EXCHANGE_LIMIT);
+	if (!x)
+		return NULL;
+	const struct live *l = r->live;
+	x->client = l->client;
+	x->proxy = l->proxy;
+	x->reused = l->reused;
+	x->first.at = x->last.at = l->accepted;
+	x->request_start.at = r->last[CLIENT];
+	x->response.status = l->status;
+	if (x->response.status) {
+		x->answer = PROTO_HTTP;
+		x->response_start.at = r->last[PROXY];
+		x->response.reason = slice_of(http_status_name(x->response.status));
+		x->response.complete = true;
+		trace_add(x, EV_RESPONSE, PROXY, &x->response_start, x->response.status);
+	}
+	trace_set_id(x);
+	return x;
+}
+
+/* Bytes behind those that were read: they are counted, and single records unknown. */
+static void add_unread(const struct record *r, struct exchange *x, enum trace_side side)
+{
+	if (r->unread[side] == 0)
+		return;
+	x->bytes[side] += r->unread[side];
+	if (!x->tunnel.open)
+		return;
+	x->tunnel.bytes[side] += r->unread[side];
+	x->tunnel.last[side].at = r->last[side];
+	if (!mark_is(&x->tunnel.first[side]))
+		x->tunnel.first[side].at = r->last[side];
+	if (x->tunnel.inner != PROTO_TLS || !trace_open_tls(x))
+		return;
+	struct trace_tls *t = x->tls;
+	t->out_of_step[side] = true;
+	t->close_notify[side] = t->likely_alert = false;
+	t->record_left[side] = t->last_record[side] = 0;
+	t->largest_record[side] = t->same_records[side] = 0;
+	t->last_app[side] = NO_MARK;
+}
+
+/* Both have said more than a handshake takes, unread: it was over. */
+static void add_handshake(const struct record *r, struct exchange *x)
+{
+	if (x->tunnel.inner != PROTO_TLS || r->unread[PROXY] == 0 || !trace_open_tls(x))
+		return;
+	struct trace_tls *t = x->tls;
+	if (t->done)
+		return;
+	t->server_hello = true;
+	t->done = r->unread[CLIENT] > 0 && x->tunnel.bytes[PROXY] > 512;
+}
+
+static void add_close(const struct record *r, struct exchange *x, enum trace_side side, bool told)
+{
+	struct trace_path *p = &x->path[side];
+	uint8_t how = r->closed[side];
+	if (!how)
+		return;
+	struct mark at = { .at = r->closed_at[side] };
+	if (how & CLOSED_FIN)
+		p->fin = at;
+	if (how & CLOSED_RST) {
+		p->rst = at;
+		p->rsts = 1;
+	}
+	if (told)
+		return;
+	trace_add(x, how & CLOSED_FIN ? EV_FIN : EV_RST, side, &at, 0);
+	if (r->closed_by_proxy != (side == PROXY))
+		return;
+	x->closed = true;
+	x->closed_by = side;
+	x->by_reset = !(how & CLOSED_FIN);
+	x->close = at;
+}
+
+static void add_path(const struct record *r, struct exchange *x, enum trace_side side)
+{
+	struct trace_path *p = &x->path[side];
+	const struct mark *first = side == CLIENT ? &x->request_start : &x->response_start;
+	p->bytes = x->bytes[side];
+	p->first_data = *first;
+	p->last_data.at = r->last[side];
+	if (x->last.at < r->last[side])
+		x->last.at = r->last[side];
+	if (r->closed[side] && x->last.at < r->closed_at[side])
+		x->last.at = r->closed_at[side];
+	if (side == PROXY)
+		p->after_peer_fin = r->after_fin;
+}
+
+/* Whose end came first: the client's; or ours, on our own account or because the origin ended. */
+static enum trace_party closed_first(const struct exchange *x)
+{
+	if (!x->closed)
+		return PARTY_NOBODY;
+	if (x->closed_by == CLIENT)
+		return PARTY_CLIENT;
+	bool own = x->leg->why.len > 0 || x->onward->outcome != ONWARD_ANSWERED;
+	return own && !x->leg->by_parent ? PARTY_PROXY : PARTY_ORIGIN;
+}
+
+static void add_facts(struct exchange *x, const struct net_facts *client,
+		      const struct net_facts *origin)
+{
+	struct trace_leg *leg = x->leg;
+	if (client) {
+		nanos rtt = client->rtt_min != NO_TIME ? client->rtt_min : client->rtt;
+		x->rtt = rtt;
+		x->path[PROXY].retrans = client->retrans;
+		leg->client_facts = true;
+		leg->client_mss = client->mss_out;
+		leg->client_path_mtu = client->path_mtu;
+	}
+	if (origin) {
+		leg->facts = true;
+		leg->rtt = origin->rtt_min != NO_TIME ? origin->rtt_min : origin->rtt;
+		leg->retrans = origin->retrans;
+		leg->mss = origin->mss_out;
+		leg->path_mtu = origin->path_mtu;
+	}
+}
+
+static void add_why(const struct live *l, struct exchange *x)
+{
+	if (!l || !l->why[0])
+		return;
+	x->leg->why = trace_keep(x, slice_of(l->why), sizeof l->why);
+	x->leg->text = trace_keep(x, slice_of(l->text), sizeof l->text);
+	x->leg->by_parent = l->by_parent;
+}
+
+/* The request's first bytes until now; told: observe heard of its closing. False: no memory. */
+static bool complete(const struct record *r, struct exchange *x, bool told,
+		     const struct net_facts *client, const struct net_facts *origin)
+{
+	if ((!x->path && !trace_open_path(x)) || !trace_open_leg(x))
+		return false;
+	x->both_ways = true;
+	x->request_acked = x->request_end;
+	if (x->tls->hello)
+		x->tls->hello_acked = mark_is(&x->hello);
+	add_why(r->live, x);
+	add_handshake(r, x);
+	for (int side = CLIENT; side <= PROXY; side++) {
+		add_unread(r, x, (enum trace_side)side);
+		add_close(r, x, (enum trace_side)side, told);
+		add_path(r, x, (enum trace_side)side);
+	}
+	x->observed_until = net_wall(r->owner->loop);
+	add_facts(x, client, origin);
+	x->leg->closed_first = closed_first(x);
+	return true;
+}
+
+static void finish(struct record *r, const struct net_facts *client, const struct net_facts *origin)
+{
+	struct recorder *w = r->owner;
+	if (!unpack(r)) {
+		forget_packed(r);
+		return;
+	}
+	struct live *l = r->live;
+	bool closed = r->closed[CLIENT] || r->closed[PROXY], told = l->talking;
+	end_talk(l, closed ? TRACE_END_CLOSED : TRACE_END_OVER, net_wall(w->loop));
+	if (!l->x) {
+		l->x = bare(r);
+		l->own = true;
+		told = false;
+	}
+	struct exchange *x = l->x;
+	if (x && complete(r, x, told, client, origin)) {
+		x->end = closed ? TRACE_END_CLOSED : TRACE_END_OVER;
+		/* the connection goes on */
+		x->next_began = !closed && !x->tunnel.open && x->response.complete;
+		if (w->options.metrics && x->response.status < METRICS_STATUSES)
+			metrics_add(&w->options.metrics->status[x->response.status], 1);
+		w->options.done(w->options.context, x);
+	}
+	trace_free(x);
+	give_back(w, r);
+}
+
+/* ---- life
+ * -------------------------------------------------------------------------------------------
+ */
+
+struct recorder *recorder_new(struct net_loop *loop, const struct recorder_options *options)
+{
+	struct recorder *w = calloc(1, sizeof *w);
+	if (!w)
+		return NULL;
+	w->options = *options;
+	w->loop = loop;
+	buffer_init(&w->packing, PACKED_LIMIT);
+	return w;
+}
+
+static struct record *new_record(struct recorder *w)
+{
+	struct record *r = w->spare;
+	if (!r)
+		return malloc(sizeof *r);
+	w->spare = r->next;
+	w->spares--;
+	return r;
+}
+
+static void drop_record(struct recorder *w, struct record *r)
+{
+	if (w->spares == SPARE_RECORDS) {
+		free(r);
+		return;
+	}
+	r->next = w->spare;
+	w->spare = r;
+	w->spares++;
+}
+
+static void chain(struct recorder *w, struct record *r)
+{
+	r->number = ++w->begun;
+	r->prev = w->newest;
+	*(w->newest ? &w->newest->next : &w->oldest) = r;
+	w->newest = r;
+}
+
+static void unchain(struct recorder *w, struct record *r)
+{
+	if (w->walked == r)
+		w->walked = r->next;
+	*(r->prev ? &r->prev->next : &w->oldest) = r->next;
+	*(r->next ? &r->next->prev : &w->newest) = r->prev;
+}
+
+struct record *record_begin(struct recorder *w, const struct address *client,
+			    const struct address *proxy, nanos accepted, bool reused)
+{
+	if (!w || !w->options.wanted)
+		return NULL;
+	if (w->options.metrics)
+		metrics_add(&w->options.metrics->requests, 1);
+	struct record *r = new_record(w);
+	struct live *l = r ? take_live(w, r) : NULL;
+	if (!l) {
+		free(r);
+		if (w->options.metrics)
+			metrics_add(&w->options.metrics->records_short, 1);
+		return NULL;
+	}
+	*r = (struct record){
+		.owner = w, .live = l, .last = { NO_TIME, NO_TIME }, .client = -1, .origin = -1
+	};
+	l->client = *client;
+	l->proxy = *proxy;
+	l->accepted = wall_of(w, accepted);
+	l->reused = reused;
+	struct observe_owner owner = OWNER;
+	owner.context = l;
+	observe_reset(l->talk,
+		      &(struct observe_options){ .source = TRACE_PROXY,
+						 .keep_heads = w->options.heads,
+						 .any_request = true },
+		      &owner);
+	l->talking = true;
+	chain(w, r);
+	return r;
+}
+
+void record_end(struct record *r, const struct net_facts *client, const struct net_facts *origin)
+{
+	if (!r)
+		return;
+	struct recorder *w = r->owner;
+	finish(r, client, origin);
+	unchain(w, r);
+	drop_record(w, r);
+}
+
+static void drop_all(struct recorder *w)
+{
+	for (struct record *r = w->oldest, *next; r; r = next) {
+		next = r->next;
+		if (r->live) {
+			if (r->live->own)
+				trace_free(r->live->x);
+			free_live(r->live);
+		}
+		free(r->packed);
+		free(r);
+	}
+}
+
+void recorder_free(struct recorder *w)
+{
+	if (!w)
+		return;
+	drop_all(w);
+	for (struct record *r = w->spare, *next; r; r = next) {
+		next = r->next;
+		free(r);
+	}
+	for (struct live *l = w->spare_live, *next; l; l = next) {
+		next = l->older;
+		free_live(l);
+	}
+	buffer_done(&w->packing);
+	free(w);
+}
+
+/* ---- looking in
+ * ---------------------------------------------------------------------------------------
+ */
+
+/* By way of a string: a conversation goes on with its own. */
+static struct exchange *copy_of(const struct record *r)
+{
+	struct recorder *w = r->owner;
+	struct slice packed = { r->packed, r->packed_len };
+	if (r->live) {
+		if (!r->live->x)
+			return NULL;
+		buffer_reset(&w->packing);
+		trace_pack(r->live->x, &w->packing);
+		if (w->packing.failed)
+			return NULL;
+		packed = buffer_slice(&w->packing);
+	}
+	return trace_unpack(packed, EXCHANGE_LIMIT);
+}
+
+struct exchange *record_peek(struct record *r)
+{
+	struct net_facts client, origin;
+	struct exchange *x = copy_of(r);
+	if (!x)
+		return NULL;
+	bool seen = r->client >= 0 && net_facts(r->client, &client) == 0;
+	bool beyond = r->origin >= 0 && net_facts(r->origin, &origin) == 0;
+	bool told = r->live && r->live->talking;
+	if (complete(r, x, told, seen ? &client : NULL, beyond ? &origin : NULL))
+		return x;
+	trace_free(x);
+	return NULL;
+}
+
+bool recorder_walk(struct recorder *w, uint64_t *place, size_t most,
+		   void (*each)(void *context, struct record *record), void *context)
+{
+	struct record *r = w->oldest;
+	if (*place && *place == w->place)
+		r = w->walked;
+	while (r && r->number <= *place)
+		r = r->next;
+	for (; r && most > 0; r = r->next, most--) {
+		*place = r->number;
+		each(context, r);
+	}
+	w->walked = r;
+	w->place = *place;
+	return r != NULL;
+}
