@@ -58,11 +58,37 @@ static bool is_harmful(uint32_t code)
 	       (code >= 0xfff9 && code <= 0xfffb);
 }
 
-/* The run of plain printable ASCII at the start, `also` excepted: the usual case, in bulk. */
-static size_t plain_run(struct slice s, const char *except)
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+
+/* Are these sixteen printable ASCII, and none of them an exception? */
+static inline __attribute__((always_inline)) bool are_plain(const uint8_t *at, const char *except)
+{
+	bytes16 b;
+	uint64_t half[2];
+	memcpy(&b, at, sizeof b);
+	bytes16 odd = (bytes16)(b < 0x20) | (bytes16)(b > 0x7e);
+	for (; *except; except++)
+		odd |= (bytes16)(b == (uint8_t)*except);
+	memcpy(half, &odd, sizeof half);
+	return (half[0] | half[1]) == 0;
+}
+
+static inline __attribute__((always_inline)) bool is_plain(uint8_t c, const char *except)
+{
+	for (; *except; except++)
+		if (c == (uint8_t)*except)
+			return false;
+	return c >= 0x20 && c < 0x7f;
+}
+
+/* The run of plain printable ASCII at the start: the usual case, in bulk. The exceptions are
+ * constant, so that the compiler makes it once for each. */
+static inline __attribute__((always_inline)) size_t plain_run(struct slice s, const char *except)
 {
 	size_t n = 0;
-	while (n < s.len && s.at[n] >= 0x20 && s.at[n] < 0x7f && !strchr(except, s.at[n]))
+	while (s.len - n >= 16 && are_plain(s.at + n, except))
+		n += 16;
+	while (n < s.len && is_plain(s.at[n], except))
 		n++;
 	return n;
 }

@@ -138,14 +138,20 @@ static void tell_proxy(struct worker *w, const struct address *proxy)
 	w->known[w->knows < KNOWN ? w->knows++ : KNOWN - 1] = *proxy;
 }
 
+/* Where exchanges are only counted, most need nothing from the book. */
+static bool on_glance(void *context, const struct exchange *x)
+{
+	struct worker *w = context;
+	if (!w->pipeline->count_only || trace_book_concerns(x))
+		return false;
+	tell_proxy(w, &x->proxy);
+	report_count(w->desk, x);
+	return true;
+}
+
 static void on_exchange(void *context, struct exchange *x)
 {
 	struct worker *w = context;
-	if (w->pipeline->count_only && !trace_book_concerns(x)) {
-		tell_proxy(w, &x->proxy);
-		report_count(w->desk, x);
-		return;
-	}
 	struct found *f = new_found(w);
 	if (f)
 		*f = (struct found){ FOUND_EXCHANGE, w->frame, .exchange = x };
@@ -204,7 +210,7 @@ static void share_out(struct slot *s, unsigned shares)
 	for (unsigned n = 0; n < shares; n++)
 		s->count[n] = 0;
 	for (size_t i = 0; i < s->batch->count; i++) {
-		unsigned of = feed_share_of(&s->batch->packet[i], shares);
+		unsigned of = shares > 1 ? feed_share_of(&s->batch->packet[i], shares) : 0;
 		unsigned from = of < shares ? of : 0, to = of < shares ? of + 1 : shares;
 		for (unsigned n = from; n < to; n++)
 			s->mine[n][s->count[n]++] = (uint16_t)i;
@@ -381,11 +387,12 @@ static bool print_piece(struct pipeline *p)
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
-/* Is nobody behind this one? Then all else can be done by those ahead. */
+/* Is nobody further behind? Then all else can be done by those ahead. Only one is ever last: two
+ * who are level would both feed, and then both wait for the next batch. */
 static bool is_last(const struct pipeline *p, const struct worker *w)
 {
 	for (unsigned i = 0; i < p->shares; i++)
-		if (p->worker[i].next < w->next)
+		if (p->worker[i].next < w->next || (p->worker[i].next == w->next && i < w->share))
 			return false;
 	return true;
 }
@@ -446,7 +453,7 @@ static void run_workers(struct pipeline *p)
 static bool worker_begin(struct pipeline *p, unsigned share, const struct feed_options *options)
 {
 	struct worker *w = &p->worker[share];
-	struct feed_owner owner = { on_exchange, on_connection, w };
+	struct feed_owner owner = { on_glance, on_exchange, on_connection, w };
 	w->pipeline = p;
 	w->share = share;
 	w->feed = feed_new(options, &owner);

@@ -121,9 +121,8 @@ static const struct exchange NO_EXCHANGE = {
 
 /* ---- making one ---------------------------------------------------------------------------- */
 
-struct exchange *trace_begin(enum trace_source source, size_t limit)
+static struct exchange *begin_in(struct arena *arena, enum trace_source source)
 {
-	struct arena *arena = arena_new_with(limit, USUAL_SIZE);
 	struct exchange *x = arena ? arena_take(arena, sizeof *x) : NULL;
 	if (!x) {
 		arena_free(arena);
@@ -135,25 +134,44 @@ struct exchange *trace_begin(enum trace_source source, size_t limit)
 	return x;
 }
 
-bool trace_open_path(struct exchange *x)
+struct exchange *trace_begin(enum trace_source source, size_t limit)
 {
-	struct trace_path *p = arena_take(x->arena, 2 * sizeof *p);
-	if (!p)
+	return begin_in(arena_new_with(limit, USUAL_SIZE), source);
+}
+
+struct exchange *trace_begin_again(struct exchange *over, enum trace_source source)
+{
+	struct arena *arena = over->arena;
+	arena_reset(arena);
+	return begin_in(arena, source);
+}
+
+void trace_lend_path(struct exchange *x, struct trace_path *path)
+{
+	path[CLIENT] = path[PROXY] = NO_PATH;
+	x->path = path;
+}
+
+bool trace_own_path(struct exchange *x)
+{
+	struct trace_path *own = arena_take(x->arena, 2 * sizeof *own);
+	if (!own)
 		return false;
-	p[CLIENT] = p[PROXY] = NO_PATH;
-	x->path = p;
+	memcpy(own, x->path, 2 * sizeof *own);
+	x->path = own;
 	return true;
 }
 
-bool trace_open_leg(struct exchange *x)
+bool trace_open_path(struct exchange *x)
 {
-	if (x->leg)
+	struct trace_path path[2];
+	trace_lend_path(x, path);
+	if (trace_own_path(x))
 		return true;
-	x->leg = arena_alloc(x->arena, sizeof *x->leg);
-	if (x->leg)
-		x->leg->resolve = x->leg->connect = x->leg->answer = x->leg->rtt = NO_TIME;
-	return x->leg != NULL;
+	x->path = NULL;
+	return false;
 }
+
 #define OPEN(what, none)                                                                           \
 	bool trace_open_##what(struct exchange *x)                                                 \
 	{                                                                                          \
@@ -171,6 +189,15 @@ OPEN(icmp, NO_ICMP)
 OPEN(onward, NO_ONWARD)
 OPEN(view, NO_VIEW)
 #undef OPEN
+bool trace_open_leg(struct exchange *x)
+{
+	if (x->leg)
+		return true;
+	x->leg = arena_alloc(x->arena, sizeof *x->leg);
+	if (x->leg)
+		x->leg->resolve = x->leg->connect = x->leg->answer = x->leg->rtt = NO_TIME;
+	return x->leg != NULL;
+}
 
 struct exchange *trace_new(enum trace_source source, size_t limit)
 {
@@ -180,6 +207,14 @@ struct exchange *trace_new(enum trace_source source, size_t limit)
 		return x;
 	trace_free(x);
 	return NULL;
+}
+
+void trace_fetch(const struct exchange *x)
+{
+	enum { LINE = 64, USUAL = LINE + sizeof *x + FIRST_EVENTS * sizeof(struct event) };
+	const char *from = (const char *)x - LINE; /* there its arena begins */
+	for (size_t at = 0; at < USUAL; at += LINE)
+		__builtin_prefetch(from + at, 1);
 }
 
 void trace_free(struct exchange *x)
@@ -228,7 +263,11 @@ void trace_add(struct exchange *x, enum event_kind kind, enum trace_side side,
 		x->events_dropped++;
 		return;
 	}
-	*e = (struct event){ .kind = kind, .side = side, .mark = *mark, .n = n };
+	memset(e, 0, sizeof *e); /* or setting bits would read what was there before */
+	e->mark = *mark;
+	e->n = n;
+	e->kind = kind;
+	e->side = side;
 	/* facts from beneath are added late: keep the order of time */
 	for (; e > x->event && comes_before(e, e - 1); e--) {
 		struct event swap = e[-1];
