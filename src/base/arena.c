@@ -84,24 +84,27 @@ void arena_reset(struct arena *a)
 	a->next_size = FIRST_BLOCK;
 }
 
-void *arena_take(struct arena *a, size_t size)
+/* So many bytes, beginning at a multiple of `unit` (a power of two). */
+static inline void *take(struct arena *a, size_t size, size_t unit)
 {
-	size_t unit = alignof(max_align_t);
-	if (size > SIZE_MAX - unit)
-		return NULL;
-	size = (size + unit - 1) / unit * unit;
 	if (size > a->limit - a->taken)
 		return NULL;
 	struct block *b = a->newest;
-	if (!b || size > b->size - b->used) {
+	size_t from = b ? (b->used + unit - 1) & ~(unit - 1) : 0;
+	if (!b || from > b->size || size > b->size - from) {
 		b = block_new(a, size);
+		from = 0;
 		if (!b)
 			return NULL;
 	}
-	void *at = b->data + b->used;
-	b->used += size;
+	b->used = from + size;
 	a->taken += size;
-	return at;
+	return b->data + from;
+}
+
+void *arena_take(struct arena *a, size_t size)
+{
+	return take(a, size, alignof(max_align_t));
 }
 
 void *arena_alloc(struct arena *a, size_t size)
@@ -112,7 +115,7 @@ void *arena_alloc(struct arena *a, size_t size)
 
 struct slice arena_copy(struct arena *a, struct slice s)
 {
-	uint8_t *at = s.len ? arena_take(a, s.len) : NULL;
+	uint8_t *at = s.len ? take(a, s.len, 1) : NULL;
 	if (!at)
 		return (struct slice){ 0 };
 	memcpy(at, s.at, s.len);
@@ -121,7 +124,7 @@ struct slice arena_copy(struct arena *a, struct slice s)
 
 char *arena_string(struct arena *a, struct slice s)
 {
-	char *text = arena_take(a, s.len + 1);
+	char *text = s.len < SIZE_MAX ? take(a, s.len + 1, 1) : NULL;
 	if (!text)
 		return NULL;
 	if (s.len)

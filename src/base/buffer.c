@@ -31,7 +31,7 @@ uint8_t *buffer_reserve(struct buffer *b, size_t len)
 		return NULL;
 	}
 	if (len > b->room - b->len) {
-		size_t room = b->room ? b->room : 256;
+		size_t room = b->room ? b->room : b->limit < 256 ? b->limit : 256;
 		while (room - b->len < len)
 			room = room > b->limit / 2 ? b->limit : room * 2;
 		uint8_t *at = realloc(b->at, room);
@@ -47,7 +47,8 @@ uint8_t *buffer_reserve(struct buffer *b, size_t len)
 
 void buffer_add(struct buffer *b, struct slice s)
 {
-	uint8_t *at = s.len ? buffer_reserve(b, s.len) : NULL;
+	bool fits = !b->failed && s.len <= b->room - b->len;
+	uint8_t *at = s.len == 0 ? NULL : fits ? b->at + b->len : buffer_reserve(b, s.len);
 	if (!at)
 		return;
 	memcpy(at, s.at, s.len);
@@ -61,7 +62,10 @@ void buffer_add_text(struct buffer *b, const char *text)
 
 void buffer_add_byte(struct buffer *b, uint8_t byte)
 {
-	buffer_add(b, (struct slice){ &byte, 1 });
+	if (!b->failed && b->len < b->room)
+		b->at[b->len++] = byte;
+	else
+		buffer_add(b, (struct slice){ &byte, 1 });
 }
 
 void buffer_add_repeat(struct buffer *b, uint8_t byte, size_t count)

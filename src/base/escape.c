@@ -58,11 +58,22 @@ static bool is_harmful(uint32_t code)
 	       (code >= 0xfff9 && code <= 0xfffb);
 }
 
-/* The run of plain printable ASCII at the start, `also` excepted: the usual case, in bulk. */
-static size_t plain_run(struct slice s, const char *except)
+/* Printable ASCII that stands for itself in text, JSON, HTML. */
+enum { TEXT = 1, JSON = 2, HTML = 4, ALL = TEXT | JSON | HTML };
+
+/* clang-format off */
+static const uint8_t PLAIN[256] = {
+	[' ' ... '!'] = ALL, ['"'] = TEXT, ['#' ... '%'] = ALL, ['&'] = TEXT | JSON,
+	['\''] = TEXT | JSON, ['(' ... ';'] = ALL, ['<'] = TEXT | JSON, ['='] = ALL,
+	['>'] = TEXT | JSON, ['?' ... '['] = ALL, [']' ... '~'] = ALL,
+};
+/* clang-format on */
+
+/* The run of what is plain at the start: the usual case, in bulk. */
+static size_t plain_run(struct slice s, uint8_t where)
 {
 	size_t n = 0;
-	while (n < s.len && s.at[n] >= 0x20 && s.at[n] < 0x7f && !strchr(except, s.at[n]))
+	while (n < s.len && (PLAIN[s.at[n]] & where))
 		n++;
 	return n;
 }
@@ -79,7 +90,7 @@ static void add_hex_bytes(struct buffer *out, struct slice s)
 void escape_text(struct buffer *out, struct slice s)
 {
 	while (s.len > 0) {
-		size_t run = plain_run(s, "\\");
+		size_t run = plain_run(s, TEXT);
 		buffer_add(out, slice_first(s, run));
 		s = slice_from(s, run);
 		if (s.len == 0)
@@ -110,7 +121,7 @@ static void add_json_code(struct buffer *out, uint32_t code)
 void escape_json(struct buffer *out, struct slice s)
 {
 	while (s.len > 0) {
-		size_t run = plain_run(s, "\\\"");
+		size_t run = plain_run(s, JSON);
 		buffer_add(out, slice_first(s, run));
 		s = slice_from(s, run);
 		if (s.len == 0)
@@ -152,7 +163,7 @@ static const char *html_entity(uint32_t code)
 void escape_html(struct buffer *out, struct slice s)
 {
 	while (s.len > 0) {
-		size_t run = plain_run(s, "\\&<>\"'");
+		size_t run = plain_run(s, HTML);
 		buffer_add(out, slice_first(s, run));
 		s = slice_from(s, run);
 		if (s.len == 0)

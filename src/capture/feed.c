@@ -13,15 +13,16 @@ struct link {
 	struct stream_watch *watch;
 	const struct stream *final; /* all that is known of it, once it has ended */
 	struct conversation *talk;
-	bool flip; /* the table took the sides the other way round */
+	const struct exchange *newest; /* only to be fetched: it may be gone */
+	bool flip;                     /* the table took the sides the other way round */
+	bool begun;                    /* an exchange has come of it */
+	bool told[2][2];               /* FIN and RST, by side of the table */
+	struct link *next;             /* of those that wait to be used again */
 	struct {
 		uint32_t packets, retrans, repairs, reordered, spurious, keepalives, large, rsts;
 		uint64_t bytes, after_peer_fin;
 		nanos repair_time, zero_window_time;
 	} used[2];
-	bool told[2][2];   /* FIN and RST, by side of the table */
-	bool begun;        /* an exchange has come of it */
-	struct link *next; /* of those that wait to be used again */
 };
 
 struct feed {
@@ -201,6 +202,7 @@ static void on_begin(void *context, struct exchange *x)
 	struct link *l = context;
 	const struct stream *s = stream_of(l);
 	int client = table_side(l, CLIENT);
+	l->newest = x;
 	set_ends(l->feed, x, &s->side[client], &s->side[1 - client]);
 	if (!l->begun) {
 		set_handshake(x, s, client);
@@ -215,6 +217,7 @@ static void on_facts(void *context, struct exchange *x)
 {
 	struct link *l = context;
 	const struct stream *s = stream_of(l);
+	l->newest = x == l->newest ? NULL : l->newest;
 	for (int side = CLIENT; side <= PROXY; side++)
 		set_path(l, s, x, side);
 	x->rtt = s->rtt;
@@ -227,6 +230,13 @@ static void on_facts(void *context, struct exchange *x)
 	}
 	set_acked(x);
 	x->frames = x->path[CLIENT].packets + x->path[PROXY].packets;
+}
+
+static bool on_glance(void *context, const struct exchange *x)
+{
+	const struct link *l = context;
+	const struct feed_owner *o = &l->feed->owner;
+	return o->glance && o->glance(o->context, x);
 }
 
 static void on_done(void *context, struct exchange *x)
@@ -273,7 +283,7 @@ static enum stream_wish on_wish(void *context, const struct stream *s, int side,
 static struct link *link_take(struct feed *f, const struct observe_options *options)
 {
 	struct link *l = f->spare;
-	struct observe_owner owner = { on_begin, on_facts, on_done, l };
+	struct observe_owner owner = { on_begin, on_facts, on_glance, on_done, l };
 	if (l) {
 		f->spare = l->next;
 		observe_reset(l->talk, options, &owner);
@@ -364,10 +374,22 @@ static void on_gap(void *context, struct stream_watch *w, int side, uint64_t len
 		observe_gap(l->talk, said_by(l, side), &m, len, why == STREAM_GAP_CAPTURE);
 }
 
+/* What comes of a segment touches much that has not been touched for long: the misses are had at
+ * once, and while the table is still at work. */
+static void link_fetch(const struct link *l)
+{
+	if (!l)
+		return;
+	observe_fetch(l->talk);
+	if (l->newest)
+		trace_fetch(l->newest);
+}
+
 static void on_segment(void *context, struct stream_watch *w, int side, const struct segment *seg)
 {
 	(void)context;
 	struct link *l = w->user;
+	link_fetch(l);
 	bool reset = seg->flags & TCP_RST;
 	if (!l || !(seg->flags & (TCP_FIN | TCP_RST)) || seg->payload_len > 0)
 		return;
@@ -513,6 +535,7 @@ static void on_end(void *context, struct stream_watch *w, const struct stream *s
 	struct feed *f = context;
 	struct link *l = w ? w->user : NULL;
 	if (l) {
+		link_fetch(l);
 		l->final = s;
 		bool open = (why == STREAM_OVER || why == STREAM_IDLE) && !is_closed(s);
 		tell_rest(l, s);

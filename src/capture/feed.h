@@ -29,7 +29,10 @@ struct feed_options {
 };
 
 struct feed_owner {
-	/* A finished exchange; the owner frees it. */
+	/* A finished exchange, lent while the call runs: true where that was all that the owner wanted.
+	   May be NULL. */
+	bool (*glance)(void *context, const struct exchange *x);
+	/* Else, and of suspects always: it is the owner's, who frees it. */
 	void (*exchange)(void *context, struct exchange *x);
 	/* A connection that carried no proxy traffic, for trace_book_connection. May be NULL. */
 	void (*connection)(void *context, const struct trace_connection *t);

@@ -138,14 +138,20 @@ static void tell_proxy(struct worker *w, const struct address *proxy)
 	w->known[w->knows < KNOWN ? w->knows++ : KNOWN - 1] = *proxy;
 }
 
+/* Where exchanges are only counted, most need nothing from the book. */
+static bool on_glance(void *context, const struct exchange *x)
+{
+	struct worker *w = context;
+	if (!w->pipeline->count_only || trace_book_concerns(x))
+		return false;
+	tell_proxy(w, &x->proxy);
+	report_count(w->desk, x);
+	return true;
+}
+
 static void on_exchange(void *context, struct exchange *x)
 {
 	struct worker *w = context;
-	if (w->pipeline->count_only && !trace_book_concerns(x)) {
-		tell_proxy(w, &x->proxy);
-		report_count(w->desk, x);
-		return;
-	}
 	struct found *f = new_found(w);
 	if (f)
 		*f = (struct found){ FOUND_EXCHANGE, w->frame, .exchange = x };
@@ -447,7 +453,7 @@ static void run_workers(struct pipeline *p)
 static bool worker_begin(struct pipeline *p, unsigned share, const struct feed_options *options)
 {
 	struct worker *w = &p->worker[share];
-	struct feed_owner owner = { on_exchange, on_connection, w };
+	struct feed_owner owner = { on_glance, on_exchange, on_connection, w };
 	w->pipeline = p;
 	w->share = share;
 	w->feed = feed_new(options, &owner);

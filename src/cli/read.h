@@ -57,7 +57,7 @@ void report_desk_close(struct report *r, struct report_desk *desk); /* adds its 
 
 /* Is nothing asked for but counts? Then from any thread: */
 bool report_counts_only(const struct report *r);
-void report_count(struct report_desk *desk, struct exchange *x); /* frees it */
+void report_count(struct report_desk *desk, const struct exchange *x);
 
 /* Is all that is asked for a record of each exchange? Then they may be rendered in any thread, to be
  * printed in order. */

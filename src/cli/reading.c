@@ -82,7 +82,7 @@ static void on_connection(void *context, const struct trace_connection *c)
 static int read_example(struct reading *r, struct packet_text *text, const struct packet_example *e,
 			struct summary_facts *facts)
 {
-	struct feed_owner owner = { on_exchange, on_connection, r };
+	struct feed_owner owner = { NULL, on_exchange, on_connection, r };
 	struct feed_options options = reading_feed_options(r);
 	options.text = true;
 	options.name = text_name;

@@ -285,12 +285,11 @@ bool report_in_parts(const struct report *r)
 	return o->json && !o->summary && !o->html && !o->ladder && !o->slice;
 }
 
-void report_count(struct report_desk *desk, struct exchange *x)
+void report_count(struct report_desk *desk, const struct exchange *x)
 {
 	enum severity severity;
 	enum verdict verdict = diagnose_verdict(x, &severity);
 	tally_add(desk->tally, x, verdict, severity);
-	trace_free(x);
 }
 
 void report_begin(struct report *r, nanos first)

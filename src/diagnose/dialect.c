@@ -98,6 +98,12 @@ static bool may_be_the_origins(const struct exchange *x, const struct dialect_wo
 	return where == IN_SERVER && !d->proxy;
 }
 
+/* One of 32 bits, the same in either case. */
+static uint32_t letter(uint8_t c)
+{
+	return UINT32_C(1) << (c & 31);
+}
+
 /* By its signs, in one pass: the answer's own fields count for more than Via, which may name a
  * proxy further on. Pages and reasons of good answers are the origin's, or say nothing. */
 static enum dialect by_signs(const struct exchange *x, enum where *ret_where)
@@ -107,20 +113,24 @@ static enum dialect by_signs(const struct exchange *x, enum where *ret_where)
 		[IN_TITLE] = 5,       [IN_REASON] = 6, [IN_REALM] = 7,  [IN_VIA] = 8,
 	};
 	struct slice field[sizeof rank] = { { 0 } };
+	uint32_t letters[sizeof rank] = { 0 }; /* that occur there: most words begin with another */
 	bool any = false;
 	for (size_t w = IN_NOWHERE + 1; w < sizeof rank; w++) {
 		bool page = w == IN_TITLE || w == IN_REASON || w == IN_REALM;
 		if (!page || x->response.status >= 400)
 			field[w] = field_of(&x->response, (enum where)w);
 		any = any || field[w].len;
+		for (size_t i = 0; i < field[w].len; i++)
+			letters[w] |= letter(field[w].at[i]);
 	}
 	enum dialect found = DIALECT_UNKNOWN;
 	uint8_t best = UINT8_MAX;
 	for (int d = DIALECT_UNKNOWN + 1; any && d < DIALECT_COUNT_; d++) {
 		const struct dialect_words *w = &DIALECT_WORDS[d];
 		for (const struct dialect_sign *s = w->signs; s < w->signs + 8 && s->word; s++) {
-			if (field[s->where].len == 0 || rank[s->where] >= best ||
-			    !says(field[s->where], s->word) || may_be_the_origins(x, w, s->where))
+			if (!(letters[s->where] & letter((uint8_t)s->word[0])) ||
+			    rank[s->where] >= best || !says(field[s->where], s->word) ||
+			    may_be_the_origins(x, w, s->where))
 				continue;
 			best = rank[s->where];
 			found = (enum dialect)d;

@@ -180,10 +180,21 @@ static void star(void *context, uint64_t from, uint64_t to)
 	memset((uint8_t *)context + from, '*', (size_t)(to - from));
 }
 
+static bool has_url(struct slice text)
+{
+	while (text.len > 0) {
+		text = slice_from(text, slice_find_byte(text, ':'));
+		if (slice_starts(text, SLICE("://")))
+			return true;
+		text = slice_from(text, 1);
+	}
+	return false;
+}
+
 void http_hide_userinfo(uint8_t *text, size_t len, bool cut)
 {
 	struct http_secrets s = { .state = REST };
-	if (!len || !(memchr(text, ':', len) || memchr(text, '\n', len)))
+	if (!has_url((struct slice){ text, len }) && !(len && memchr(text, '\n', len)))
 		return; /* most values: no URL and no other line, so nothing to look for */
 	http_find_secrets(&s, (struct slice){ text, len }, star, text);
 	if (cut)

@@ -87,6 +87,7 @@ struct conversation {
 	struct talk talk[2];
 	struct turn *oldest, *newest; /* the answers go to `oldest` that is not whole */
 	struct turn usual;            /* for the first of them while it is free (x is NULL) */
+	struct exchange *over;        /* one whose memory the next may have; or NULL */
 	unsigned turns;
 	bool known;           /* at least one request to a proxy was seen */
 	bool tunnel;          /* both sides are in SPEECH_TUNNEL */

@@ -28,7 +28,11 @@ struct conversation *observe_new(const struct observe_options *options,
 static struct turn *turn_new(struct conversation *c)
 {
 	struct turn *t = c->usual.x ? malloc(sizeof *t) : &c->usual;
-	struct exchange *x = t ? trace_begin(c->options.source, EXCHANGE_LIMIT) : NULL;
+	struct exchange *over = c->over;
+	c->over = t ? NULL : over;
+	struct exchange *x = !t     ? NULL
+			     : over ? trace_begin_again(over, c->options.source)
+				    : trace_begin(c->options.source, EXCHANGE_LIMIT);
 	if (!x) {
 		if (t != &c->usual)
 			free(t);
@@ -63,16 +67,20 @@ static void done(struct conversation *c)
 
 void observe_free(struct conversation *c)
 {
-	if (c)
-		done(c);
+	if (!c)
+		return;
+	done(c);
+	trace_free(c->over);
 	free(c);
 }
 
 void observe_reset(struct conversation *c, const struct observe_options *options,
 		   const struct observe_owner *owner)
 {
+	struct exchange *over = c->over;
 	done(c);
 	init(c, options, owner);
+	c->over = over;
 }
 
 void conversation_drop(struct conversation *c, struct turn *t)
@@ -93,13 +101,19 @@ static void finish_oldest(struct conversation *c)
 	c->turns--;
 	answers_keep_title(t);
 	turn_free(c, t);
-	if (!trace_open_path(x)) {
-		trace_free(x);
-		return;
-	}
+	struct trace_path path[2];
+	trace_lend_path(x, path);
 	if (c->owner.facts)
 		c->owner.facts(c->owner.context, x);
-	c->owner.done(c->owner.context, x);
+	if (c->owner.glance && c->owner.glance(c->owner.context, x)) {
+		trace_free(c->over);
+		c->over = x;
+	} else if (trace_own_path(x)) {
+		trace_set_id(x);
+		c->owner.done(c->owner.context, x);
+	} else {
+		trace_free(x);
+	}
 }
 
 void conversation_finish_whole(struct conversation *c, const struct mark *mark)
@@ -146,7 +160,6 @@ struct turn *conversation_begin(struct conversation *c, const struct mark *mark)
 	x->began_late = c->options.began_late && !x->reused;
 	if (c->owner.begin)
 		c->owner.begin(c->owner.context, x);
-	trace_set_id(x);
 	c->known = true;
 	if (c->closing.is) {
 		const struct closing *e = &c->closing;
@@ -172,6 +185,13 @@ void conversation_turn_whole(struct conversation *c, struct turn *t, const struc
 	t->x->response_end = *mark;
 	trace_add(t->x, EV_RESPONSE_END, PROXY, mark, t->x->response.body_bytes);
 	conversation_finish_whole(c, mark);
+}
+
+void observe_fetch(const struct conversation *c)
+{
+	enum { LINE = 64 };
+	for (size_t at = 0; at < sizeof *c; at += LINE)
+		__builtin_prefetch((const char *)c + at, 1);
 }
 
 bool observe_data(struct conversation *c, enum trace_side side, const struct mark *mark,

@@ -23,6 +23,9 @@ struct observe_owner {
 	void (*begin)(void *context, struct exchange *x);
 	/* The exchange ends: the owner completes path[], icmp, rtt, frames, ... May be NULL. */
 	void (*facts)(void *context, struct exchange *x);
+	/* It is whole, and lent while the call runs: true where a glance was all that the owner wanted,
+	   which spares making it the owner's own and giving it an id. Else `done` follows. May be NULL. */
+	bool (*glance)(void *context, const struct exchange *x);
 	/* It is whole; the owner frees it. */
 	void (*done)(void *context, struct exchange *x);
 	void *context;
@@ -43,6 +46,9 @@ void observe_free(struct conversation *c); /* drops what is unfinished; NULL is 
 /* As new, for another connection. */
 void observe_reset(struct conversation *c, const struct observe_options *options,
 		   const struct observe_owner *owner);
+
+/* Bytes or an event are on their way: brings the conversation into the cache meanwhile. */
+void observe_fetch(const struct conversation *c);
 
 /* The next bytes of a side, in order; one call a segment (or read). False when nothing further of
  * this connection is of interest: it is no conversation with a proxy. */

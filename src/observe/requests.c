@@ -50,11 +50,22 @@ static struct slice keep_target(struct exchange *x, struct slice target, bool *r
 	return kept;
 }
 
+/* Those that nearly all are need no copy. */
+static struct slice keep_method(struct exchange *x, struct slice method)
+{
+	static const struct slice usual[] = { SLICE("CONNECT"), SLICE("GET"), SLICE("POST"),
+					      SLICE("HEAD") };
+	for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+		if (slice_equal(method, usual[i]))
+			return usual[i];
+	return trace_keep(x, method, 32);
+}
+
 static void keep_request(struct conversation *c, struct exchange *x, const struct http_request *r,
 			 struct slice head)
 {
 	struct trace_request *q = &x->request;
-	q->method = trace_keep(x, r->method, 32);
+	q->method = keep_method(x, r->method);
 	q->target = keep_target(x, r->target, &q->had_userinfo);
 	q->is_connect = slice_equal(r->method, SLICE("CONNECT"));
 	q->absolute = r->form == HTTP_FORM_ABSOLUTE;
@@ -110,6 +121,8 @@ static void link_retry(struct turn *before, struct exchange *x)
 	if (!before || !before->whole || before->x->response.status != 407 ||
 	    x->request.auth == SCHEME_NONE)
 		return;
+	trace_set_id(before->x);
+	trace_set_id(x);
 	before->x->links.answered_challenge = true;
 	memcpy(before->x->links.other, x->id, sizeof x->id);
 	x->links.is_retry = true;
@@ -191,14 +204,15 @@ static size_t read_request_head(struct conversation *c, const struct mark *mark,
 		return hold_early(c, mark, whole, bytes);
 	struct http_request r;
 	struct http_bad bad;
-	enum http_parse got = http_looks_like_request(whole);
-	if (got == HTTP_BAD && up->unsure) {
+	enum http_parse got =
+		speech_may_end(bytes, before) ? http_read_request(whole, &r, &bad) : HTTP_MORE;
+	enum http_parse looks = got == HTTP_DONE ? got : http_looks_like_request(whole);
+	if (looks == HTTP_BAD && up->unsure) {
 		count_lost(c, mark, whole.len);
 		return speech_lose_step(up, bytes);
 	}
-	if (got == HTTP_DONE)
-		got = speech_may_end(bytes, before) ? http_read_request(whole, &r, &bad)
-						    : HTTP_MORE;
+	if (looks != HTTP_DONE)
+		got = looks;
 	if (got == HTTP_MORE && speech_keep_for_later(up, whole, before > 0))
 		return bytes.len;
 	up->unsure = false;

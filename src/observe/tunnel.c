@@ -103,17 +103,21 @@ static void read_handshake(struct conversation *c, struct exchange *x, enum trac
 	struct tls_half *h = &c->talk[side].tls;
 	if (h->settled)
 		return;
-	buffer_add(&h->messages, bytes);
-	size_t used = 0;
+	bool alone = h->messages.len == 0; /* nearly all come whole, and need no keeping */
+	if (!alone)
+		buffer_add(&h->messages, bytes);
+	struct slice left = alone ? bytes : buffer_slice(&h->messages);
 	uint8_t type;
 	struct slice body;
 	enum tls_parse got;
-	while ((got = tls_read_handshake(slice_from(buffer_slice(&h->messages), used), &type,
-					 &body)) == TLS_DONE) {
-		used += body.len + 4;
-		take_message(c, x, side, type, body, h->at - (h->messages.len - used), mark);
+	while ((got = tls_read_handshake(left, &type, &body)) == TLS_DONE) {
+		left = slice_from(left, body.len + 4);
+		take_message(c, x, side, type, body, h->at - left.len, mark);
 	}
-	buffer_drop(&h->messages, used);
+	if (alone)
+		buffer_add(&h->messages, left);
+	else
+		buffer_drop(&h->messages, h->messages.len - left.len);
 	if (got == TLS_BAD || h->messages.failed ||
 	    (side == CLIENT && mark_is(&x->hello) && !x->tls->retry_request &&
 	     x->tls->server_hello))

@@ -22,11 +22,16 @@ struct cut {
 	struct exchange *x; /* NULL once it was given out */
 };
 
+struct held {
+	nanos start; /* of x: to look there would cost more than all the rest of the heap */
+	struct exchange *x;
+};
+
 struct trace_book {
 	struct trace_book_options options;
 	void (*give)(void *context, struct exchange *x);
 	void *context;
-	struct exchange **heap; /* by start; [0] is the earliest */
+	struct held *heap; /* by start; [0] is the earliest */
 	size_t held, room;
 	struct address proxy[MAX_PROXIES];
 	size_t proxies;
@@ -43,10 +48,11 @@ struct trace_book {
 
 /* ---- order ------------------------------------------------------------------------------- */
 
-static bool earlier(const struct exchange *a, const struct exchange *b)
+static bool earlier(const struct held *one, const struct held *other)
 {
-	if (a->first.at != b->first.at)
-		return a->first.at < b->first.at;
+	if (one->start != other->start)
+		return one->start < other->start;
+	const struct exchange *a = one->x, *b = other->x;
 	if (a->file != b->file)
 		return a->file < b->file;
 	if (a->first.frame != b->first.frame)
@@ -56,26 +62,30 @@ static bool earlier(const struct exchange *a, const struct exchange *b)
 
 static void heap_push(struct trace_book *b, struct exchange *x)
 {
+	struct held h = { x->first.at, x };
 	size_t i = b->held++;
-	while (i > 0 && earlier(x, b->heap[(i - 1) / 2])) {
+	while (i > 0 && earlier(&h, &b->heap[(i - 1) / 2])) {
 		b->heap[i] = b->heap[(i - 1) / 2];
 		i = (i - 1) / 2;
 	}
-	b->heap[i] = x;
+	b->heap[i] = h;
 }
 
 static struct exchange *heap_pop(struct trace_book *b)
 {
-	struct exchange *top = b->heap[0], *x = b->heap[--b->held];
+	struct exchange *top = b->heap[0].x;
+	struct held last = b->heap[--b->held];
 	size_t i = 0;
 	for (size_t child; (child = 2 * i + 1) < b->held; i = child) {
-		if (child + 1 < b->held && earlier(b->heap[child + 1], b->heap[child]))
+		if (child + 1 < b->held && earlier(&b->heap[child + 1], &b->heap[child]))
 			child++;
-		if (!earlier(b->heap[child], x))
+		if (!earlier(&b->heap[child], &last))
 			break;
 		b->heap[i] = b->heap[child];
 	}
-	b->heap[i] = x;
+	b->heap[i] = last;
+	if (b->held > 0)
+		trace_fetch(b->heap[0].x); /* it comes out next */
 	return top;
 }
 
@@ -385,7 +395,7 @@ static void set_view(struct exchange *x, const struct exchange *other)
 static bool absorb(struct trace_book *b, struct exchange *x)
 {
 	for (size_t i = 0; i < b->held; i++) {
-		struct exchange *held = b->heap[i];
+		struct exchange *held = b->heap[i].x;
 		if (!is_same_exchange(held, x))
 			continue;
 		if (is_nearer_client(held, x)) {
@@ -396,7 +406,7 @@ static bool absorb(struct trace_book *b, struct exchange *x)
 		set_view(x, held);
 		x->first.at = held->first.at; /* keeps its place in the order */
 		forget_all(b, held);
-		b->heap[i] = x;
+		b->heap[i].x = x;
 		trace_free(held);
 		return true;
 	}
@@ -540,7 +550,7 @@ void trace_book_free(struct trace_book *b)
 	if (!b)
 		return;
 	for (size_t i = 0; i < b->held; i++)
-		trace_free(b->heap[i]);
+		trace_free(b->heap[i].x);
 	for (size_t i = 0; b->suspect && i < MAX_SUSPECTS; i++)
 		trace_free(b->suspect[i]);
 	free(b->heap);

@@ -61,17 +61,17 @@ static const char *const SCHEME_NAMES[] = {
 		.at = NO_TIME                                                                      \
 	}
 
-const struct trace_tls TRACE_NO_TLS = {
+static const struct trace_tls NO_TLS = {
 	.last_app = { NEVER, NEVER },
 	.not_before = NO_TIME,
 	.not_after = NO_TIME,
 };
 
-const struct trace_icmp TRACE_NO_ICMP = { .mark = NEVER };
+static const struct trace_icmp NO_ICMP = { .mark = NEVER };
 
-const struct trace_onward TRACE_NO_ONWARD = { .first = NEVER, .last = NEVER };
+static const struct trace_onward NO_ONWARD = { .first = NEVER, .last = NEVER };
 
-const struct trace_view TRACE_NO_VIEW;
+static const struct trace_view NO_VIEW;
 
 static const struct trace_path NO_PATH = {
 	.stuck_first = NEVER,
@@ -113,17 +113,16 @@ static const struct exchange NO_EXCHANGE = {
 	.response.body_length = UINT64_MAX,
 	.answer = PROTO_NONE,
 	.end = TRACE_END_OVER,
-	.tls = (struct trace_tls *)&TRACE_NO_TLS,
-	.icmp = (struct trace_icmp *)&TRACE_NO_ICMP,
-	.onward = (struct trace_onward *)&TRACE_NO_ONWARD,
-	.view = (struct trace_view *)&TRACE_NO_VIEW,
+	.tls = (struct trace_tls *)&NO_TLS,
+	.icmp = (struct trace_icmp *)&NO_ICMP,
+	.onward = (struct trace_onward *)&NO_ONWARD,
+	.view = (struct trace_view *)&NO_VIEW,
 };
 
 /* ---- making one ---------------------------------------------------------------------------- */
 
-struct exchange *trace_begin(enum trace_source source, size_t limit)
+static struct exchange *begin_in(struct arena *arena, enum trace_source source)
 {
-	struct arena *arena = arena_new_with(limit, USUAL_SIZE);
 	struct exchange *x = arena ? arena_take(arena, sizeof *x) : NULL;
 	if (!x) {
 		arena_free(arena);
@@ -135,14 +134,42 @@ struct exchange *trace_begin(enum trace_source source, size_t limit)
 	return x;
 }
 
+struct exchange *trace_begin(enum trace_source source, size_t limit)
+{
+	return begin_in(arena_new_with(limit, USUAL_SIZE), source);
+}
+
+struct exchange *trace_begin_again(struct exchange *over, enum trace_source source)
+{
+	struct arena *arena = over->arena;
+	arena_reset(arena);
+	return begin_in(arena, source);
+}
+
+void trace_lend_path(struct exchange *x, struct trace_path *path)
+{
+	path[CLIENT] = path[PROXY] = NO_PATH;
+	x->path = path;
+}
+
+bool trace_own_path(struct exchange *x)
+{
+	struct trace_path *own = arena_take(x->arena, 2 * sizeof *own);
+	if (!own)
+		return false;
+	memcpy(own, x->path, 2 * sizeof *own);
+	x->path = own;
+	return true;
+}
+
 bool trace_open_path(struct exchange *x)
 {
-	struct trace_path *p = arena_take(x->arena, 2 * sizeof *p);
-	if (!p)
-		return false;
-	p[CLIENT] = p[PROXY] = NO_PATH;
-	x->path = p;
-	return true;
+	struct trace_path path[2];
+	trace_lend_path(x, path);
+	if (trace_own_path(x))
+		return true;
+	x->path = NULL;
+	return false;
 }
 
 #define OPEN(what, none)                                                                           \
@@ -157,10 +184,10 @@ bool trace_open_path(struct exchange *x)
 		x->what = own;                                                                     \
 		return true;                                                                       \
 	}
-OPEN(tls, TRACE_NO_TLS)
-OPEN(icmp, TRACE_NO_ICMP)
-OPEN(onward, TRACE_NO_ONWARD)
-OPEN(view, TRACE_NO_VIEW)
+OPEN(tls, NO_TLS)
+OPEN(icmp, NO_ICMP)
+OPEN(onward, NO_ONWARD)
+OPEN(view, NO_VIEW)
 #undef OPEN
 
 bool trace_open_leg(struct exchange *x)
@@ -181,6 +208,14 @@ struct exchange *trace_new(enum trace_source source, size_t limit)
 		return x;
 	trace_free(x);
 	return NULL;
+}
+
+void trace_fetch(const struct exchange *x)
+{
+	enum { LINE = 64, USUAL = LINE + sizeof *x + FIRST_EVENTS * sizeof(struct event) };
+	const char *from = (const char *)x - LINE; /* there its arena begins */
+	for (size_t at = 0; at < USUAL; at += LINE)
+		__builtin_prefetch(from + at, 1);
 }
 
 void trace_free(struct exchange *x)
@@ -229,7 +264,11 @@ void trace_add(struct exchange *x, enum event_kind kind, enum trace_side side,
 		x->events_dropped++;
 		return;
 	}
-	*e = (struct event){ .kind = kind, .side = side, .mark = *mark, .n = n };
+	memset(e, 0, sizeof *e); /* or setting bits would read what was there before */
+	e->mark = *mark;
+	e->n = n;
+	e->kind = kind;
+	e->side = side;
 	/* facts from beneath are added late: keep the order of time */
 	for (; e > x->event && comes_before(e, e - 1); e--) {
 		struct event swap = e[-1];

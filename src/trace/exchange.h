@@ -359,15 +359,21 @@ void trace_free(struct exchange *x); /* NULL is fine */
  * memory. */
 struct exchange *trace_begin(enum trace_source source, size_t limit);
 bool trace_open_path(struct exchange *x);
-extern const struct trace_tls TRACE_NO_TLS;
-extern const struct trace_icmp TRACE_NO_ICMP;
-extern const struct trace_onward TRACE_NO_ONWARD;
-extern const struct trace_view TRACE_NO_VIEW;
+/* As trace_begin, in the memory of an exchange that is over: it is still in the cache. */
+struct exchange *trace_begin_again(struct exchange *over, enum trace_source source);
+/* The two of `path` in memory that is the caller's, all unknown; and in the exchange's own after all,
+ * as they are. */
+void trace_lend_path(struct exchange *x, struct trace_path *path);
+bool trace_own_path(struct exchange *x);
 bool trace_open_tls(struct exchange *x);
 bool trace_open_icmp(struct exchange *x);
 bool trace_open_onward(struct exchange *x);
 bool trace_open_view(struct exchange *x);
 bool trace_open_leg(struct exchange *x);
+
+/* It is about to be read or added to: brings it and its first events into the cache, all lines at
+ * once, where each would be waited for alone. */
+void trace_fetch(const struct exchange *x);
 
 /* Adds an event; the timeline keeps the first TRACE_MAX_EVENTS - 8 and always has room for FIN,
  * RST, EV_NEXT and EV_END. What does not fit is counted in events_dropped. */

@@ -168,7 +168,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 						   .any_request = look & 2,
 						   .began_late = look & 4,
 						   .source = TRACE_CAPTURE };
-		struct observe_owner owner = { on_begin, on_facts, on_done, &o };
+		struct observe_owner owner = { on_begin, on_facts, NULL, on_done, &o };
 		if (c)
 			observe_reset(c, &options, &owner);
 		else

@@ -21,6 +21,7 @@ OWNERS = {
     "zstd.h": {"capture", "cli"},
     "pcap": {"capture"},
     "sqlite3.h": {"store"},
+    "ares.h": {"net"},
     "crypt.h": {"proxy"},
     "pthread.h": {"capture", "net", "proxy", "cli"},
     "threads.h": set(),

@@ -446,7 +446,7 @@ static void play(struct play *p, const struct script *s, size_t step, int cut, b
 					   .keep_heads = heads,
 					   .any_request = s->any_request,
 					   .began_late = s->began_late };
-	struct observe_owner owner = { on_begin, on_facts, on_done, p };
+	struct observe_owner owner = { on_begin, on_facts, NULL, on_done, p };
 	struct conversation *c = observe_new(&options, &owner);
 	assert_non_null(c);
 	size_t steps = steps_of(s);
