@@ -208,7 +208,7 @@ static bool pack_one(struct recorder *w, struct record *r)
 	end_talk(l, TRACE_END_OVER, net_wall(w->loop));
 	if (!l->x)
 		return false;
-	if (l->x->tls != &TRACE_NO_TLS)
+	if (l->x->tls->hello)
 		l->x->tls->random_known = false; /* for whoever matches captures */
 	buffer_reset(&w->packing);
 	trace_pack(l->x, &w->packing);
@@ -602,7 +602,7 @@ static bool complete(const struct record *r, struct exchange *x, bool told,
 		return false;
 	x->both_ways = true;
 	x->request_acked = x->request_end;
-	if (x->tls != &TRACE_NO_TLS)
+	if (x->tls->hello)
 		x->tls->hello_acked = mark_is(&x->hello);
 	add_why(r->live, x);
 	add_handshake(r, x);

@@ -360,10 +360,6 @@ void trace_free(struct exchange *x); /* NULL is fine */
  * memory. */
 struct exchange *trace_begin(enum trace_source source, size_t limit);
 bool trace_open_path(struct exchange *x);
-extern const struct trace_tls TRACE_NO_TLS;
-extern const struct trace_icmp TRACE_NO_ICMP;
-extern const struct trace_onward TRACE_NO_ONWARD;
-extern const struct trace_view TRACE_NO_VIEW;
 /* As trace_begin, in the memory of an exchange that is over: it is still in the cache. */
 struct exchange *trace_begin_again(struct exchange *over, enum trace_source source);
 /* The two of `path` in memory that is the caller's, all unknown; and in the exchange's own after all,
