@@ -274,6 +274,7 @@ struct trace_leg {
 	struct slice why, text;      /* of the rule, limit or time-out that struck: its name, and a
 	                                sentence for people */
 	bool by_parent;              /* a parent proxy said it */
+	struct slice trial;          /* a rule on trial would have denied it: which */
 	bool reused;                 /* the connection to the origin had served before */
 	bool facts;                  /* what the kernel counted on it is known: retrans */
 	bool client_facts;           /* the same of the client's: path[PROXY].retrans */
