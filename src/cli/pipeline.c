@@ -210,7 +210,7 @@ static void share_out(struct slot *s, unsigned shares)
 	for (unsigned n = 0; n < shares; n++)
 		s->count[n] = 0;
 	for (size_t i = 0; i < s->batch->count; i++) {
-		unsigned of = feed_share_of(&s->batch->packet[i], shares);
+		unsigned of = shares > 1 ? feed_share_of(&s->batch->packet[i], shares) : 0;
 		unsigned from = of < shares ? of : 0, to = of < shares ? of + 1 : shares;
 		for (unsigned n = from; n < to; n++)
 			s->mine[n][s->count[n]++] = (uint16_t)i;
