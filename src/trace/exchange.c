@@ -189,6 +189,7 @@ OPEN(icmp, NO_ICMP)
 OPEN(onward, NO_ONWARD)
 OPEN(view, NO_VIEW)
 #undef OPEN
+
 bool trace_open_leg(struct exchange *x)
 {
 	if (x->leg)

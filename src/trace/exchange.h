@@ -274,6 +274,7 @@ struct trace_leg {
 	struct slice why, text;      /* of the rule, limit or time-out that struck: its name, and a
 	                                sentence for people */
 	bool by_parent;              /* a parent proxy said it */
+	struct slice trial;          /* a rule on trial would have denied it: which */
 	bool reused;                 /* the connection to the origin had served before */
 	bool facts;                  /* what the kernel counted on it is known: retrans */
 	bool client_facts;           /* the same of the client's: path[PROXY].retrans */
@@ -342,7 +343,7 @@ struct exchange {
 	struct trace_links links;
 	struct trace_onward *onward; /* until trace_open_onward: not seen */
 	struct trace_view *view;     /* until trace_open_view: not seen */
-	struct trace_leg *leg;       /* NULL unless source is TRACE_PROXY */
+	struct trace_leg *leg;       /* NULL until trace_open_leg; of TRACE_PROXY alone */
 
 	/* where the observation has names, not numbers: of a text */
 	struct slice client_name, proxy_name;
@@ -370,7 +371,7 @@ bool trace_open_tls(struct exchange *x);
 bool trace_open_icmp(struct exchange *x);
 bool trace_open_onward(struct exchange *x);
 bool trace_open_view(struct exchange *x);
-bool trace_open_leg(struct exchange *x); /* does nothing where it is there already */
+bool trace_open_leg(struct exchange *x);
 
 /* It is about to be added to, or read as a whole: brings what that will touch into the cache, all
  * lines at once, where each would be waited for alone. */
