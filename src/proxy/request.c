@@ -181,7 +181,7 @@ static void decide(struct client *c)
 	if (j->rules.trial_line > 0) {
 		reply_text(j, "the trial rule at line %u would have denied this",
 			   j->rules.trial_line);
-		record_why(j->record, "trial", j->text, false);
+		record_trial(j->record, j->text);
 	}
 	if (j->rules.reason != RULES_ALLOWED) {
 		refuse_by_rule(c, &j->rules);
