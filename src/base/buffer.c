@@ -26,7 +26,7 @@ void buffer_reset(struct buffer *b)
 
 static bool grow(struct buffer *b, size_t len)
 {
-	size_t room = b->room ? b->room : 256;
+	size_t room = b->room ? b->room : b->limit < 256 ? b->limit : 256;
 	while (room - b->len < len)
 		room = room > b->limit / 2 ? b->limit : room * 2;
 	uint8_t *at = realloc(b->at, room);

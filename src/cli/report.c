@@ -91,7 +91,7 @@ static void write_piece(struct report *r, FILE *f)
 
 /* ---- choosing -------------------------------------------------------------------------------- */
 
-/* Is t before (-1), within (0) or after the moment's instant, by the moment's own measure? */
+/* Has the moment come at t, by the moment's own measure? */
 static bool reaches(const struct report *r, const struct moment *m, nanos t)
 {
 	const nanos day = 86400 * NANOS_PER_SECOND;
@@ -105,13 +105,22 @@ static bool reaches(const struct report *r, const struct moment *m, nanos t)
 	}
 }
 
+/* From 22:00 to 02:00 is over midnight. */
+static bool is_in_time(const struct report *r, const struct exchange *x)
+{
+	const struct moment *from = &r->options->from, *to = &r->options->to;
+	bool late = from->kind == MOMENT_NONE || reaches(r, from, x->last.at);
+	bool early = to->kind == MOMENT_NONE || !reaches(r, to, x->first.at);
+	bool night =
+		from->kind == MOMENT_CLOCK && to->kind == MOMENT_CLOCK && from->value > to->value;
+	return night ? late || early : late && early;
+}
+
 static bool is_chosen(const struct report *r, const struct exchange *x, enum verdict verdict,
 		      enum severity severity)
 {
 	const struct read_options *o = r->options;
-	if (o->from.kind != MOMENT_NONE && !reaches(r, &o->from, x->last.at))
-		return false;
-	if (o->to.kind != MOMENT_NONE && reaches(r, &o->to, x->first.at))
+	if (!is_in_time(r, x))
 		return false;
 	return !o->only || o->only_verdict[verdict] ||
 	       (o->only_failures && severity == SEVERITY_FAILURE);

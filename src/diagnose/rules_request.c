@@ -4,8 +4,9 @@
 /* Is there an answer that the observer merely did not get to see? Then silence proves nothing. */
 static bool answer_may_be_hidden(const struct exchange *x)
 {
-	return !x->both_ways || x->path[PROXY].missing > 0 || x->bytes[PROXY] > 0 ||
-	       x->path[PROXY].bytes > 0 || (x->began_late && !has_request(x));
+	return !x->both_ways || x->answer_hidden || x->path[PROXY].missing > 0 ||
+	       x->bytes[PROXY] > 0 || x->path[PROXY].bytes > 0 ||
+	       (x->began_late && !has_request(x));
 }
 
 /* request-lost: what was sent first is still not acknowledged after repeats.

@@ -39,6 +39,7 @@ enum sight {
 	SAW_MISSING,
 	SAW_ZERO_WINDOW,
 	SAW_REPAIRS,
+	SAW_REPAIR,
 	/* transfer and end */
 	SAW_LAST_DOWN,
 	SAW_LAST_UP,

@@ -559,7 +559,7 @@ static void put_onward(struct pen *p, const struct exchange *x)
 		PUT(p, ",");
 	}
 	PUT(p, "\"outcome\":");
-	put_text(p, outcome_name(o->outcome));
+	put_word(p, outcome_name(o->outcome));
 	if (leg) {
 		if (leg->reused)
 			PUT(p, ",\"reused\":true");

@@ -302,6 +302,7 @@ struct exchange {
 	enum trace_side closed_by : 8; /* who did it first */
 	enum trace_end end : 8;
 	enum trace_protocol answer : 8; /* what answered: PROTO_HTTP, or what else; PROTO_NONE nothing */
+	bool answer_hidden;          /* it may have been given where whose it is could not be told */
 	uint32_t interims;           /* 1xx answers */
 	struct mark close;           /* that first act */
 	uint64_t bytes[2];           /* payload by side, of this exchange */

@@ -38,6 +38,16 @@ SAID = {
     "--color with nonsense": (["read", "--color=blue", DENIED], 2, "^$", "blue"),
     "--packets with nonsense": (["read", "--packets=wirshark", DENIED], 2, "^$", "wireshark"),
     "--proxy with nonsense": (["read", "--proxy", "10.0.0.1:99999", DENIED], 2, "^$", "99999"),
+    "--proxy with a name": (["read", "--proxy", "proxy.example.org:3128", DENIED], 2, "^$",
+                            "getent ahosts"),
+    "--from on a day that is not": (["read", "--from", "2025-02-31", DENIED], 2, "^$", "2025-02-31"),
+    "--from behind --to": (["read", "--from", "+5", "--to", "+1", DENIED], 2, "^$", "later"),
+    "from night to morning, not then": (["read", "--from", "22:00", "--to", "02:00", DENIED], 0,
+                                        "no exchange is left", "^$"),
+    "from night to morning, then": (["read", "--from", "06:30", "--to", "06:00", DENIED], 1,
+                                    "denied", "^$"),
+    "--html to standard output": (["read", "--html", "-", DENIED], 2, "^$", "--html"),
+    "--ladder without a name": (["read", "--ladder=", DENIED], 2, "^$", "--ladder"),
     "--from with nonsense": (["read", "--from", "yesterdayish", DENIED], 2, "^$", "yesterdayish"),
     "--max-connections with nonsense": (["read", "--max-connections", "-3", DENIED], 2, "^$", "-3"),
     "a file that is not there": (["read", "/no/such/file.pcap"], 2, "^$",
@@ -103,6 +113,9 @@ def same(program, tap, folder):
     straight = read([DENIED])
     tap.case("there are records", [] if straight[0] == 1 and straight[1] else [straight])
     tap.case("a pipe", [] if read(["-"], whole) == straight else ["other records"])
+    status, out, err = run(program, ["read", "--packets", "-"], stdin=whole[:2000])
+    tap.case("a broken pipe that is read twice", list(matches(
+        status, out, err, 2, r"Flags \[S\]", r"standard input: cut short")))
     path = os.path.join(folder, "c.gz")
     with open(path, "wb") as file:
         file.write(gzip.compress(whole))
