@@ -161,7 +161,7 @@ class Head:
                        for l in lines[1:] if l]
 
     def all(self, name):
-        return [v for n, v in self.fields if n.lower() == name.lower()]
+        return [f[1] for f in self.fields if len(f) == 2 and f[0].lower() == name.lower()]
 
     def get(self, name):
         found = self.all(name)

@@ -24,31 +24,36 @@ void buffer_reset(struct buffer *b)
 	b->failed = false;
 }
 
+static bool grow(struct buffer *b, size_t len)
+{
+	size_t room = b->room ? b->room : b->limit < 256 ? b->limit : 256;
+	while (room - b->len < len)
+		room = room > b->limit / 2 ? b->limit : room * 2;
+	uint8_t *at = realloc(b->at, room);
+	if (!at)
+		return false;
+	b->at = at;
+	b->room = room;
+	return true;
+}
+
+static inline uint8_t *reserve(struct buffer *b, size_t len)
+{
+	bool fits = !b->failed && len <= b->limit - b->len;
+	if (fits && (len <= b->room - b->len || grow(b, len)))
+		return b->at + b->len;
+	b->failed = true;
+	return NULL;
+}
+
 uint8_t *buffer_reserve(struct buffer *b, size_t len)
 {
-	if (b->failed || len > b->limit - b->len) {
-		b->failed = true;
-		return NULL;
-	}
-	if (len > b->room - b->len) {
-		size_t room = b->room ? b->room : b->limit < 256 ? b->limit : 256;
-		while (room - b->len < len)
-			room = room > b->limit / 2 ? b->limit : room * 2;
-		uint8_t *at = realloc(b->at, room);
-		if (!at) {
-			b->failed = true;
-			return NULL;
-		}
-		b->at = at;
-		b->room = room;
-	}
-	return b->at + b->len;
+	return reserve(b, len);
 }
 
 void buffer_add(struct buffer *b, struct slice s)
 {
-	bool fits = !b->failed && s.len <= b->room - b->len;
-	uint8_t *at = s.len == 0 ? NULL : fits ? b->at + b->len : buffer_reserve(b, s.len);
+	uint8_t *at = s.len ? reserve(b, s.len) : NULL;
 	if (!at)
 		return;
 	memcpy(at, s.at, s.len);
@@ -62,10 +67,11 @@ void buffer_add_text(struct buffer *b, const char *text)
 
 void buffer_add_byte(struct buffer *b, uint8_t byte)
 {
-	if (!b->failed && b->len < b->room)
-		b->at[b->len++] = byte;
-	else
-		buffer_add(b, (struct slice){ &byte, 1 });
+	uint8_t *at = reserve(b, 1);
+	if (!at)
+		return;
+	*at = byte;
+	b->len++;
 }
 
 void buffer_add_repeat(struct buffer *b, uint8_t byte, size_t count)

@@ -101,7 +101,7 @@ static struct slice read_quoted(struct lexer *l)
 			tell(l, l->line, l->column,
 			     "in quotes only \\\" and \\\\ are escapes; write \\\\ for a "
 			     "backslash");
-		else if (is_control(c))
+		else if (is_control(c) || c == '\r')
 			tell_control(l);
 		if (copy && len <= end)
 			copy[len++] = l->left.at[0];

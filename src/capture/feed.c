@@ -186,6 +186,17 @@ static void add_path_events(struct exchange *x, enum trace_side side)
 		trace_add(x, EV_ZERO_WINDOW, 1 - side, &p->zero_window, 0);
 }
 
+static void add_again(const struct link *l, const struct stream *stream, struct exchange *x,
+		      enum trace_side side)
+{
+	const struct stream_side *s = &stream->sent[table_side(l, side)];
+	for (unsigned i = 0; i < s->agains; i++) {
+		struct mark m = mark_of(&s->again[i].mark);
+		if (within(x, &m) && (!x->next_began || m.at <= x->observed_until))
+			trace_add(x, EV_RETRANS, side, &m, s->again[i].size);
+	}
+}
+
 /* Did everything that the client said arrive at the proxy? */
 static void set_acked(struct exchange *x)
 {
@@ -221,8 +232,12 @@ static void on_facts(void *context, struct exchange *x)
 	struct link *l = context;
 	const struct stream *s = stream_of(l);
 	l->newest = x == l->newest ? NULL : l->newest;
-	for (int side = CLIENT; side <= PROXY; side++)
+	for (int side = CLIENT; side <= PROXY; side++) {
 		set_path(l, s, x, side);
+		add_again(l, s, x, side);
+	}
+	if (!l->final)
+		stream_saw_again(l->feed->streams, l->watch);
 	x->rtt = s->rtt;
 	x->both_ways = s->both_ways;
 	if (!x->next_began) {
@@ -534,6 +549,17 @@ static bool is_closed(const struct stream *s)
 	return s->sent[0].rsts || s->sent[1].rsts || (s->sent[0].fins && s->sent[1].fins);
 }
 
+/* Until when it was observed. Of an idle one the same, whenever that is noticed. */
+static nanos end_of(const struct feed *f, const struct stream *s, enum stream_end why)
+{
+	nanos idle;
+	if (is_closed(s) || (why != STREAM_OVER && why != STREAM_IDLE))
+		return s->last.at;
+	if (why == STREAM_IDLE && !__builtin_add_overflow(s->last.at, STREAM_IDLE_LIMIT, &idle))
+		return idle < f->now ? idle : f->now;
+	return f->now;
+}
+
 static void on_end(void *context, struct stream_watch *w, const struct stream *s,
 		   enum stream_end why)
 {
@@ -547,9 +573,8 @@ static void on_end(void *context, struct stream_watch *w, const struct stream *s
 	if (l) {
 		l->final = s;
 		link_fetch(l, true);
-		bool open = (why == STREAM_OVER || why == STREAM_IDLE) && !is_closed(s);
 		tell_rest(l, s);
-		observe_end(l->talk, ends[why], open ? f->now : s->last.at);
+		observe_end(l->talk, ends[why], end_of(f, s, why));
 	}
 	if (!l || !l->begun) {
 		if (is_suspect(f, s))
@@ -694,6 +719,7 @@ void feed_note(struct feed *f, const struct icmp_note *note)
 void feed_until(struct feed *f, nanos at)
 {
 	note_time(f, at);
+	stream_until(f->streams, at);
 }
 
 void feed_finish(struct feed *f)

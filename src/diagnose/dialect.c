@@ -185,9 +185,27 @@ static enum answerer who(const struct exchange *x, enum dialect d, enum where wh
 	return error ? ANSWERER_UNKNOWN : ANSWERER_ORIGIN;
 }
 
+/* Our own proxy knows which answers are its own. */
+static void by_own_knowledge(const struct exchange *x, struct finding *f)
+{
+	bool refused = own_reason(x) && x->response.status >= 400;
+	bool opened = x->request.is_connect && x->tunnel.open;
+	if (x->source != TRACE_PROXY || !x->leg || x->response.status == 0)
+		return;
+	if (refused && x->leg->by_parent) {
+		f->answered_by = ANSWERER_PARENT;
+	} else if (refused || opened) {
+		f->dialect = DIALECT_VIADUCT;
+		f->answered_by = ANSWERER_PROXY;
+	} else if (x->onward->outcome == ONWARD_ANSWERED && !x->request.is_connect) {
+		f->answered_by = ANSWERER_ORIGIN;
+	}
+}
+
 void finding_dialect(const struct exchange *x, struct finding *f)
 {
 	enum where where = IN_NOWHERE;
+	by_own_knowledge(x, f);
 	if (f->dialect == DIALECT_UNKNOWN)
 		f->dialect = recognise(x, &where);
 	if (f->answered_by == ANSWERER_UNKNOWN)

@@ -133,6 +133,14 @@ static void tell_black_hole(struct telling *t)
 		phrase_put(t, "; the leg is the one between client and proxy");
 }
 
+static void tell_denied(struct telling *t)
+{
+	if (t->x->tunnel.open) /* our own proxy alone knows that it was this */
+		phrase_tell(t, "%! cut the tunnel to %t, %7 after its ClientHello");
+	else
+		phrase_tell(t, VERDICT_WORDS[V_DENIED].summary);
+}
+
 static void tell_aborted(struct telling *t)
 {
 	const char *how = t->x->by_reset ? "reset" : "closed";
@@ -203,6 +211,9 @@ static void tell_summary(struct telling *t)
 	case V_MTU_BLACK_HOLE:
 		tell_black_hole(t);
 		break;
+	case V_DENIED:
+		tell_denied(t);
+		break;
 	case V_CLIENT_ABORTED:
 		tell_aborted(t);
 		break;
@@ -213,6 +224,8 @@ static void tell_summary(struct telling *t)
 		phrase_tell(t, VERDICT_WORDS[t->f->verdict].summary);
 		break;
 	}
+	if (own_reason(t->x))
+		phrase_tell(t, "; %@");
 	phrase_put(t, finding_leg(t->x, t->f));
 	if (t->x->path[CLIENT].urgent || t->x->path[PROXY].urgent)
 		phrase_put(t, " (TCP's urgent pointer was ignored)");
@@ -259,6 +272,8 @@ static bool is_mute(const struct telling *t, enum cause c)
 		return !catalogue_code(t->x->response.status);
 	if (c == CAUSE_ALERT_OTHER)
 		return !t->x->tls->alert;
+	if (c == CAUSE_OWN_REASON)
+		return !own_reason(t->x);
 	if (c == CAUSE_BIG_HELLO)
 		return t->x->tls->hello_bytes == 0;
 	return false;

@@ -177,7 +177,8 @@ static const char *onward_name(uint64_t outcome)
 					     "unreachable (ICMP)",
 					     "reset by the origin",
 					     "taken by the origin, then silence",
-					     "closed by the origin" };
+					     "closed by the origin",
+					     "its name did not resolve" };
 	return outcome < sizeof names / sizeof *names ? names[outcome] : names[0];
 }
 
@@ -296,11 +297,25 @@ static void put_own_words(struct telling *t)
 	struct slice words = r->squid_error.len    ? r->squid_error
 			     : r->proxy_status.len ? r->proxy_status
 						   : r->title;
-	if (!words.len)
+	if (!words.len || own_reason(t->x)) /* which says it better */
 		return;
 	phrase_put(t, ": \"");
 	put_foreign(t, words);
 	phrase_put(t, "\"");
+}
+
+static void put_why(struct telling *t)
+{
+	const struct trace_leg *leg = t->x->leg;
+	if (!own_reason(t->x))
+		return;
+	phrase_put(t, leg->by_parent ? "the parent proxy: " : "the proxy itself: ");
+	bool said = leg->text.len && slice_starts(leg->text, leg->why);
+	if (!said)
+		put_foreign(t, leg->why);
+	if (!said && leg->text.len)
+		phrase_put(t, ": ");
+	put_foreign(t, leg->text);
 }
 
 static void put_reason(struct telling *t)
@@ -380,7 +395,8 @@ static void put_product_meaning(struct telling *t)
  * X dates            y proxy, no port   Y names in the certificate z issuer  Z subject
  * 0 what is lacking  1 same size  2 same age  3 RST after the large segment  4 RST after SYN
  * 5 who gave up      6 times sent 7 time since the hello  8 acknowledged or sent  9 the other's id
- * ! who answered     ? its own words  # repairs  $ their time */
+ * ! who answered     ? its own words  # repairs  $ their time
+ * @ our proxy's own reason            ^ the name of it */
 /* The connection and what is beneath it. */
 static bool expand_connection(struct telling *t, char key)
 {
@@ -524,6 +540,13 @@ static bool expand_conversation(struct telling *t, char key)
 		return true;
 	case '?':
 		put_own_words(t);
+		return true;
+	case '@':
+		put_why(t);
+		return true;
+	case '^':
+		if (own_reason(x))
+			put_foreign(t, x->leg->why);
 		return true;
 	default:
 		return false;

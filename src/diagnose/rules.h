@@ -21,7 +21,7 @@ struct rules {
 	bool (*concern)(const struct exchange *x);
 };
 
-extern const struct rules RULES_FIRST, RULES_CONNECT, RULES_PATH, RULES_REQUEST, RULES_TLS,
+extern const struct rules RULES_FIRST, RULES_CONNECT, RULES_PATH, RULES_REQUEST, RULES_OWN, RULES_TLS,
 	RULES_TRANSFER, RULES_GOOD;
 
 void finding_cite(struct finding *f, const struct mark *mark, enum sight saw, uint64_t figure);
@@ -94,6 +94,12 @@ static inline nanos asked_at(const struct exchange *x)
 static inline bool closed_by(const struct exchange *x, enum trace_side side)
 {
 	return x->closed && x->closed_by == side;
+}
+
+/* Our own proxy says why it refused or cut it. */
+static inline bool own_reason(const struct exchange *x)
+{
+	return x->leg && x->leg->why.len > 0;
 }
 
 /* Bytes of that side that the observer did not get to see, though they were sent. */

@@ -4,8 +4,9 @@
 /* Is there an answer that the observer merely did not get to see? Then silence proves nothing. */
 static bool answer_may_be_hidden(const struct exchange *x)
 {
-	return !x->both_ways || x->path[PROXY].missing > 0 || x->bytes[PROXY] > 0 ||
-	       x->path[PROXY].bytes > 0 || (x->began_late && !has_request(x));
+	return !x->both_ways || x->answer_hidden || x->path[PROXY].missing > 0 ||
+	       x->bytes[PROXY] > 0 || x->path[PROXY].bytes > 0 ||
+	       (x->began_late && !has_request(x));
 }
 
 /* request-lost: what was sent first is still not acknowledged after repeats.
@@ -360,6 +361,7 @@ static void onward_causes(const struct exchange *x, struct finding *f)
 		[ONWARD_RESET] = CAUSE_ORIGIN_ANSWERS_BADLY,
 		[ONWARD_SILENT] = CAUSE_ORIGIN_SILENT,
 		[ONWARD_CLOSED] = CAUSE_ORIGIN_ANSWERS_BADLY,
+		[ONWARD_UNRESOLVED] = CAUSE_NAME_UNRESOLVED,
 	};
 	unsigned outcome = x->onward->outcome;
 	if (x->onward->seen && outcome < sizeof of / sizeof *of && of[outcome])
@@ -477,7 +479,8 @@ static const char *too_little_for(const struct exchange *x)
 /* unclear: an answer that is a failure, but not plain which. */
 static bool unknown_refusal(const struct exchange *x, struct finding *f)
 {
-	f->detail = x->response.status >= 400 ? too_little_for(x) : NULL;
+	bool overheard = x->response.status >= 400 && x->source != TRACE_PROXY;
+	f->detail = overheard ? too_little_for(x) : NULL;
 	if (!f->detail)
 		return false;
 	finding_cite_request(x, f);
@@ -495,8 +498,14 @@ static bool refused_by_status(const struct exchange *x, struct finding *f)
 	finding_dialect(x, f);
 	finding_cite_request(x, f);
 	finding_cite_onward(x, f);
-	if (says(x->response.squid_error, "ERR_TOO_BIG"))
+	if (says(x->response.squid_error, "ERR_TOO_BIG") ||
+	    says(x->response.proxy_status, "http_response_body_size"))
 		f->verdict = V_TOO_LARGE;
+	if (own_reason(x)) {
+		finding_cause(f, CAUSE_OWN_REASON);
+		onward_causes(x, f);
+		return true;
+	}
 	onward_causes(x, f);
 	if (!squid_causes(x, f))
 		proxy_status_causes(x, f);

@@ -263,3 +263,35 @@ enum http_scheme http_read_credentials(struct slice value, char *user, size_t us
 	finish(&t);
 	return scheme;
 }
+
+enum http_scheme http_cut_scheme(struct slice *rest)
+{
+	struct slice left = skip_blanks(*rest);
+	struct slice name = cut_token(&left);
+	enum http_scheme scheme = name.len > 0 || left.len == 0 ? scheme_of(name) : HTTP_AUTH_OTHER;
+	*rest = skip_blanks(left);
+	return scheme;
+}
+
+enum http_parse http_next_param(struct slice *rest, struct http_param *ret_param)
+{
+	struct slice left = skip_blanks(*rest);
+	struct param p;
+	while (left.len > 0 && left.at[0] == ',') /* empty elements, RFC 9110 section 5.6.1.2 */
+		left = skip_blanks(slice_from(left, 1));
+	*rest = left;
+	if (left.len == 0)
+		return HTTP_MORE;
+	if (!cut_param(&left, &p))
+		return HTTP_BAD;
+	const uint8_t *behind = p.value.at + p.value.len;
+	bool quoted = p.value.at > rest->at && p.value.at[-1] == '"';
+	if (quoted ? behind >= left.at : p.value.len == 0)
+		return HTTP_BAD; /* a quote that never ends, or no value */
+	left = skip_blanks(left);
+	if (left.len > 0 && left.at[0] != ',')
+		return HTTP_BAD;
+	*rest = left;
+	*ret_param = (struct http_param){ p.name, p.value, quoted };
+	return HTTP_DONE;
+}

@@ -39,6 +39,18 @@ void http_read_challenges(const struct http_fields *fields, struct slice name,
  * before showing. */
 enum http_scheme http_read_credentials(struct slice value, char *user, size_t user_size);
 
+/* The parameters of a Digest credential one by one (RFC 9110 section 11.4), for whoever checks it.
+ * The value is without quotes, its escapes still in it. Unlike the readers above nothing is
+ * passed over: HTTP_BAD for whatever is no name=value between commas; HTTP_MORE: no more are there. */
+struct http_param {
+	struct slice name, value;
+	bool quoted;
+};
+enum http_parse http_next_param(struct slice *rest, struct http_param *ret_param);
+
+/* Cuts the scheme off a credential: its name, and what stands behind it. */
+enum http_scheme http_cut_scheme(struct slice *rest);
+
 const char *http_scheme_name(enum http_scheme scheme); /* "Basic", ..., "other"; "" for none */
 
 #endif

@@ -2,6 +2,7 @@
  * table, so that moving a watch is a store and closing a socket needs no call but close. Each entry
  * has a generation, which the kernel gives back with the event: what was queued for a descriptor
  * that has been closed since, and perhaps given out anew, is told to nobody. */
+#include "net/watch.h"
 #include "net/wheel.h"
 
 #include <assert.h>
@@ -144,6 +145,12 @@ static int reserve_slot(struct net_loop *loop, int fd)
 	return 0;
 }
 
+static struct epoll_event event_of(const struct slot *s, int fd, uint32_t events)
+{
+	return (struct epoll_event){ .events = events,
+				     .data.u64 = (uint64_t)s->generation << 32 | (uint32_t)fd };
+}
+
 static int watch(struct net_loop *loop, struct net_watch *w, uint32_t events)
 {
 	int code = reserve_slot(loop, w->fd);
@@ -151,10 +158,7 @@ static int watch(struct net_loop *loop, struct net_watch *w, uint32_t events)
 		return code;
 	struct slot *s = &loop->slot[w->fd];
 	assert(!s->watch);
-	struct epoll_event e = {
-		.events = events,
-		.data.u64 = (uint64_t)s->generation << 32 | (uint32_t)w->fd,
-	};
+	struct epoll_event e = event_of(s, w->fd, events);
 	if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, w->fd, &e) < 0)
 		return -errno;
 	s->watch = w;
@@ -186,6 +190,17 @@ void net_watch_move(struct net_loop *loop, struct net_watch *from, struct net_wa
 	s->watch = to;
 	to->fd = from->fd;
 	from->fd = -1;
+}
+
+int net_watch_level(struct net_loop *loop, struct net_watch *w, unsigned what)
+{
+	uint32_t events =
+		(what & NET_READABLE ? EPOLLIN : 0u) | (what & NET_WRITABLE ? EPOLLOUT : 0u);
+	struct slot *s = slot_of(loop, w);
+	if (!s)
+		return watch(loop, w, events);
+	struct epoll_event e = event_of(s, w->fd, events);
+	return epoll_ctl(loop->epoll, EPOLL_CTL_MOD, w->fd, &e) < 0 ? -errno : 0;
 }
 
 static bool forget(struct net_loop *loop, const struct net_watch *w)

@@ -36,3 +36,22 @@ struct address address_of(const union sockaddr_any *s)
 	}
 	return a;
 }
+
+bool address_of_literal(struct slice text, struct address *ret_address)
+{
+	char host[INET6_ADDRSTRLEN];
+	uint8_t ip[16];
+	if (text.len == 0 || text.len >= sizeof host || slice_find_byte(text, 0) < text.len)
+		return false;
+	memcpy(host, text.at, text.len);
+	host[text.len] = 0;
+	if (inet_pton(AF_INET, host, ip) == 1) {
+		*ret_address = address_of_v4(ip);
+		return true;
+	}
+	if (inet_pton(AF_INET6, host, ip) != 1)
+		return false;
+	*ret_address = (struct address){ .port = 0 };
+	memcpy(ret_address->ip, ip, sizeof ip);
+	return true;
+}

@@ -34,10 +34,16 @@ struct auth_check {
 };
 
 /* The Proxy-Authorization of a request. wall: UTC. On AUTH_WAIT `check` must live until `done`
- * or auth_forget. */
+ * or auth_forget, and nothing of `a` or `request` is needed any more. */
 enum auth_result auth_ask(struct auth *a, struct net_loop *loop, const struct http_request *request,
 			  const struct address *client, nanos wall, struct auth_check *check);
 void auth_forget(struct auth_check *check); /* its owner goes; none under way is fine */
+
+/* The key that signs nonces. A binary that hands its listeners over gives it along, so that the
+ * nonces which clients hold stay good; the one that takes over sets it before it asks anything. */
+enum { AUTH_KEY = 32 };
+void auth_get_key(uint8_t ret_key[AUTH_KEY]);
+void auth_set_key(const uint8_t key[AUTH_KEY]);
 
 /* The Proxy-Authenticate fields of a 407, each with its CRLF, in the file's order. */
 void auth_challenge(struct auth *a, struct buffer *out, nanos wall, bool stale);

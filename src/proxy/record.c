@@ -208,7 +208,7 @@ static bool pack_one(struct recorder *w, struct record *r)
 	end_talk(l, TRACE_END_OVER, net_wall(w->loop));
 	if (!l->x)
 		return false;
-	if (l->x->tls != &TRACE_NO_TLS)
+	if (l->x->tls->random_known)
 		l->x->tls->random_known = false; /* for whoever matches captures */
 	buffer_reset(&w->packing);
 	trace_pack(l->x, &w->packing);
@@ -378,12 +378,10 @@ void record_dialed(struct record *r, const struct address *origin, nanos resolve
 		   nanos connected_at, enum trace_outcome outcome, bool reused)
 {
 	struct trace_leg *leg = leg_of(r);
-	if (!leg)
+	if (!leg || !trace_open_onward(r->live->x))
 		return;
 	struct recorder *w = r->owner;
 	struct exchange *x = r->live->x;
-	if (!trace_open_onward(x))
-		return;
 	struct trace_onward *o = x->onward;
 	o->seen = true;
 	o->origin = origin ? *origin : (struct address){ 0 };
@@ -483,6 +481,7 @@ static struct exchange *bare(const struct record *r)
 /* Bytes behind those that were read: they are counted, and single records unknown. */
 static void add_unread(const struct record *r, struct exchange *x, enum trace_side side)
 {
+	struct trace_tls *t = x->tls;
 	if (r->unread[side] == 0)
 		return;
 	x->bytes[side] += r->unread[side];
@@ -492,9 +491,8 @@ static void add_unread(const struct record *r, struct exchange *x, enum trace_si
 	x->tunnel.last[side].at = r->last[side];
 	if (!mark_is(&x->tunnel.first[side]))
 		x->tunnel.first[side].at = r->last[side];
-	if (x->tunnel.inner != PROTO_TLS || !trace_open_tls(x))
+	if (!t->hello)
 		return;
-	struct trace_tls *t = x->tls;
 	t->out_of_step[side] = true;
 	t->close_notify[side] = t->likely_alert = false;
 	t->record_left[side] = t->last_record[side] = 0;
@@ -505,10 +503,8 @@ static void add_unread(const struct record *r, struct exchange *x, enum trace_si
 /* Both have said more than a handshake takes, unread: it was over. */
 static void add_handshake(const struct record *r, struct exchange *x)
 {
-	if (x->tunnel.inner != PROTO_TLS || r->unread[PROXY] == 0 || !trace_open_tls(x))
-		return;
 	struct trace_tls *t = x->tls;
-	if (t->done)
+	if (!t->hello || t->done || r->unread[PROXY] == 0)
 		return;
 	t->server_hello = true;
 	t->done = r->unread[CLIENT] > 0 && x->tunnel.bytes[PROXY] > 512;
@@ -602,7 +598,7 @@ static bool complete(const struct record *r, struct exchange *x, bool told,
 		return false;
 	x->both_ways = true;
 	x->request_acked = x->request_end;
-	if (x->tls != &TRACE_NO_TLS)
+	if (x->tls->hello)
 		x->tls->hello_acked = mark_is(&x->hello);
 	add_why(r->live, x);
 	add_handshake(r, x);

@@ -1,9 +1,14 @@
 /* Who may ask for what: the access rules. First match wins; what no rule matches is denied where
  * there are rules, and decided by "loopback clients only" where there are none.
  *
- * Pure but for reading the lists, which config_load does. A rule on a name is asked twice: with the
- * name before anything is resolved, and with each resolved address before it is connected to
- * (rules_allow_address), so that a name cannot lead to where its address may not. */
+ * Pure. A request is judged twice: with the name before anything is resolved, and with each address
+ * before it is connected to, so that a name cannot lead to where its address may not. The first
+ * judgement refuses only what no address could make right; the second is the whole one, and all its
+ * answers, RULES_AUTH too, are possible. Where a parent resolves, there is but the first:
+ * `unresolved` tells it so, and rules on networks then match no name.
+ *
+ * Where somebody has to authenticate (an `auth` block) and no rule says who (`user`), everybody has
+ * to. */
 #ifndef PROXY_RULES_H
 #define PROXY_RULES_H
 
@@ -16,6 +21,7 @@ struct rules_ask {
 	struct slice host;   /* lower case, no brackets, no dot at the end */
 	uint16_t port;
 	bool connect;
+	bool unresolved;     /* the name goes to a parent as it is: rules_decide alone is asked */
 };
 
 /* Names are stable: they stand in logs and answers. */
@@ -34,12 +40,13 @@ struct rules_answer {
 	uint32_t line;          /* of the rule that decided; 0 none */
 	uint32_t trial_line;    /* a trial rule that would have denied; 0 none */
 	bool allow_private;     /* the rule named an address or network that holds it outright */
-	char text[160];         /* "rule at line 12: deny to-list ..."; escaped, for people */
+	char text[200];         /* "rule at line 12: deny to-list ..."; escaped, for people */
 };
 
 void rules_decide(const struct config *c, const struct rules_ask *ask, struct rules_answer *ret);
 
-/* The second question, for an address the name led to (or a literal). */
+/* The second question, for an address the name led to (or a literal: then it may be left out, for
+ * rules_decide has judged it). A trial that `first` met is kept. */
 void rules_decide_address(const struct config *c, const struct rules_ask *ask,
 			  const struct rules_answer *first, const struct address *to,
 			  struct rules_answer *ret);

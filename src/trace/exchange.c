@@ -61,17 +61,17 @@ static const char *const SCHEME_NAMES[] = {
 		.at = NO_TIME                                                                      \
 	}
 
-const struct trace_tls TRACE_NO_TLS = {
+static const struct trace_tls NO_TLS = {
 	.last_app = { NEVER, NEVER },
 	.not_before = NO_TIME,
 	.not_after = NO_TIME,
 };
 
-const struct trace_icmp TRACE_NO_ICMP = { .mark = NEVER };
+static const struct trace_icmp NO_ICMP = { .mark = NEVER };
 
-const struct trace_onward TRACE_NO_ONWARD = { .first = NEVER, .last = NEVER };
+static const struct trace_onward NO_ONWARD = { .first = NEVER, .last = NEVER };
 
-const struct trace_view TRACE_NO_VIEW;
+static const struct trace_view NO_VIEW;
 
 static const struct trace_path NO_PATH = {
 	.stuck_first = NEVER,
@@ -113,10 +113,10 @@ static const struct exchange NO_EXCHANGE = {
 	.response.body_length = UINT64_MAX,
 	.answer = PROTO_NONE,
 	.end = TRACE_END_OVER,
-	.tls = (struct trace_tls *)&TRACE_NO_TLS,
-	.icmp = (struct trace_icmp *)&TRACE_NO_ICMP,
-	.onward = (struct trace_onward *)&TRACE_NO_ONWARD,
-	.view = (struct trace_view *)&TRACE_NO_VIEW,
+	.tls = (struct trace_tls *)&NO_TLS,
+	.icmp = (struct trace_icmp *)&NO_ICMP,
+	.onward = (struct trace_onward *)&NO_ONWARD,
+	.view = (struct trace_view *)&NO_VIEW,
 };
 
 /* ---- making one ---------------------------------------------------------------------------- */
@@ -184,10 +184,10 @@ bool trace_open_path(struct exchange *x)
 		x->what = own;                                                                     \
 		return true;                                                                       \
 	}
-OPEN(tls, TRACE_NO_TLS)
-OPEN(icmp, TRACE_NO_ICMP)
-OPEN(onward, TRACE_NO_ONWARD)
-OPEN(view, TRACE_NO_VIEW)
+OPEN(tls, NO_TLS)
+OPEN(icmp, NO_ICMP)
+OPEN(onward, NO_ONWARD)
+OPEN(view, NO_VIEW)
 #undef OPEN
 bool trace_open_leg(struct exchange *x)
 {

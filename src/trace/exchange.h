@@ -301,6 +301,7 @@ struct exchange {
 	enum trace_side closed_by : 8; /* who did it first */
 	enum trace_end end : 8;
 	enum trace_protocol answer : 8; /* what answered: PROTO_HTTP, or what else; PROTO_NONE nothing */
+	bool answer_hidden;          /* it may have been given where whose it is could not be told */
 	uint32_t interims;           /* 1xx answers */
 	struct mark close;           /* that first act */
 	uint64_t bytes[2];           /* payload by side, of this exchange */
@@ -365,10 +366,6 @@ struct exchange *trace_begin_again(struct exchange *over, enum trace_source sour
  * as they are. */
 void trace_lend_path(struct exchange *x, struct trace_path *path);
 bool trace_own_path(struct exchange *x);
-extern const struct trace_tls TRACE_NO_TLS;
-extern const struct trace_icmp TRACE_NO_ICMP;
-extern const struct trace_onward TRACE_NO_ONWARD;
-extern const struct trace_view TRACE_NO_VIEW;
 bool trace_open_tls(struct exchange *x);
 bool trace_open_icmp(struct exchange *x);
 bool trace_open_onward(struct exchange *x);

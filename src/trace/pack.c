@@ -358,11 +358,12 @@ static void part(struct codec *c, struct exchange *x, bool (*open)(struct exchan
 		 void (*tell)(struct codec *c, struct exchange *x))
 {
 	size_t before = c->reading ? 0 : c->out->len;
-	bool told = number(c, 1);
-	if (c->reading && open && !c->bad)
-		c->bad = !open(x);
-	if (!told || c->bad)
+	if (!number(c, 1) || c->bad)
 		return;
+	if (c->reading && open && !open(x)) {
+		c->bad = true;
+		return;
+	}
 	tell(c, x);
 	if (c->reading || c->out->failed)
 		return;
@@ -571,6 +572,7 @@ static void tell_onward(struct codec *c, struct exchange *x)
 	FLAGS(&o->seen);
 	group_begin(c);
 	CHOICE(o->outcome, ONWARD_UNRESOLVED + 1);
+	NUMBER(o->file);
 	NUMBER(o->syns);
 	NUMBER(o->hole);
 	NUMBER(o->unacked);
@@ -665,19 +667,19 @@ static void tell(struct codec *c, struct exchange *x)
 	tell_response(c, x);
 	part(c, x, NULL, tell_origin);
 	part(c, x, NULL, tell_tunnel);
-	if (number(c, x->tls != &TRACE_NO_TLS))
-		part(c, x, trace_open_tls, tell_tls);
-	if (number(c, x->icmp != &TRACE_NO_ICMP))
-		part(c, x, trace_open_icmp, tell_icmp);
+	part(c, x, trace_open_tls, tell_tls);
+	part(c, x, trace_open_icmp, tell_icmp);
 	part(c, x, NULL, tell_links);
-	if (number(c, x->onward != &TRACE_NO_ONWARD))
-		part(c, x, trace_open_onward, tell_onward);
-	if (number(c, x->view != &TRACE_NO_VIEW))
-		part(c, x, trace_open_view, tell_view);
-	if (number(c, x->path != NULL))
-		part(c, x, trace_open_path, tell_paths);
-	if (number(c, x->leg != NULL))
-		part(c, x, trace_open_leg, tell_leg);
+	part(c, x, trace_open_onward, tell_onward);
+	part(c, x, trace_open_view, tell_view);
+	if (number(c, x->path != NULL)) {
+		c->bad |= !x->path && !trace_open_path(x);
+		part(c, x, NULL, tell_paths);
+	}
+	if (number(c, x->leg != NULL)) {
+		c->bad |= !trace_open_leg(x);
+		part(c, x, NULL, tell_leg);
+	}
 }
 
 void trace_pack(const struct exchange *x, struct buffer *out)

@@ -16,12 +16,14 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*(?P<open>["<])(?P<what>[^">]+)[">]')
 
 # header, or its folder: the rooms that may know it
 OWNERS = {
-    "openssl": {"tls", "cli"},
+    "openssl": {"tls", "proxy", "cli"},
     "zlib.h": {"capture", "cli"},
     "zstd.h": {"capture", "cli"},
     "pcap": {"capture"},
     "sqlite3.h": {"store"},
-    "pthread.h": {"capture", "net", "cli"},
+    "ares.h": {"net"},
+    "crypt.h": {"proxy"},
+    "pthread.h": {"capture", "net", "proxy", "cli"},
     "threads.h": set(),
 }
 

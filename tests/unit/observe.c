@@ -821,6 +821,45 @@ static void gaps_leave_what_is_known(void **state)
 		{ "in the answer's status",
 		  { UP(GET("a")), DOWN("HTTP/1.1 5"), DOWN_LOST(100) },
 		  "GET http://a/ [35 110]\n" },
+		{ "in the answer's status, and the client asks again",
+		  { UP(GET("a")), DOWN("HTTP/1.1 5"), DOWN_LOST(100), UP(GET("b")),
+		    DOWN(OK(3, "yes")) },
+		  "GET http://a/ next [35 110]\n"
+		  "GET http://b/ -> 200 got=3 whole [35 41]\n",
+		  .by_segment = true },
+		{ "over whole answers",
+		  { UP(GET("a")), DOWN_LOST(100), UP(GET("b")), DOWN_LOST(100), UP(GET("c")),
+		    DOWN(OK(3, "yes")) },
+		  "GET http://a/ next [35 200]\n"
+		  "GET http://b/ next [35 0]\n"
+		  "GET http://c/ -> 200 got=3 whole [35 41]\n",
+		  .by_segment = true },
+		{ "in the first of two answers due",
+		  { UP(GET("a")), UP(GET("b")), DOWN("HTTP/1.1 5"), DOWN_LOST(100),
+		    DOWN(OK(3, "yes")) },
+		  "GET http://a/ next [35 110]\n"
+		  "GET http://b/ -> 200 got=3 whole [35 41]\n",
+		  .by_segment = true },
+		{ "over the first of two answers due, or both",
+		  { UP(GET("a")), UP(GET("b")), DOWN_LOST(100), DOWN(OK(3, "yes")) },
+		  "GET http://a/ [35 141]\n"
+		  "GET http://b/ [35 0]\n" },
+		{ "in the first of three answers due",
+		  { UP(GET("a")), UP(GET("b")), UP(GET("c")), DOWN("HTTP/1.1 5"), DOWN_LOST(100),
+		    DOWN(OK(3, "yes")) },
+		  "GET http://a/ [35 151]\n"
+		  "GET http://b/ [35 0]\n"
+		  "GET http://c/ [35 0]\n" },
+		{ "over a request, and its answer is no other's",
+		  { UP(GET("a")), DOWN(OK(0, "")), UP_LOST(35), DOWN(OK(3, "yes")), UP(GET("b")),
+		    DOWN(OK(2, "no")) },
+		  "GET http://a/ -> 200 whole next [70 38]\n"
+		  "GET http://b/ -> 200 got=2 whole [35 40]\n",
+		  .by_segment = true },
+		{ "over one of two requests sent together",
+		  { UP(GET("a")), UP_LOST(35), UP(GET("b")), DOWN(OK(3, "yes")) },
+		  "GET http://a/ -> 200 got=3 whole next [70 41]\n"
+		  "GET http://b/ [35 0]\n" },
 		{ "in a body with a length",
 		  { UP(GET("a")), DOWN(OK(100, "hello")), DOWN_LOST(90), DOWN("world"),
 		    UP(GET("b")), DOWN(OK(0, "")) },
@@ -829,7 +868,7 @@ static void gaps_leave_what_is_known(void **state)
 		{ "over the end of a body",
 		  { UP(GET("a")), DOWN(OK(100, "hello")), DOWN_LOST(120), UP(GET("b")),
 		    DOWN(OK(3, "yes")) },
-		  "GET http://a/ -> 200 got=5 next [35 165]\n"
+		  "GET http://a/ -> 200 got=100 whole next [35 140]\n"
 		  "GET http://b/ -> 200 got=3 whole [35 41]\n" },
 		{ "in a chunk",
 		  { UP(GET("a")),

@@ -587,7 +587,7 @@ static void an_origin_that_was_seen_has_its_lane(void **state)
 	assert_has(&b, "origin: RST: refused");
 	buffer_reset(&b);
 	render_json(&b, x, &d);
-	assert_has(&b, "\"onward\":{\"outcome\":\"refused\",\"origin\":\"192.0.2.7:443\"}");
+	assert_has(&b, "\"onward\":{\"origin\":\"192.0.2.7:443\",\"outcome\":\"refused\"}");
 	buffer_done(&b);
 	trace_free(x);
 }

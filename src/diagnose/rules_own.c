@@ -1,0 +1,78 @@
+/* What our own proxy cut, and says so: nothing needs to be inferred. What it refused with a status
+ * is in rules_request.c. */
+#include "diagnose/rules.h"
+
+static bool names(const struct exchange *x, struct slice what)
+{
+	return slice_starts(x->leg->why, what);
+}
+
+/* Something was asked for and had not come. */
+static bool left_waiting(const struct exchange *x)
+{
+	if (!x->tunnel.open)
+		return !x->response.complete;
+	return x->tunnel.last[CLIENT].at > x->tunnel.last[PROXY].at;
+}
+
+static void cite(const struct exchange *x, struct finding *f)
+{
+	finding_cite_request(x, f);
+	if (x->tunnel.open) {
+		finding_cite(f, &x->hello, SAW_HELLO, x->tls->hello_bytes);
+		finding_cite(f, &x->tunnel.last[PROXY], SAW_LAST_DOWN, x->tunnel.bytes[PROXY]);
+	} else {
+		finding_cite(f, &x->path[PROXY].last_data, SAW_LAST_DOWN, x->bytes[PROXY]);
+	}
+	finding_cite_end(x, f);
+	finding_cause(f, CAUSE_OWN_REASON);
+}
+
+/* denied: the tunnel's ClientHello named another host than its CONNECT. */
+static bool wrong_name(const struct exchange *x, struct finding *f)
+{
+	if (!names(x, SLICE("sni")))
+		return false;
+	cite(x, f);
+	f->stage = STAGE_TLS;
+	f->dialect = DIALECT_VIADUCT;
+	f->answered_by = ANSWERER_PROXY;
+	return true;
+}
+
+/* transfer-stalled: a time-out struck while something was due. A tunnel that lay idle with all
+ * delivered is closed by it in good order; and silence in the handshake has rules of its own. */
+static bool timed_out(const struct exchange *x, struct finding *f)
+{
+	bool idle = names(x, SLICE("timeout-idle")) || names(x, SLICE("timeout-answer"));
+	if (!idle || !left_waiting(x) || (in_tls(x) && !tls_settled(x)))
+		return false;
+	f->side = PROXY;
+	cite(x, f);
+	finding_cause(f, CAUSE_ORIGIN_STOPPED);
+	return true;
+}
+
+/* transfer-truncated: a limit or a lifetime ended what was under way. */
+static bool limited(const struct exchange *x, struct finding *f)
+{
+	bool limit = names(x, SLICE("limit-")) || names(x, SLICE("timeout-lifetime")) ||
+		     names(x, SLICE("draining"));
+	if (!limit || (!x->tunnel.open && x->response.complete))
+		return false;
+	cite(x, f);
+	return true;
+}
+
+static bool concern(const struct exchange *x)
+{
+	bool begun = x->tunnel.open || (x->response.status && x->response.status < 400);
+	return own_reason(x) && begun && !x->leg->by_parent && !closed_by(x, CLIENT);
+}
+
+static const struct rule RULES[] = {
+	{ V_DENIED, CONFIDENCE_HIGH, wrong_name },
+	{ V_TRANSFER_STALLED, CONFIDENCE_HIGH, timed_out },
+	{ V_TRANSFER_TRUNCATED, CONFIDENCE_HIGH, limited },
+};
+const struct rules RULES_OWN = { RULES, sizeof RULES / sizeof *RULES, concern };

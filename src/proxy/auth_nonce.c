@@ -1,0 +1,153 @@
+/* Nonces are signed, not kept: 8 bytes of time (ms), 8 of number, 16 of MAC, in hex. What is kept,
+ * for those that were used, is which counts of them were: the highest, and a window of 64 below it,
+ * for a client's connections overtake each other.
+ *
+ * The table is bounded. Where a nonce has to leave it for another, its place remembers how young it
+ * was, and everything there that is as old and not in the table counts as used. So nothing can be
+ * replayed, and what is lost is at most a round trip. */
+#include "proxy/auth.h"
+#include "proxy/auth_state.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+enum { SETS = 4096, WAYS = 4, TIME = 8, NUMBER = 8, MAC = 16, RAW = TIME + NUMBER + MAC };
+
+static_assert(2 * RAW == NONCE_HEX, "a nonce is written in hex");
+
+struct used {
+	uint64_t number, issued; /* issued 0: an empty place */
+	uint64_t seen;           /* bit n: count `highest - n` */
+	uint32_t highest;
+};
+
+struct set {
+	struct used used[WAYS];
+	uint64_t left; /* when the youngest was issued that had to leave */
+};
+
+static uint8_t key[AUTH_KEY];
+static bool key_is_set;
+static _Atomic uint64_t next_number;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct set *table; /* touched where it is used, so an idle proxy does not have it */
+
+static void make_key(void)
+{
+	uint64_t first;
+	if ((!key_is_set && getrandom(key, sizeof key, 0) != sizeof key) ||
+	    getrandom(&first, sizeof first, 0) != sizeof first)
+		abort(); /* cannot be: so few bytes are never cut short */
+	next_number = first;
+	table = calloc(SETS, sizeof *table);
+}
+
+void auth_get_key(uint8_t ret_key[AUTH_KEY])
+{
+	pthread_once(&once, make_key);
+	memcpy(ret_key, key, sizeof key);
+}
+
+void auth_set_key(const uint8_t new_key[AUTH_KEY])
+{
+	memcpy(key, new_key, sizeof key);
+	key_is_set = true;
+	pthread_once(&once, make_key);
+}
+
+static void put(uint8_t *at, uint64_t value)
+{
+	for (size_t i = 0; i < 8; i++)
+		at[i] = (uint8_t)(value >> (56 - 8 * i));
+}
+
+static uint64_t get(const uint8_t *at)
+{
+	uint64_t value = 0;
+	for (size_t i = 0; i < 8; i++)
+		value = value << 8 | at[i];
+	return value;
+}
+
+static void sign(const uint8_t *raw, struct slice realm, uint8_t mac[HASH_MAX])
+{
+	const struct slice parts[] = { SLICE("nonce"), { raw, TIME + NUMBER }, realm };
+	hash_mac(key, parts, sizeof parts / sizeof *parts, mac);
+}
+
+void nonce_make(struct slice realm, nanos wall, uint8_t ret_nonce[NONCE_HEX])
+{
+	uint8_t raw[RAW], mac[HASH_MAX];
+	pthread_once(&once, make_key);
+	put(raw, (uint64_t)(wall / NANOS_PER_MS));
+	put(raw + TIME, atomic_fetch_add_explicit(&next_number, 1, memory_order_relaxed));
+	sign(raw, realm, mac);
+	memcpy(raw + TIME + NUMBER, mac, MAC);
+	hash_to_hex(raw, sizeof raw, ret_nonce);
+}
+
+/* The nonce's place; an empty or the oldest one of its set when it has none, with what was there
+ * gone. NULL: it is as old as one that had to leave, and may be that one. */
+static struct used *find(uint64_t number, uint64_t issued)
+{
+	struct set *s = &table[(number ^ number >> 32) % SETS];
+	struct used *oldest = &s->used[0];
+	for (size_t i = 0; i < WAYS; i++) {
+		struct used *u = &s->used[i];
+		if (u->number == number && u->issued == issued && issued != 0)
+			return u;
+		if (u->issued < oldest->issued)
+			oldest = u;
+	}
+	if (issued <= s->left)
+		return NULL;
+	if (oldest->issued > 0 && issued < oldest->issued) {
+		s->left = issued; /* itself the oldest: no place for it */
+		return NULL;
+	}
+	if (oldest->issued > s->left)
+		s->left = oldest->issued;
+	*oldest = (struct used){ .number = number, .issued = issued };
+	return oldest;
+}
+
+/* Marks the count; false where it is marked already, or too far behind to tell. */
+static bool mark(struct used *u, uint32_t count)
+{
+	if (count > u->highest) {
+		uint32_t by = count - u->highest;
+		u->seen = by < 64 ? u->seen << by | 1 : 1;
+		u->highest = count;
+		return true;
+	}
+	uint32_t behind = u->highest - count;
+	if (behind >= 64 || u->seen >> behind & 1)
+		return false;
+	u->seen |= UINT64_C(1) << behind;
+	return true;
+}
+
+enum nonce_state nonce_use(struct slice nonce, struct slice realm, uint32_t count, nanos wall,
+			   nanos lifetime)
+{
+	uint8_t raw[RAW], mac[HASH_MAX];
+	pthread_once(&once, make_key);
+	if (!table || count == 0 || !hash_from_hex(nonce, RAW, raw))
+		return NONCE_STALE;
+	sign(raw, realm, mac);
+	if (!hash_same(mac, raw + TIME + NUMBER, MAC))
+		return NONCE_STALE;
+	uint64_t issued = get(raw), now = (uint64_t)(wall / NANOS_PER_MS);
+	if (issued > now || now - issued > (uint64_t)(lifetime / NANOS_PER_MS))
+		return NONCE_STALE;
+	pthread_mutex_lock(&lock);
+	struct used *u = find(get(raw + TIME), issued);
+	bool fresh = u && mark(u, count);
+	pthread_mutex_unlock(&lock);
+	return fresh ? NONCE_GOOD : NONCE_STALE;
+}

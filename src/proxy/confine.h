@@ -1,0 +1,21 @@
+/* Giving up what is not needed: root, core dumps, files, system calls. What the kernel has not is
+ * passed over; what it has and refuses is an error. */
+#ifndef PROXY_CONFINE_H
+#define PROXY_CONFINE_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+
+/* Becomes that user, with its groups, for good. Negative errno. Before any thread is made. */
+int confine_become(const char *user, struct error *err);
+
+/* No core dump, no ptrace by others of the same user: there are passwords in this memory. */
+void confine_memory(void);
+
+/* For the calling thread, and for good: files may be read below /etc and /run alone (resolv.conf,
+ * hosts), none written or run (Landlock); system calls other than a worker's fail with EPERM
+ * (seccomp). ret_landlock, ret_seccomp: whether the kernel took it. */
+void confine_worker(bool *ret_landlock, bool *ret_seccomp);
+
+#endif

@@ -1,0 +1,147 @@
+/* Digests by OpenSSL's low-level functions. They are called deprecated, but EVP, which is meant
+ * instead, loads providers and a configuration: more memory than the whole idle proxy has, for
+ * algorithms that are always there. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include "proxy/hash.h"
+
+#include <openssl/md5.h>
+#include <openssl/sha.h>
+
+size_t hash_size(enum hash_kind kind)
+{
+	return kind == HASH_MD5 ? 16 : kind == HASH_SHA1 ? 20 : 32;
+}
+
+static void md5(const struct slice *part, size_t parts, uint8_t *ret_digest)
+{
+	MD5_CTX c;
+	MD5_Init(&c);
+	for (size_t i = 0; i < parts; i++)
+		MD5_Update(&c, part[i].at, part[i].len);
+	MD5_Final(ret_digest, &c);
+	explicit_bzero(&c, sizeof c);
+}
+
+static void sha1(const struct slice *part, size_t parts, uint8_t *ret_digest)
+{
+	SHA_CTX c;
+	SHA1_Init(&c);
+	for (size_t i = 0; i < parts; i++)
+		SHA1_Update(&c, part[i].at, part[i].len);
+	SHA1_Final(ret_digest, &c);
+	explicit_bzero(&c, sizeof c);
+}
+
+static void sha256(const struct slice *part, size_t parts, uint8_t *ret_digest)
+{
+	SHA256_CTX c;
+	SHA256_Init(&c);
+	for (size_t i = 0; i < parts; i++)
+		SHA256_Update(&c, part[i].at, part[i].len);
+	SHA256_Final(ret_digest, &c);
+	explicit_bzero(&c, sizeof c);
+}
+
+void hash_parts(enum hash_kind kind, const struct slice *part, size_t parts, uint8_t *ret_digest)
+{
+	if (kind == HASH_MD5)
+		md5(part, parts, ret_digest);
+	else if (kind == HASH_SHA1)
+		sha1(part, parts, ret_digest);
+	else
+		sha256(part, parts, ret_digest);
+}
+
+void hash_mac(const uint8_t key[HASH_MAX], const struct slice *part, size_t parts,
+	      uint8_t ret_mac[HASH_MAX])
+{
+	uint8_t pad[64], inner[HASH_MAX];
+	SHA256_CTX c;
+	for (size_t i = 0; i < sizeof pad; i++)
+		pad[i] = 0x36 ^ (i < HASH_MAX ? key[i] : 0);
+	SHA256_Init(&c);
+	SHA256_Update(&c, pad, sizeof pad);
+	for (size_t i = 0; i < parts; i++)
+		SHA256_Update(&c, part[i].at, part[i].len);
+	SHA256_Final(inner, &c);
+	for (size_t i = 0; i < sizeof pad; i++)
+		pad[i] ^= 0x36 ^ 0x5c;
+	SHA256_Init(&c);
+	SHA256_Update(&c, pad, sizeof pad);
+	SHA256_Update(&c, inner, sizeof inner);
+	SHA256_Final(ret_mac, &c);
+	explicit_bzero(&c, sizeof c);
+	explicit_bzero(pad, sizeof pad);
+	explicit_bzero(inner, sizeof inner);
+}
+
+void hash_to_hex(const uint8_t *bytes, size_t len, uint8_t *ret_hex)
+{
+	static const char digits[] = "0123456789abcdef";
+	for (size_t i = 0; i < len; i++) {
+		ret_hex[2 * i] = (uint8_t)digits[bytes[i] >> 4];
+		ret_hex[2 * i + 1] = (uint8_t)digits[bytes[i] & 15];
+	}
+}
+
+static int hex_digit(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool hash_from_hex(struct slice hex, size_t len, uint8_t *ret_bytes)
+{
+	if (hex.len != 2 * len)
+		return false;
+	for (size_t i = 0; i < hex.len; i++)
+		if (hex_digit(hex.at[i]) < 0)
+			return false;
+	for (size_t i = 0; i < len; i++)
+		ret_bytes[i] =
+			(uint8_t)(hex_digit(hex.at[2 * i]) << 4 | hex_digit(hex.at[2 * i + 1]));
+	return true;
+}
+
+static int base64_digit(uint8_t c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+bool hash_read_base64(struct slice text, uint8_t *into, size_t room, size_t *ret_len)
+{
+	size_t digits = text.len, len = 0;
+	while (digits > 0 && text.len - digits < 2 && text.at[digits - 1] == '=')
+		digits--;
+	if (digits % 4 == 1 || (digits < text.len && text.len % 4 != 0))
+		return false;
+	if (digits * 3 / 4 > room)
+		return false;
+	uint32_t bits = 0;
+	for (size_t i = 0; i < digits; i++) {
+		int digit = base64_digit(text.at[i]);
+		if (digit < 0)
+			return false;
+		bits = bits << 6 | (uint32_t)digit;
+		if (i % 4 != 0)
+			into[len++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
+	}
+	*ret_len = len;
+	return true;
+}
+
+bool hash_same(const uint8_t *a, const uint8_t *b, size_t len)
+{
+	volatile uint8_t difference = 0;
+	for (size_t i = 0; i < len; i++)
+		difference |= a[i] ^ b[i];
+	return difference == 0;
+}

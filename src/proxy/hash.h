@@ -1,0 +1,31 @@
+/* Message digests over several pieces, as Digest authentication joins them. */
+#ifndef PROXY_HASH_H
+#define PROXY_HASH_H
+
+#include "base/slice.h"
+
+enum hash_kind { HASH_MD5, HASH_SHA1, HASH_SHA256 };
+enum { HASH_MAX = 32, HASH_MAX_HEX = 64 };
+
+size_t hash_size(enum hash_kind kind); /* 16, 20, 32 */
+
+/* The digest of the pieces, one behind the other. */
+void hash_parts(enum hash_kind kind, const struct slice *part, size_t parts, uint8_t *ret_digest);
+
+/* HMAC-SHA-256 (RFC 2104) of the pieces. */
+void hash_mac(const uint8_t key[HASH_MAX], const struct slice *part, size_t parts,
+	      uint8_t ret_mac[HASH_MAX]);
+
+/* In lower case; 2 * len bytes, no NUL. */
+void hash_to_hex(const uint8_t *bytes, size_t len, uint8_t *ret_hex);
+/* Exactly 2 * len digits, either case. */
+bool hash_from_hex(struct slice hex, size_t len, uint8_t *ret_bytes);
+
+/* Standard base64, with or without its padding; false when it is none, or does not fit. The rest of
+ * `into` is as it was. */
+bool hash_read_base64(struct slice text, uint8_t *into, size_t room, size_t *ret_len);
+
+/* In a time that does not depend on where they differ. */
+bool hash_same(const uint8_t *a, const uint8_t *b, size_t len);
+
+#endif
