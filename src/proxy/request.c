@@ -415,6 +415,8 @@ static enum trace_outcome outcome(enum net_dial_status s)
 		return ONWARD_ANSWERED;
 	case NET_DIAL_REFUSED:
 		return ONWARD_REFUSED;
+	case NET_DIAL_UNRESOLVED:
+		return ONWARD_UNRESOLVED;
 	case NET_DIAL_UNREACHABLE:
 		return ONWARD_UNREACHABLE;
 	case NET_DIAL_TIMEOUT:
