@@ -287,7 +287,7 @@ struct trace_leg {
 	uint32_t client_mss, client_path_mtu; /* toward the client; mss: payload of a full segment */
 };
 
-/* What every packet touches stands together. What only few exchanges have is a pointer: to a
+/* What every packet touches stands first. What only few exchanges have is a pointer: to a
  * constant in which all is unknown, until trace_open_... makes it. */
 struct exchange {
 	struct arena *arena;
@@ -373,9 +373,10 @@ bool trace_open_onward(struct exchange *x);
 bool trace_open_view(struct exchange *x);
 bool trace_open_leg(struct exchange *x);
 
-/* It is about to be read or added to: brings it and its first events into the cache, all lines at
- * once, where each would be waited for alone. */
-void trace_fetch(const struct exchange *x);
+/* It is about to be added to, or read as a whole: brings what that will touch into the cache, all
+ * lines at once, where each would be waited for alone. */
+void trace_fetch(const struct exchange *x, bool whole);
+void trace_fetch_path(const struct exchange *x); /* looks into x, which had better be there */
 
 /* Adds an event; the timeline keeps the first TRACE_MAX_EVENTS - 8 and always has room for FIN,
  * RST, EV_NEXT and EV_END. What does not fit is counted in events_dropped. */
