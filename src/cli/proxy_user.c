@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char DEFAULT_CONFIG[] = "/etc/viaduct/viaduct.conf";
+static const char DEFAULT_CONFIG[] = "/etc/viaduct/proxy.conf";
 
 struct wish {
 	const char *file, *config, *realm;
