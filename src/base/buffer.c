@@ -7,7 +7,7 @@
 
 void buffer_init(struct buffer *b, size_t limit)
 {
-	*b = (struct buffer){ .limit = limit };
+	*b = (struct buffer){ .limit = limit < UINT32_MAX ? (uint32_t)limit : UINT32_MAX };
 }
 
 void buffer_done(struct buffer *b)
@@ -26,7 +26,7 @@ void buffer_reset(struct buffer *b)
 
 static bool grow(struct buffer *b, size_t len)
 {
-	size_t room = b->room ? b->room : 256;
+	size_t room = b->room ? b->room : b->limit < 256 ? b->limit : 256;
 	while (room - b->len < len)
 		room = room > b->limit / 2 ? b->limit : room * 2;
 	uint8_t *at = realloc(b->at, room);

@@ -108,10 +108,10 @@ void bytes_release(struct bytes *s, struct capture_bytes **held)
 	*held = NULL;
 }
 
-int bytes_open(struct bytes *s, const char *path, struct error *err)
+int bytes_open(struct bytes *s, const char *path, const char *name, struct error *err)
 {
 	*s = (struct bytes){ 0 };
-	int ret = unpack_open(&s->unpack, path, err);
+	int ret = unpack_open(&s->unpack, path, name, err);
 	if (ret < 0)
 		return ret;
 	ret = make_room(s, 1, err);
@@ -125,20 +125,4 @@ void bytes_close(struct bytes *s)
 	unpack_close(&s->unpack);
 	capture_bytes_drop(s->block);
 	capture_bytes_drop(s->spare);
-}
-
-int bytes_keep(struct bytes *s, struct error *err)
-{
-	return unpack_keep(&s->unpack, err);
-}
-
-int bytes_rewind(struct bytes *s, struct error *err)
-{
-	int ret = unpack_rewind(&s->unpack, err);
-	if (ret < 0)
-		return ret;
-	/* The place is forgotten, not the block's bytes: batches may look at them still. */
-	s->at = s->end = s->block->room;
-	s->origin = -(uint64_t)s->at;
-	return 0;
 }

@@ -24,7 +24,7 @@ struct bytes {
 	uint64_t origin; /* position of block->data[0] in the whole run (modulo 2^64) */
 };
 
-int bytes_open(struct bytes *s, const char *path, struct error *err);
+int bytes_open(struct bytes *s, const char *path, const char *name, struct error *err);
 void bytes_close(struct bytes *s);
 
 /* Sees to it that n bytes lie there unread. 1: they do; 0: the end comes before; negative errno
@@ -34,9 +34,6 @@ int bytes_need(struct bytes *s, size_t n, struct error *err);
 /* Puts the present block into a batch's empty hand; takes back what it held. */
 void bytes_hold(struct bytes *s, struct capture_bytes **held);
 void bytes_release(struct bytes *s, struct capture_bytes **held);
-
-int bytes_keep(struct bytes *s, struct error *err);
-int bytes_rewind(struct bytes *s, struct error *err);
 
 void capture_bytes_drop(struct capture_bytes *b); /* NULL is fine */
 

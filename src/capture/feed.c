@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SPARES = 64 }; /* links that wait to be used again, with what they hold */
+
 /* A watched connection: its conversation, and what its earlier exchanges have used up of the
  * connection's counters. */
 struct link {
@@ -33,6 +35,7 @@ struct feed {
 	struct feed_counts counts;
 	nanos now;
 	struct link *spare; /* the last one first: it is still in the cache */
+	unsigned spares;
 };
 
 /* ---- marks and facts --------------------------------------------------------------------- */
@@ -183,6 +186,17 @@ static void add_path_events(struct exchange *x, enum trace_side side)
 		trace_add(x, EV_ZERO_WINDOW, 1 - side, &p->zero_window, 0);
 }
 
+static void add_again(const struct link *l, const struct stream *stream, struct exchange *x,
+		      enum trace_side side)
+{
+	const struct stream_side *s = &stream->sent[table_side(l, side)];
+	for (unsigned i = 0; i < s->agains; i++) {
+		struct mark m = mark_of(&s->again[i].mark);
+		if (within(x, &m) && (!x->next_began || m.at <= x->observed_until))
+			trace_add(x, EV_RETRANS, side, &m, s->again[i].size);
+	}
+}
+
 /* Did everything that the client said arrive at the proxy? */
 static void set_acked(struct exchange *x)
 {
@@ -218,8 +232,12 @@ static void on_facts(void *context, struct exchange *x)
 	struct link *l = context;
 	const struct stream *s = stream_of(l);
 	l->newest = x == l->newest ? NULL : l->newest;
-	for (int side = CLIENT; side <= PROXY; side++)
+	for (int side = CLIENT; side <= PROXY; side++) {
 		set_path(l, s, x, side);
+		add_again(l, s, x, side);
+	}
+	if (!l->final)
+		stream_saw_again(l->feed->streams, l->watch);
 	x->rtt = s->rtt;
 	x->both_ways = s->both_ways;
 	if (!x->next_began) {
@@ -286,6 +304,7 @@ static struct link *link_take(struct feed *f, const struct observe_options *opti
 	struct observe_owner owner = { on_begin, on_facts, on_glance, on_done, l };
 	if (l) {
 		f->spare = l->next;
+		f->spares--;
 		observe_reset(l->talk, options, &owner);
 		return l;
 	}
@@ -301,8 +320,14 @@ static struct link *link_take(struct feed *f, const struct observe_options *opti
 
 static void link_give(struct feed *f, struct link *l)
 {
+	if (f->spares == SPARES) {
+		observe_free(l->talk);
+		free(l);
+		return;
+	}
 	l->next = f->spare;
 	f->spare = l;
+	f->spares++;
 }
 
 static bool begins(const struct stream *s, int side, bool (*what)(struct slice bytes))
@@ -376,20 +401,20 @@ static void on_gap(void *context, struct stream_watch *w, int side, uint64_t len
 
 /* What comes of a segment touches much that has not been touched for long: the misses are had at
  * once, and while the table is still at work. */
-static void link_fetch(const struct link *l)
+static void link_fetch(const struct link *l, bool whole)
 {
 	if (!l)
 		return;
 	observe_fetch(l->talk);
 	if (l->newest)
-		trace_fetch(l->newest);
+		trace_fetch(l->newest, whole);
 }
 
 static void on_segment(void *context, struct stream_watch *w, int side, const struct segment *seg)
 {
 	(void)context;
 	struct link *l = w->user;
-	link_fetch(l);
+	link_fetch(l, false);
 	bool reset = seg->flags & TCP_RST;
 	if (!l || !(seg->flags & (TCP_FIN | TCP_RST)) || seg->payload_len > 0)
 		return;
@@ -524,6 +549,17 @@ static bool is_closed(const struct stream *s)
 	return s->sent[0].rsts || s->sent[1].rsts || (s->sent[0].fins && s->sent[1].fins);
 }
 
+/* Until when it was observed. Of an idle one the same, whenever that is noticed. */
+static nanos end_of(const struct feed *f, const struct stream *s, enum stream_end why)
+{
+	nanos idle;
+	if (is_closed(s) || (why != STREAM_OVER && why != STREAM_IDLE))
+		return s->last.at;
+	if (why == STREAM_IDLE && !__builtin_add_overflow(s->last.at, STREAM_IDLE_LIMIT, &idle))
+		return idle < f->now ? idle : f->now;
+	return f->now;
+}
+
 static void on_end(void *context, struct stream_watch *w, const struct stream *s,
 		   enum stream_end why)
 {
@@ -535,11 +571,10 @@ static void on_end(void *context, struct stream_watch *w, const struct stream *s
 	struct feed *f = context;
 	struct link *l = w ? w->user : NULL;
 	if (l) {
-		link_fetch(l);
 		l->final = s;
-		bool open = (why == STREAM_OVER || why == STREAM_IDLE) && !is_closed(s);
+		link_fetch(l, true);
 		tell_rest(l, s);
-		observe_end(l->talk, ends[why], open ? f->now : s->last.at);
+		observe_end(l->talk, ends[why], end_of(f, s, why));
 	}
 	if (!l || !l->begun) {
 		if (is_suspect(f, s))
@@ -684,6 +719,7 @@ void feed_note(struct feed *f, const struct icmp_note *note)
 void feed_until(struct feed *f, nanos at)
 {
 	note_time(f, at);
+	stream_until(f->streams, at);
 }
 
 void feed_finish(struct feed *f)

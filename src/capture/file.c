@@ -1,6 +1,8 @@
 /* Opens a capture, finds out what it is, and hands its packets out. */
 #include "capture/form.h"
 
+#include "base/escape.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -90,7 +92,7 @@ static int fill_nothing(struct capture *c, struct capture_batch *b, struct error
 		       c->bytes.unpack.source.shown);
 }
 
-struct capture *capture_open(const char *path, struct error *err)
+struct capture *capture_open_as(const char *path, const char *name, struct error *err)
 {
 	struct capture *c = calloc(1, sizeof *c);
 	char *copy = strdup(path);
@@ -102,7 +104,7 @@ struct capture *capture_open(const char *path, struct error *err)
 	}
 	c->path = copy;
 	c->fill = fill_nothing;
-	if (bytes_open(&c->bytes, path, err) < 0) {
+	if (bytes_open(&c->bytes, path, name, err) < 0) {
 		free(copy);
 		free(c);
 		return NULL;
@@ -112,6 +114,13 @@ struct capture *capture_open(const char *path, struct error *err)
 		return NULL;
 	}
 	return c;
+}
+
+struct capture *capture_open(const char *path, struct error *err)
+{
+	char name[160];
+	escape_into(name, sizeof name, slice_of(strcmp(path, "-") == 0 ? "standard input" : path));
+	return capture_open_as(path, name, err);
 }
 
 void capture_close(struct capture *c)
@@ -209,20 +218,6 @@ int capture_read_text(struct capture *c, size_t limit, struct slice *ret_text, s
 	}
 	*ret_text = (struct slice){ c->text, c->text_len };
 	return 0;
-}
-
-int capture_keep(struct capture *c, struct error *err)
-{
-	return bytes_keep(&c->bytes, err);
-}
-
-int capture_rewind(struct capture *c, struct error *err)
-{
-	int ret = bytes_rewind(&c->bytes, err);
-	if (ret < 0)
-		return ret;
-	c->frame = 0;
-	return recognise(c, err);
 }
 
 uint64_t capture_lost(const struct capture *c)

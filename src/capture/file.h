@@ -41,6 +41,8 @@ struct capture;
 /* path "-" is standard input. On failure NULL, and *err says why (no such file, a directory,
  * empty, not a capture: what it looks like instead). */
 struct capture *capture_open(const char *path, struct error *err);
+/* The same where messages are to call it so; the name is safe to show. */
+struct capture *capture_open_as(const char *path, const char *name, struct error *err);
 void capture_close(struct capture *c); /* NULL is fine */
 
 enum capture_kind capture_kind(const struct capture *c);
@@ -61,11 +63,6 @@ int capture_read(struct capture *c, struct capture_batch *b, struct error *err);
  * error. */
 int capture_read_text(struct capture *c, size_t limit, struct slice *ret_text,
                       struct error *err);
-
-/* Back to the first packet. A pipe is spooled to a temporary file from the start if
- * capture_keep was called before the first read. */
-int capture_keep(struct capture *c, struct error *err);
-int capture_rewind(struct capture *c, struct error *err);
 
 /* Packets that the capture itself says were dropped (pcapng interface statistics). */
 uint64_t capture_lost(const struct capture *c);

@@ -184,10 +184,10 @@ static int begin(struct unpack *u, struct error *err)
 	return decoder_init(u, err);
 }
 
-int unpack_open(struct unpack *u, const char *path, struct error *err)
+int unpack_open(struct unpack *u, const char *path, const char *name, struct error *err)
 {
 	*u = (struct unpack){ 0 };
-	int ret = source_open(&u->source, path, err);
+	int ret = source_open(&u->source, path, name, err);
 	if (ret < 0)
 		return ret;
 	u->in = malloc(IN_ROOM);
@@ -205,19 +205,4 @@ void unpack_close(struct unpack *u)
 		inflateEnd(&u->z);
 	ZSTD_freeDStream(u->zstd);
 	free(u->in);
-}
-
-int unpack_keep(struct unpack *u, struct error *err)
-{
-	/* What was read so far must still be in u->in, whole. */
-	if (!u->source.regular && u->source.spool < 0 && u->source.at != u->in_len)
-		return err_set(err, -ESPIPE, "%s: too late to keep it: %llu bytes are gone",
-			       u->source.shown, (unsigned long long)u->source.at - u->in_len);
-	return source_keep(&u->source, u->in, err);
-}
-
-int unpack_rewind(struct unpack *u, struct error *err)
-{
-	int ret = source_rewind(&u->source, err);
-	return ret < 0 ? ret : begin(u, err);
 }

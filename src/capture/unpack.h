@@ -24,15 +24,12 @@ struct unpack {
 };
 
 /* Opens, and looks at the first bytes. */
-int unpack_open(struct unpack *u, const char *path, struct error *err);
+int unpack_open(struct unpack *u, const char *path, const char *name, struct error *err);
 void unpack_close(struct unpack *u);
 
 /* Up to len bytes, as soon as there are any; 0 at the end; negative errno and *err, again and
  * again, when the source or the compression is broken. */
 ssize_t unpack_read(struct unpack *u, uint8_t *to, size_t len, struct error *err);
-
-int unpack_keep(struct unpack *u, struct error *err);
-int unpack_rewind(struct unpack *u, struct error *err);
 
 /* "" or "gzip" or "zstd" */
 const char *packing_name(enum packing p);

@@ -213,7 +213,8 @@ struct capture_writer *capture_create(const char *path, const char *comment, str
 		char name[160];
 		shown(w, name, sizeof name);
 		errno = -code;
-		err_set(err, code, "%s: cannot be created: %m", name);
+		err_set(err, code, "%s: cannot be created: %m%s", name,
+			errno == EEXIST ? "; move it away or name another place" : "");
 		writer_free(w);
 		return NULL;
 	}

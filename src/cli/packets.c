@@ -358,7 +358,8 @@ static void end_file(struct lister *l)
 static void list_file(struct lister *l)
 {
 	struct error err;
-	struct capture *c = capture_open(l->options->file[l->file], &err);
+	struct capture *c =
+		capture_open_as(l->options->file[l->file], l->options->shown[l->file], &err);
 	if (!c)
 		return;
 	l->zero = NO_TIME;

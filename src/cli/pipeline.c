@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -31,8 +32,9 @@ enum {
 	PIECE_LIMIT = 64 << 20,   /* bytes of their records */
 	WORTH_THREADS = 32 << 20, /* bytes: a smaller file is read before a thread is up */
 	KNOWN = 16,
-	RECENT = 1024, /* connections: the book remembers no more */
-	AHEAD = 8,     /* packets to fetch into the cache while one is fed */
+	RECENT = 1024,   /* connections: the book remembers no more */
+	PATIENCE = 2000, /* looks: some 30 us */
+	AHEAD = 8,       /* packets to fetch into the cache while one is fed */
 };
 
 /* What a feed gave out, and at which packet. */
@@ -86,12 +88,13 @@ struct worker {
 
 struct pipeline {
 	struct reading *reading;
-	unsigned shares;
+	unsigned shares, patience;
 	bool count_only, in_parts;
 	struct worker worker[MAX_THREADS];
 	/* under `lock` */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
+	atomic_uint news; /* counts what changed; looked at without the lock */
 	struct slot *slot;
 	unsigned slots;
 	uint64_t read, booked; /* batches */
@@ -402,6 +405,30 @@ static bool is_low(const struct pipeline *p)
 	return p->read - p->booked < p->slots / 2;
 }
 
+static void tell(struct pipeline *p)
+{
+	atomic_fetch_add_explicit(&p->news, 1, memory_order_relaxed);
+	pthread_cond_broadcast(&p->changed);
+}
+
+/* Most waits are shorter than falling asleep and being woken would take: so it first looks whether
+ * there is news, for about as long as that. */
+static void await(struct pipeline *p)
+{
+	unsigned seen = p->news, looks = 0;
+	pthread_mutex_unlock(&p->lock);
+	while (looks < p->patience &&
+	       atomic_load_explicit(&p->news, memory_order_relaxed) == seen) {
+		looks++;
+#ifdef __x86_64__
+		__builtin_ia32_pause();
+#endif
+	}
+	pthread_mutex_lock(&p->lock);
+	if (p->news == seen)
+		pthread_cond_wait(&p->changed, &p->lock);
+}
+
 static void *work(void *context)
 {
 	struct worker *w = context;
@@ -411,22 +438,25 @@ static void *work(void *context)
 		if ((is_last(p, w) && feed_batch(p, w)) || (is_low(p) && read_batch(p)) ||
 		    print_piece(p) || render_piece(p, w) || book_batch(p) || feed_batch(p, w) ||
 		    read_batch(p))
-			pthread_cond_broadcast(&p->changed);
+			tell(p);
 		else
-			pthread_cond_wait(&p->changed, &p->lock);
+			await(p);
 	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
 }
 
-static unsigned choose_shares(const struct read_options *o, const struct capture *c)
+static unsigned count_processors(void)
 {
 	cpu_set_t set;
-	if (o->threads)
-		return o->threads < MAX_THREADS ? o->threads : MAX_THREADS;
-	if (capture_size(c) < WORTH_THREADS || sched_getaffinity(0, sizeof set, &set) != 0)
-		return 1;
-	unsigned n = (unsigned)CPU_COUNT(&set);
+	return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+static unsigned choose_shares(const struct read_options *o, const struct capture *c)
+{
+	unsigned n = o->threads;
+	if (n == 0)
+		n = capture_size(c) < WORTH_THREADS ? 1 : count_processors();
 	return n < 1 ? 1 : n < MAX_THREADS ? n : MAX_THREADS;
 }
 
@@ -468,6 +498,7 @@ static bool begin(struct pipeline *p, struct reading *r)
 	p->reading = r;
 	p->shares = choose_shares(r->options, r->capture);
 	p->slots = p->shares == 1 ? 1 : SLOTS;
+	p->patience = p->shares <= count_processors() ? PATIENCE : 0;
 	p->count_only = report_counts_only(r->report) && r->options->files == 1;
 	p->in_parts = report_in_parts(r->report);
 	pthread_mutex_init(&p->lock, NULL);

@@ -135,7 +135,7 @@ static bool parse_date(struct slice s, nanos *ret)
 		return false;
 	struct when w = { .year = (int)year, .month = (int)month, .day = (int)day };
 	*ret = when_join(&w);
-	return true;
+	return when_split(*ret).day == w.day; /* there is no 31st of June */
 }
 
 static bool take_moment(const char *option, const char *value, struct moment *ret)
@@ -166,6 +166,19 @@ static bool take_moment(const char *option, const char *value, struct moment *re
 	return true;
 }
 
+/* An address of it is in the capture; which one, only a resolver knows, and it may know another one
+ * by now. */
+static bool is_name(struct slice s)
+{
+	struct slice host = slice_first(s, slice_find_byte(s, ':'));
+	bool letter = false;
+	for (size_t i = 0; i < host.len; i++) {
+		uint8_t c = host.at[i] | 0x20;
+		letter |= c >= 'a' && c <= 'z';
+	}
+	return letter && slice_find_byte(slice_from(s, host.len + 1), ':') + host.len + 1 >= s.len;
+}
+
 static bool take_proxy(struct read_options *o, const char *value)
 {
 	struct slice s = slice_of(value);
@@ -177,8 +190,18 @@ static bool take_proxy(struct read_options *o, const char *value)
 	if (address_parse(s, &o->proxy))
 		return true;
 	return bad_value("proxy", value,
-			 "an address such as 10.10.10.1:3128 or [2001:db8::1]:3128 "
-			 "(a capture holds addresses, not names)");
+			 is_name(s)
+				 ? "an address, and a capture holds no names; 'getent ahosts NAME' "
+				   "shows the addresses of a name, to be given as 10.10.10.1:3128"
+				 : "an address such as 10.10.10.1:3128 or [2001:db8::1]:3128");
+}
+
+/* Standard output is taken: the report goes there. */
+static bool take_file(const char *option, const char *value, const char **ret)
+{
+	*ret = value;
+	return (value[0] && strcmp(value, "-") != 0) ||
+	       bad_value(option, value, "the name of a file to make");
 }
 
 static bool take_style(struct read_options *o, const char *value)
@@ -213,9 +236,9 @@ static bool take(void *context, const struct option *option, const char *value)
 	else if (strcmp(name, "help") == 0)
 		o->help = true;
 	else if (strcmp(name, "ladder") == 0)
-		o->ladder = value;
+		return take_file(name, value, &o->ladder);
 	else if (strcmp(name, "html") == 0)
-		o->html = value;
+		return take_file(name, value, &o->html);
 	else if (strcmp(name, "slice") == 0)
 		o->slice = value;
 	else if (strcmp(name, "only") == 0)
@@ -250,6 +273,9 @@ static bool check(const struct read_options *o)
 		complain("no capture was named; viaduct read FILE, or - for standard input");
 	else if (pipes > 1)
 		complain("standard input can be read once only: '-' stands there %d times", pipes);
+	else if (o->from.kind == o->to.kind && o->from.kind != MOMENT_CLOCK &&
+		 o->from.value > o->to.value)
+		complain("--from is later than --to: nothing is between them");
 	else if (o->packets && (o->json || o->summary))
 		complain("--packets goes with neither --json nor --summary");
 	else

@@ -144,7 +144,8 @@ static int read_text(struct reading *r, struct summary_facts *facts)
 static int read_file(struct reading *r, struct summary_facts *facts)
 {
 	r->first = r->last = NO_TIME;
-	r->capture = capture_open(r->options->file[r->file], &r->err);
+	r->capture =
+		capture_open_as(r->options->file[r->file], r->options->shown[r->file], &r->err);
 	if (!r->capture)
 		return r->err.code;
 	int got = 0;

@@ -263,7 +263,8 @@ typedef void packet_action(struct slicer *l, void *context, const struct capture
 static int pass(struct slicer *l, packet_action *act, void *context)
 {
 	struct error err;
-	struct capture *c = capture_open(l->options->file[l->file], &err);
+	struct capture *c =
+		capture_open_as(l->options->file[l->file], l->options->shown[l->file], &err);
 	struct packet_decoder *decoder = packet_decoder_new();
 	struct capture_batch *batch = capture_batch_new();
 	bool usable = c && decoder && batch && capture_kind(c) != CAPTURE_TEXT;

@@ -32,6 +32,7 @@ const char *const SIGHT_WORDS[SIGHT_COUNT_] = {
 	[SAW_MISSING] = "%n bytes are missing here from the capture itself",
 	[SAW_ZERO_WINDOW] = "window of zero: no room at the receiver, %d in sum",
 	[SAW_REPAIRS] = "the first of %n retransmissions that repaired losses",
+	[SAW_REPAIR] = "%n bytes sent again to repair a loss",
 	[SAW_LAST_DOWN] = "last data from the proxy's side, %n bytes in all",
 	[SAW_LAST_UP] = "the client's last request in the tunnel",
 	[SAW_FIRST_BYTE] = "first data in answer, after %d",
@@ -405,6 +406,7 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 				    NULL },
 	[CAUSE_CLIENT_HALF_REQUEST] = { "the client stopped in the middle of its own request",
 					"on the client: see why it did not send the rest" },
-	[CAUSE_OWN_REASON] = { "%@", "on the proxy: \"%^\" decided it; change it in the "
-				     "configuration if %t is wanted" },
+	[CAUSE_OWN_REASON] = { "%@", NULL },
+	[CAUSE_OWN_RULE] = { "%@", "on the proxy: \"%^\" decided it; change it in the "
+				   "configuration if %t is wanted" },
 };

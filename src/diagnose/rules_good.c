@@ -37,7 +37,7 @@ const struct rules RULES_FIRST = { FIRST, sizeof FIRST / sizeof *FIRST, NULL };
 
 static bool whole(const struct exchange *x)
 {
-	if (x->next_began)
+	if (x->next_began && answered(x))
 		return true;
 	if (!has_request(x) && x->response.status == 0)
 		return false;
@@ -125,6 +125,20 @@ static bool cost_a_round_trip(const struct exchange *x, const struct trace_path 
 	       p->repair_time - p->repair_time / 5 > x->rtt && p->repair_time >= duration(x) / 100;
 }
 
+/* The first few; which of more than one it was, the first of them says. */
+static void cite_repairs(const struct exchange *x, struct finding *f, uint64_t count)
+{
+	enum { MOST = 3 };
+	unsigned cited = 0;
+	for (size_t i = 0; i < x->events && cited < MOST; i++) {
+		const struct event *e = &x->event[i];
+		if (e->kind != EV_RETRANS || e->side != f->side)
+			continue;
+		bool first = cited++ == 0 && count > 1;
+		finding_cite(f, &e->mark, first ? SAW_REPAIRS : SAW_REPAIR, first ? count : e->n);
+	}
+}
+
 /* lossy: it completed, and repairs cost it. One loss repaired within a round trip costs nothing;
  * reordering, duplicates and needless retransmissions are no loss. */
 static bool lossy(const struct exchange *x, struct finding *f)
@@ -144,9 +158,7 @@ static bool lossy(const struct exchange *x, struct finding *f)
 			continue;
 		f->side = (enum trace_side)side;
 		finding_cite_request(x, f);
-		const struct event *e = trace_first_of(x, EV_RETRANS, (enum trace_side)side);
-		if (e)
-			finding_cite(f, &e->mark, SAW_REPAIRS, later(p->repairs, again));
+		cite_repairs(x, f, later(p->repairs, again));
 		finding_cite_end(x, f);
 		finding_cause(f, CAUSE_LINK_LOSSY);
 		return true;

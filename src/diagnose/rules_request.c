@@ -4,8 +4,9 @@
 /* Is there an answer that the observer merely did not get to see? Then silence proves nothing. */
 static bool answer_may_be_hidden(const struct exchange *x)
 {
-	return !x->both_ways || x->path[PROXY].missing > 0 || x->bytes[PROXY] > 0 ||
-	       x->path[PROXY].bytes > 0 || (x->began_late && !has_request(x));
+	return !x->both_ways || x->answer_hidden || x->path[PROXY].missing > 0 ||
+	       x->bytes[PROXY] > 0 || x->path[PROXY].bytes > 0 ||
+	       (x->began_late && !has_request(x));
 }
 
 /* request-lost: what was sent first is still not acknowledged after repeats.
@@ -501,7 +502,7 @@ static bool refused_by_status(const struct exchange *x, struct finding *f)
 	    says(x->response.proxy_status, "http_response_body_size"))
 		f->verdict = V_TOO_LARGE;
 	if (own_reason(x)) {
-		finding_cause(f, CAUSE_OWN_REASON);
+		finding_cause(f, own_cause(x));
 		onward_causes(x, f);
 		return true;
 	}

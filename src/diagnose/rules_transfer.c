@@ -29,10 +29,12 @@ static bool in_step(const struct exchange *x, enum trace_side side)
 	return !x->tls->out_of_step[side] && x->path[side].missing == 0 && x->path[side].hole == 0;
 }
 
-/* The last record from the proxy's side broke off. */
+/* The last record from the proxy's side broke off. Where a text shows no bytes its records are made
+ * up from what it says of them. */
 static bool record_cut(const struct exchange *x)
 {
-	return x->tunnel.open && x->tls->record_left[PROXY] > 0 && in_step(x, PROXY);
+	bool made_up = x->from_text && x->path[PROXY].unseen > 0;
+	return x->tunnel.open && x->tls->record_left[PROXY] > 0 && in_step(x, PROXY) && !made_up;
 }
 
 /* Records of one size, down to the last: a flow, cut where it happened to be. An answer ends with

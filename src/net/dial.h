@@ -1,6 +1,8 @@
 /* From host and port to a connected socket: resolving and racing addresses as Happy Eyeballs
  * Version 2 has it (RFC 8305): AAAA and A asked at once, 50 ms of grace for AAAA, families in
- * turn, a new attempt each 250 ms or at once when one failed; the first that stands wins.
+ * turn, a new attempt each 250 ms or at once when one failed; the first that stands wins. Four
+ * attempts run at most; the oldest is given up for a fifth, so that a dial never holds more than
+ * four descriptors.
  *
  * With one address (a literal, or a cached answer) it costs the socket, the connect and the watch,
  * and nothing else. */
@@ -22,22 +24,28 @@ enum net_dial_status {
 };
 
 struct net_dialed {
-	enum net_dial_status status; /* of several failures the most telling one: refused before
-	                                unreachable before timeout */
-	enum net_dns_status dns;     /* the last failure of the resolver */
+	enum net_dial_status status; /* of several failures the most telling one: short before
+	                                refused, unreachable, failed, timeout; a family that has
+	                                no route from here comes last */
+	enum net_dns_status dns;     /* why UNRESOLVED; else OK */
 	int code;                    /* negative errno of that failure, 0 */
 	int fd;                      /* watched by `home` already; -1 unless OK */
+	unsigned ready;              /* NET_WRITABLE, and what else of it was told already: home will
+	                                not hear of that again */
 	struct address peer;         /* that was connected to, or that the failure is about */
 	unsigned tried;              /* addresses */
-	nanos resolved_at, connected_at; /* as net_now; NO_TIME */
+	nanos resolved_at;           /* as net_now; NO_TIME for literals, and while unresolved */
+	nanos connected_at;          /* or NO_TIME */
 };
 
 struct net_dial_options {
 	struct slice host; /* name or address literal without brackets; read during the call only */
 	uint16_t port;
 	nanos timeout; /* for everything from now on */
-	const struct address *from; /* to bind to; NULL */
-	/* May this address be connected to? NULL: all may. */
+	const struct address *from; /* to bind to, and of whose family alone addresses are asked for;
+	                               NULL. Copied */
+	/* May this address be connected to? NULL: all may. Asked once for each; it may be asked from
+	   within net_dial, and must not stop the dial. */
 	bool (*allow)(void *context, const struct address *a);
 	/* Called once, never from within net_dial itself. On success the socket is watched by
 	   `home`, which the owner must have set up, and is writable. */

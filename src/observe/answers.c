@@ -151,6 +151,8 @@ void answers_take(struct conversation *c, struct turn *t, const struct http_resp
 	}
 	x->answer = PROTO_HTTP;
 	x->response_start = c->talk[PROXY].head_start;
+	c->pipelines |=
+		t->next && conversation_before(&t->next->x->request_start, &x->response_start);
 	keep_response(c, x, r, head);
 	trace_add(x, EV_RESPONSE, PROXY, mark, r->status);
 	expect_answer_body(c, t, r, mark);
@@ -176,6 +178,7 @@ void answers_take_foreign(struct conversation *c, struct turn *t, struct slice s
 static size_t hold_answer(struct conversation *c, struct slice whole, struct slice bytes)
 {
 	struct talk *down = &c->talk[PROXY];
+	c->said = down->head_start;
 	bool worth = !c->newest || http_looks_like_response(whole) != HTTP_BAD;
 	if (worth && whole.len <= MAX_WAITING &&
 	    speech_keep_for_later(down, whole, whole.at != bytes.at))
@@ -196,6 +199,22 @@ static size_t read_foreign_answer(struct conversation *c, struct turn *t, struct
 	return speech_lose_step(down, bytes);
 }
 
+/* Those before `answered` have had their answers, which a gap hides in part or whole. */
+static struct turn *pass_over(struct conversation *c, struct turn *t, struct turn *answered,
+			      const struct mark *mark)
+{
+	for (; t != answered; t = t->next)
+		t->whole = true;
+	conversation_finish_whole(c, mark);
+	return answered;
+}
+
+/* Where requests may be hidden, an answer may be theirs. */
+static bool is_for(const struct turn *t, const struct mark *mark)
+{
+	return !t->doubt && conversation_before(&t->x->request_start, mark);
+}
+
 static size_t read_answer_head(struct conversation *c, const struct mark *mark, struct slice bytes)
 {
 	struct talk *down = &c->talk[PROXY];
@@ -204,6 +223,8 @@ static size_t read_answer_head(struct conversation *c, const struct mark *mark, 
 	struct slice whole = speech_join_head(down, mark, bytes);
 	if (!t)
 		return hold_answer(c, whole, bytes);
+	if (c->hides && before == 0 && !down->unsure && !is_for(t, mark))
+		return speech_lose_step(down, bytes);
 	t->x->last = *mark;
 	enum http_parse got = http_looks_like_response(whole);
 	if (got == HTTP_BAD && down->unsure) {
@@ -212,10 +233,8 @@ static size_t read_answer_head(struct conversation *c, const struct mark *mark, 
 	}
 	if (got == HTTP_BAD)
 		return read_foreign_answer(c, t, whole, bytes);
-	if (got == HTTP_DONE && down->unsure && t->x->response.status) {
-		t->whole = true; /* its end was not seen */
-		t = t->next;
-	}
+	if (got == HTTP_DONE && down->unsure)
+		t = pass_over(c, t, cut_find_turn(c, &down->head_start), mark);
 	down->unsure &= got == HTTP_MORE;
 	struct http_response r;
 	struct http_bad bad;
@@ -224,7 +243,7 @@ static size_t read_answer_head(struct conversation *c, const struct mark *mark, 
 			      ? http_read_response(whole, t->x->request.method, &r, &bad)
 			      : HTTP_MORE;
 	if (got == HTTP_MORE && speech_keep_for_later(down, whole, before > 0)) {
-		if (t->x->answer == PROTO_NONE)
+		if (t->x->answer == PROTO_NONE && !down->unsure)
 			t->x->response_start = down->head_start;
 		return bytes.len;
 	}
@@ -320,8 +339,8 @@ static size_t find_answer_again(struct conversation *c, const struct mark *mark,
 		tunnel_read(c, PROXY, mark, bytes);
 		return bytes.len;
 	}
-	bool expected = t && (t->x->answer == PROTO_NONE || t->next);
-	if (expected && http_looks_like_response(bytes) != HTTP_BAD) {
+	cut_hear(c, mark);
+	if (http_looks_like_response(bytes) != HTTP_BAD && cut_find_turn(c, mark)) {
 		down->speech = SPEECH_HEAD;
 		down->unsure = true;
 		return read_answer_head(c, mark, bytes);

@@ -36,6 +36,7 @@ struct tls_half {
 	uint8_t header[5];
 	uint8_t header_len;
 	uint8_t type;         /* of the record that is being read */
+	uint8_t last_type;    /* of the last whole record */
 	bool cipher_changed;  /* a ChangeCipherSpec went by: what follows is encrypted */
 	bool settled;         /* no more handshake messages to read */
 	bool told;            /* the first bytes said what is spoken; until then the head holds them */
@@ -44,21 +45,20 @@ struct tls_half {
 	bool shook;           /* the client sent a handshake record after the server's hello */
 	uint8_t alert[2];     /* one in the clear */
 	uint64_t at;          /* offset of the next byte in the stream */
+	uint64_t app_records; /* of type 23 */
 	uint32_t answers;     /* application records of the proxy since the client's first */
 	uint32_t left;        /* bytes of the record still to come */
 	uint32_t record_len;  /* of that record */
-	uint64_t app_records; /* of type 23 */
-	struct mark held;  /* one of an alert's size: it counts once another follows */
-	uint8_t last_type;    /* of the last whole record */
-	uint32_t last_len;
+	uint32_t last_len;    /* of the last whole one */
+	struct mark held;     /* one of an alert's size: it counts once another follows */
 	struct buffer messages; /* handshake bytes of the message being read */
 };
 
 struct talk { /* one side of the conversation */
-	enum speech speech;
+	enum speech speech : 8;
+	bool unsure; /* the head was found behind a gap: it may be none */
 	struct buffer head; /* bytes of a head that is not complete yet */
 	struct mark head_start;
-	bool unsure; /* the head was found behind a gap: it may be none */
 	uint64_t left; /* BODY_LENGTH */
 	struct http_chunks chunks;
 	struct tls_half tls;
@@ -70,32 +70,42 @@ struct turn { /* an exchange under way */
 	struct turn *next;
 	struct exchange *x;
 	bool whole;         /* its answer is complete; it waits for what comes next */
+	bool doubt;         /* requests before it may be hidden in a gap, and their answers not */
+	bool begun;         /* a gap hides its status, but an answer it was, and no interim one */
+	bool heard;         /* the proxy spoke between this request and the next, as far as matters */
 	struct buffer page; /* the first bytes of an error page */
 };
 
-struct closing { /* a FIN or RST that came before any exchange had begun */
+/* The first FIN or RST: what was said before it, and is held up by a gap, may still begin an
+ * exchange. */
+struct closing {
 	bool is;
-	enum event_kind kind;
-	enum trace_side side;
+	enum event_kind kind : 8;
+	enum trace_side side : 8;
 	struct mark mark;
 	uint64_t n;
 };
 
 struct conversation {
-	struct observe_options options;
-	struct observe_owner owner;
-	struct talk talk[2];
 	struct turn *oldest, *newest; /* the answers go to `oldest` that is not whole */
 	struct turn usual;            /* for the first of them while it is free (x is NULL) */
-	struct exchange *over;        /* one whose memory the next may have; or NULL */
 	unsigned turns;
 	bool known;           /* at least one request to a proxy was seen */
 	bool tunnel;          /* both sides are in SPEECH_TUNNEL */
 	bool overrun;         /* more requests waited than are kept */
-	uint32_t hello_calls; /* segments that the hello needed so far */
-	uint64_t order;
+	bool hides;           /* a gap may have held requests; the last such place, until the next request: */
+	bool shown;           /* the proxy acknowledged all that may be hidden */
+	bool pipelines;       /* the client asks again before it is answered */
+	struct talk talk[2];
+	struct mark hidden;
+	struct mark said;     /* by the proxy, when no answer was due */
 	struct mark proxy_fin;
 	struct closing closing;
+	uint32_t hello_calls; /* segments that the hello needed so far */
+	uint64_t order;
+	struct exchange *over; /* one whose memory the next may have; or NULL */
+	struct observe_options options;
+	struct observe_owner owner;
 };
 
 /* observe.c */
@@ -106,6 +116,8 @@ void conversation_turn_whole(struct conversation *c, struct turn *t, const struc
 /* One that was none after all. The caller mends the queue. */
 void conversation_drop(struct conversation *c, struct turn *t);
 struct turn *conversation_answering(struct conversation *c); /* who gets the next answer; or NULL */
+/* Did the packet of `a` come before that of `b`? */
+bool conversation_before(const struct mark *a, const struct mark *b);
 
 /* speech.c */
 enum trace_scheme speech_scheme(enum http_scheme scheme);
@@ -163,6 +175,14 @@ size_t cut_read_odd_request(struct conversation *c, const struct mark *mark, str
 size_t cut_read_odd_answer(struct conversation *c, struct turn *t, const struct mark *mark,
 			   struct slice whole, struct slice bytes);
 void cut_gap(struct conversation *c, enum trace_side side, const struct mark *mark, uint64_t len);
+/* The proxy said something at `mark`, or what it said is shown to be missing there. */
+void cut_hear(struct conversation *c, const struct mark *mark);
+/* What a client said there was not seen, or not understood: it may have been requests. */
+void cut_hide(struct conversation *c, const struct mark *mark, bool gap);
+/* A request that begins, the last one that may be hidden before it: were those answered by then? */
+bool cut_doubts(struct conversation *c, const struct mark *start);
+/* Whom the answer is for that begins at `mark`, behind a gap; NULL: nobody knows. */
+struct turn *cut_find_turn(struct conversation *c, const struct mark *mark);
 void cut_end(struct conversation *c); /* what an unfinished head still tells */
 
 /* tunnel.c */

@@ -206,17 +206,26 @@ static bool salvage_request(struct conversation *c, uint64_t missing, const stru
 	return begun;
 }
 
+/* "HTTP/1.1 5": the digit tells that no other answer follows this one. */
+static bool begins_final(struct slice head)
+{
+	enum { DIGIT = sizeof "HTTP/1.1 " - 1 };
+	return head.len > DIGIT && head.at[DIGIT] != '1';
+}
+
 static void salvage_answer(struct conversation *c, struct turn *t, uint64_t missing,
 			   const struct mark *mark)
 {
 	struct talk *down = &c->talk[PROXY];
-	uint64_t len = down->head.len + missing;
-	if (!down->unsure && take_status_line(c, t, buffer_slice(&down->head), len, mark)) {
+	struct slice seen = buffer_slice(&down->head);
+	if (!down->unsure && take_status_line(c, t, seen, seen.len + missing, mark)) {
 		doubt_answer(c, t);
 	} else {
-		t->x->bytes[PROXY] += len;
-		down->speech = SPEECH_LOST;
+		t->begun |= !down->unsure && begins_final(seen);
+		t->x->bytes[PROXY] += seen.len + missing;
 	}
+	if (down->speech != SPEECH_TUNNEL)
+		down->speech = SPEECH_LOST;
 	down->unsure = false;
 	buffer_reset(&down->head);
 }
@@ -225,10 +234,14 @@ static void gap_in_request(struct conversation *c, const struct mark *mark, uint
 {
 	struct talk *up = &c->talk[CLIENT];
 	if (up->speech == SPEECH_HEAD && up->head.len > 0 && !give_up_held(c)) {
-		if (salvage_request(c, len, mark))
+		bool begun = salvage_request(c, len, mark);
+		cut_hide(c, mark, true);
+		if (begun)
 			answers_read_waiting(c);
 		return;
 	}
+	if (up->speech == SPEECH_HEAD || up->speech == SPEECH_LOST)
+		cut_hide(c, mark, true);
 	struct exchange *x = c->newest ? c->newest->x : NULL;
 	if (!x)
 		return;
@@ -245,6 +258,21 @@ static void gap_in_request(struct conversation *c, const struct mark *mark, uint
 		x->request.body_bytes = up->chunks.body_bytes;
 	} else {
 		up->speech = SPEECH_LOST;
+		cut_hide(c, mark, true);
+	}
+}
+
+/* No more than is left of it. */
+static void gap_in_body(struct conversation *c, struct turn *t, const struct mark *mark,
+			uint64_t len)
+{
+	struct talk *down = &c->talk[PROXY];
+	t->x->bytes[PROXY] += len;
+	t->x->response.body_bytes += len;
+	down->left -= len;
+	if (down->left == 0) {
+		down->speech = SPEECH_HEAD;
+		conversation_turn_whole(c, t, mark);
 	}
 }
 
@@ -258,21 +286,26 @@ static void gap_in_answer(struct conversation *c, const struct mark *mark, uint6
 		return;
 	}
 	t->x->last = *mark;
+	cut_hear(c, down->head.len > 0 ? &down->head_start : &t->x->response_start);
+	cut_hear(c, mark);
 	if (down->speech == SPEECH_HEAD && down->head.len > 0) {
 		salvage_answer(c, t, len, mark);
 		return;
 	}
 	struct exchange *x = t->x;
+	if (down->speech == SPEECH_BODY_LENGTH && len > down->left) {
+		uint64_t rest = len - down->left; /* so far the body goes; what is behind it? */
+		gap_in_body(c, t, mark, down->left);
+		gap_in_answer(c, mark, rest);
+		return;
+	}
+	if (down->speech == SPEECH_BODY_LENGTH) {
+		gap_in_body(c, t, mark, len);
+		return;
+	}
 	x->bytes[PROXY] += len;
 	if (down->speech == SPEECH_BODY_CLOSE) {
 		x->response.body_bytes += len;
-	} else if (down->speech == SPEECH_BODY_LENGTH && len <= down->left) {
-		down->left -= len;
-		x->response.body_bytes += len;
-		if (down->left == 0) {
-			down->speech = SPEECH_HEAD;
-			conversation_turn_whole(c, t, mark);
-		}
 	} else if (down->speech == SPEECH_BODY_CHUNKED && http_skip_in_chunk(&down->chunks, len)) {
 		x->response.body_bytes = down->chunks.body_bytes;
 	} else {
@@ -286,6 +319,60 @@ void cut_gap(struct conversation *c, enum trace_side side, const struct mark *ma
 		gap_in_request(c, mark, len);
 	else
 		gap_in_answer(c, mark, len);
+}
+
+/* ---- whose answer is it, behind a gap?
+ * -----------------------------------------------------------
+ *
+ * A client that waits has had all its answers when it asks again. One that does not (pipelining,
+ * RFC 9112 section 9.3.2) shows itself by a request that comes before anything of an answer to the
+ * one before. */
+
+void cut_hear(struct conversation *c, const struct mark *mark)
+{
+	struct turn *asked = NULL, *t = conversation_answering(c);
+	/* an acknowledgement in the next request shows what was heard before it */
+	for (; t && conversation_before(&t->x->request_start, mark); t = t->next)
+		asked = t;
+	if (asked)
+		asked->heard = true;
+}
+
+void cut_hide(struct conversation *c, const struct mark *mark, bool gap)
+{
+	c->hides = true;
+	c->hidden = *mark;
+	c->shown = gap;
+}
+
+/* An answer in between shows it, or an acknowledgement that shows the gap; where the request's own
+ * packet shows it, they came together. */
+bool cut_doubts(struct conversation *c, const struct mark *start)
+{
+	bool heard = mark_is(&c->said) && conversation_before(&c->hidden, &c->said) &&
+		     conversation_before(&c->said, start);
+	bool shown = c->shown && conversation_before(&c->hidden, start);
+	bool doubt = mark_is(&c->hidden) && !heard && !shown;
+	c->hidden = NO_MARK;
+	return doubt;
+}
+
+struct turn *cut_find_turn(struct conversation *c, const struct mark *mark)
+{
+	struct turn *first = conversation_answering(c), *last = NULL;
+	for (struct turn *t = first; t && conversation_before(&t->x->request_start, mark);
+	     t = t->next) {
+		if (t->doubt)
+			return NULL;
+		c->pipelines |= last && !last->heard;
+		last = t;
+	}
+	if (!last)
+		return NULL;
+	bool had = first->begun || first->x->response.status != 0;
+	if (last == first)
+		return had ? NULL : first;
+	return !c->pipelines || (had && first->next == last) ? last : NULL;
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */

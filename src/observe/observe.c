@@ -8,7 +8,11 @@ enum { EXCHANGE_LIMIT = 256 * 1024, HEAD_LIMIT = HTTP_MAX_HEAD + 4096, MESSAGE_L
 static void init(struct conversation *c, const struct observe_options *options,
 		 const struct observe_owner *owner)
 {
-	*c = (struct conversation){ .options = *options, .owner = *owner, .proxy_fin = NO_MARK };
+	*c = (struct conversation){ .options = *options,
+				    .owner = *owner,
+				    .proxy_fin = NO_MARK,
+				    .hidden = NO_MARK,
+				    .said = NO_MARK };
 	for (int side = CLIENT; side <= PROXY; side++) {
 		buffer_init(&c->talk[side].head, HEAD_LIMIT);
 		buffer_init(&c->talk[side].tls.messages, MESSAGE_LIMIT);
@@ -161,11 +165,10 @@ struct turn *conversation_begin(struct conversation *c, const struct mark *mark)
 	if (c->owner.begin)
 		c->owner.begin(c->owner.context, x);
 	c->known = true;
-	if (c->closing.is) {
-		const struct closing *e = &c->closing;
+	const struct closing *e = &c->closing;
+	if (e->is && (!x->reused || conversation_before(mark, &e->mark))) {
 		trace_add(x, e->kind, e->side, &e->mark, e->n);
 		note_close(x, e->kind, e->side, &e->mark);
-		c->closing.is = false;
 	}
 	return t;
 }
@@ -185,6 +188,13 @@ void conversation_turn_whole(struct conversation *c, struct turn *t, const struc
 	t->x->response_end = *mark;
 	trace_add(t->x, EV_RESPONSE_END, PROXY, mark, t->x->response.body_bytes);
 	conversation_finish_whole(c, mark);
+}
+
+bool conversation_before(const struct mark *a, const struct mark *b)
+{
+	if (a->frame != b->frame)
+		return a->frame < b->frame;
+	return a->line != b->line ? a->line < b->line : a->at < b->at;
 }
 
 void observe_fetch(const struct conversation *c)
@@ -265,11 +275,10 @@ void observe_event(struct conversation *c, enum event_kind kind, enum trace_side
 	if (kind == EV_FIN && side == PROXY)
 		c->proxy_fin = *mark;
 	bool closes = kind == EV_FIN || kind == EV_RST;
-	if (!c->newest) { /* what was said so far may still become an exchange */
-		if (closes && !c->closing.is)
-			c->closing = (struct closing){ true, kind, side, *mark, n };
+	if (closes && !c->closing.is)
+		c->closing = (struct closing){ true, kind, side, *mark, n };
+	if (!c->newest)
 		return;
-	}
 	struct exchange *x = c->newest->x;
 	trace_add(x, kind, side, mark, n);
 	if (closes)
@@ -291,6 +300,7 @@ void observe_end(struct conversation *c, enum trace_end end, nanos until)
 		}
 		x->end = end;
 		x->observed_until = until;
+		x->answer_hidden = c->talk[PROXY].speech == SPEECH_LOST || c->oldest->doubt;
 		if (c->tunnel)
 			tunnel_end(c, x);
 		finish_oldest(c);

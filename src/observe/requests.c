@@ -118,8 +118,7 @@ static void expect_request_body(struct talk *up, const struct http_request *r)
 /* A 407 and the request with credentials that follows it on the same connection. */
 static void link_retry(struct turn *before, struct exchange *x)
 {
-	if (!before || !before->whole || before->x->response.status != 407 ||
-	    x->request.auth == SCHEME_NONE)
+	if (!before || before->x->response.status != 407 || x->request.auth == SCHEME_NONE)
 		return;
 	trace_set_id(before->x);
 	trace_set_id(x);
@@ -141,6 +140,7 @@ bool requests_begin(struct conversation *c, const struct http_request *r, struct
 		return false;
 	}
 	struct exchange *x = t->x;
+	t->doubt = cut_doubts(c, start);
 	x->request_start = *start;
 	x->last = *mark;
 	x->bytes[CLIENT] += len;
@@ -189,6 +189,8 @@ static size_t hold_early(struct conversation *c, const struct mark *mark, struct
 
 static void count_lost(struct conversation *c, const struct mark *mark, size_t len)
 {
+	if (c->hides)
+		cut_hide(c, mark, false);
 	if (!c->newest)
 		return;
 	c->newest->x->bytes[CLIENT] += len;

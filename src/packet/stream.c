@@ -12,7 +12,6 @@
 #define DEFAULT_CONNECTIONS 1000000u
 #define DEFAULT_KEPT        ((size_t)64 << 20)
 #define DEFAULT_KEPT_EACH   ((size_t)256 << 10)
-#define DEFAULT_IDLE        (7440 * NANOS_PER_SECOND)
 #define HALF_CLOSED_IDLE    (1800 * NANOS_PER_SECOND)
 
 enum {
@@ -20,7 +19,8 @@ enum {
 	FIRST_HEADS = 1024,
 	MAX_CLOSED = 1024,
 	MAX_UNANSWERED = 4096,
-	MAX_HALF = 1024
+	MAX_HALF = 1024,
+	MAX_IDLE = 4096, /* of each other list: those that are quiet too long cost little */
 };
 enum { TICK_SHIFT = 26, TICKS_CLOSED = 30, TICKS_WAITING = 75, TICKS_MOVE = 8 };
 
@@ -270,21 +270,35 @@ static int32_t ticks_of(nanos limit)
 	return ticks > INT32_MAX ? INT32_MAX : (int32_t)ticks;
 }
 
+static bool is_idle(const struct stream_table *t, enum conn_state state, int32_t quiet)
+{
+	nanos half = HALF_CLOSED_IDLE < t->limits.idle ? HALF_CLOSED_IDLE : t->limits.idle;
+	return quiet > ticks_of(state == CONN_HALF ? half : t->limits.idle);
+}
+
+/* Is one to be ended because others take its place? What is idle is so by its own packets, or the
+ * end of the observation, whatever the clock of others does meanwhile; only where there are many
+ * of them are they given up before. */
 static bool outlived(const struct stream_table *t, enum conn_state state, int32_t quiet)
 {
-	uint32_t count = t->queues[state].count;
-	nanos half = HALF_CLOSED_IDLE < t->limits.idle ? HALF_CLOSED_IDLE : t->limits.idle;
+	uint32_t count = t->queues[state].count, half = t->limits.max_connections / 2;
+	bool idle = count > (half < MAX_IDLE ? half : MAX_IDLE) && is_idle(t, state, quiet);
 	switch (state) {
 	case CONN_CLOSED:
 		return quiet >= TICKS_CLOSED || count > MAX_CLOSED;
 	case CONN_HALF:
-		return (quiet >= TICKS_WAITING && count > MAX_HALF) || quiet > ticks_of(half);
+		return (quiet >= TICKS_WAITING && count > MAX_HALF) || idle;
 	case CONN_NEW:
-		return (quiet >= TICKS_WAITING && count > MAX_UNANSWERED) ||
-		       quiet > ticks_of(t->limits.idle);
+		return (quiet >= TICKS_WAITING && count > MAX_UNANSWERED) || idle;
 	default:
-		return quiet > ticks_of(t->limits.idle);
+		return idle;
 	}
+}
+
+static bool was_idle(const struct stream_table *t, const struct conn *c)
+{
+	return c->state != CONN_CLOSED && c->last.at != NO_TIME &&
+	       is_idle(t, c->state, ahead(t->tick, tick_of(c->last.at)));
 }
 
 static void sweep_list(struct stream_table *t, enum conn_state state)
@@ -647,6 +661,10 @@ void stream_segment(struct stream_table *t, const struct segment *seg)
 		end_conn(t, c, STREAM_REUSED);
 		c = NULL;
 	}
+	if (c && ahead(t->tick, t->places[c->number].touched) > TICKS_MOVE && was_idle(t, c)) {
+		end_conn(t, c, STREAM_IDLE);
+		c = NULL;
+	}
 	if (!c)
 		c = begin(t, seg, hash, &side);
 	else if (seg->flags & TCP_SYN)
@@ -716,7 +734,7 @@ struct stream_table *stream_table_new(const struct stream_limits *limits,
 	if (!t->limits.max_kept_each)
 		t->limits.max_kept_each = DEFAULT_KEPT_EACH;
 	if (t->limits.idle <= 0)
-		t->limits.idle = DEFAULT_IDLE;
+		t->limits.idle = STREAM_IDLE_LIMIT;
 	slab_init(&t->conns, sizeof(struct conn));
 	slab_init(&t->talks, sizeof(struct talk));
 	slab_init(&t->fulls, sizeof(struct full));
@@ -756,8 +774,16 @@ void stream_finish(struct stream_table *t)
 {
 	static const enum conn_state order[] = { CONN_CLOSED, CONN_HALF, CONN_OPEN, CONN_NEW };
 	for (unsigned i = 0; i < CONN_STATES; i++)
-		while (t->queues[order[i]].first)
-			end_conn(t, conn_at(t, t->queues[order[i]].first), STREAM_OVER);
+		while (t->queues[order[i]].first) {
+			struct conn *c = conn_at(t, t->queues[order[i]].first);
+			end_conn(t, c, was_idle(t, c) ? STREAM_IDLE : STREAM_OVER);
+		}
+}
+
+void stream_until(struct stream_table *t, nanos at)
+{
+	if (at != NO_TIME)
+		t->tick = tick_of(at);
 }
 
 const struct stream *stream_look(struct stream_table *t, const struct stream_watch *w)
@@ -769,6 +795,15 @@ void stream_ignore(struct stream_table *t, struct stream_watch *w)
 {
 	(void)t;
 	((struct full *)w)->ignored = true; /* what is kept goes as it comes to its turn */
+}
+
+void stream_saw_again(struct stream_table *t, struct stream_watch *w)
+{
+	struct full *f = (struct full *)w;
+	(void)t;
+	for (int side = 0; side < 2; side++)
+		if (f->track[side].woes)
+			f->track[side].woes->agains = 0;
 }
 
 struct stream_counts stream_counts(const struct stream_table *t)

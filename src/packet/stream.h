@@ -32,6 +32,13 @@ struct stream_mark { /* a packet worth pointing at */
 	uint32_t line;
 };
 
+/* A segment that was sent again, and not in vain as far as is known. */
+struct stream_again {
+	struct stream_mark mark;
+	uint32_t size; /* bytes */
+};
+enum { STREAM_AGAIN = 3 };
+
 /* What one side sent, and how it fared. */
 struct stream_side {
 	struct stream_mark last_data;
@@ -49,6 +56,9 @@ struct stream_side {
 	uint32_t reordered;      /* segments that filled a hole and only came late */
 	uint32_t spurious;       /* of retrans: those the receiver already had (D-SACK, or already
 	                            acknowledged in this capture) */
+	unsigned agains;         /* so many of the first of retrans and repairs are in `again`, since
+	                            stream_saw_again */
+	struct stream_again again[STREAM_AGAIN];
 	uint32_t copies;         /* (n) dropped as copies made by the capture */
 	uint32_t overlaps;       /* bytes that came again with other content while the first were kept */
 	nanos retrans_time;      /* time lost waiting for retransmissions to repair: sum over repairs
@@ -167,8 +177,9 @@ struct stream_limits {
 	uint32_t max_connections; /* 0: the default, 1,000,000 */
 	size_t max_kept;          /* bytes kept out of order, all connections; 0: 64 MiB */
 	size_t max_kept_each;     /* 0: 256 KiB */
-	nanos idle;               /* 0: 2 h 4 min (RFC 5382); half-closed and closed ones end sooner */
+	nanos idle;               /* 0: STREAM_IDLE_LIMIT; half-closed and closed ones end sooner */
 };
+#define STREAM_IDLE_LIMIT (7440 * NANOS_PER_SECOND) /* 2 h 4 min (RFC 5382) */
 
 struct stream_table;
 
@@ -179,12 +190,17 @@ void stream_table_free(struct stream_table *t); /* ends nothing: call stream_fin
 void stream_segment(struct stream_table *t, const struct segment *seg);
 void stream_icmp(struct stream_table *t, const struct icmp_note *note);
 
+/* The observation went on until then, be it with packets that other tables took. */
+void stream_until(struct stream_table *t, nanos at);
 /* The observation ended: every connection left gets its `end`. */
 void stream_finish(struct stream_table *t);
 
 /* What is known of it by now. The record is the table's, and holds until the callback that asks
  * for it returns. */
 const struct stream *stream_look(struct stream_table *t, const struct stream_watch *w);
+
+/* The owner has used what stands in `again` of both sides: from now on the next ones are kept. */
+void stream_saw_again(struct stream_table *t, struct stream_watch *w);
 
 /* This connection's bytes are of no interest (any more): facts go on being counted, `data` and
  * `gap` stop, nothing is kept. */

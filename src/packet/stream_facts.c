@@ -265,6 +265,19 @@ static void flight_again(struct stream_table *t, struct conn *c, struct full *f,
 	}
 }
 
+void facts_repair(struct woes *w, const struct segment *seg, const struct range *r)
+{
+	if (w->agains < STREAM_AGAIN)
+		w->again[w->agains++] = (struct again){ pin_of(seg), r->end - r->start, r->end };
+}
+
+/* It was in vain after all: the receiver had it. */
+static void forget_again(struct woes *w, uint32_t end)
+{
+	if (w->agains && w->again[w->agains - 1].end == end)
+		w->agains--;
+}
+
 /* Bytes that were here before. */
 void facts_again(struct stream_table *t, struct conn *c, struct full *f, int side,
 		 const struct segment *seg, const struct range *r)
@@ -278,6 +291,8 @@ void facts_again(struct stream_table *t, struct conn *c, struct full *f, int sid
 		struct woes *w = facts_woes(t, tr);
 		w->spurious++;
 		w->spurious_end = r->end;
+	} else {
+		facts_repair(facts_woes(t, tr), seg, r);
 	}
 	if (c->icmp)
 		follow_icmp(icmp_of(t, c), c, f, side, seg, r);
@@ -338,6 +353,7 @@ static void follow_sack(struct stream_table *t, struct full *f, int side, const 
 		first = 1;
 		if (seg->sack[0].right != w->spurious_end && w->spurious < tr->retrans)
 			w->spurious++;
+		forget_again(w, seg->sack[0].right);
 		w->spurious_end = seg->sack[0].right;
 	}
 	for (unsigned i = first; i < seg->sack_count && i < PACKET_MAX_SACK; i++)
@@ -393,7 +409,10 @@ static void look_at_side(const struct track *tr, struct stream_side *s)
 		.last_large = pin_mark(tr->last_large),
 		.large = tr->large,
 		.urgent = w->urgent,
+		.agains = w->agains,
 	};
+	for (unsigned i = 0; i < w->agains; i++)
+		s->again[i] = (struct stream_again){ pin_mark(w->again[i].pin), w->again[i].size };
 }
 
 const struct stream *facts_look(struct stream_table *t, const struct conn *c)

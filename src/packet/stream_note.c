@@ -362,9 +362,11 @@ void note_tell_early(struct stream_table *t, struct conn *c, int side, uint8_t l
 	const struct talk *k = talk_of(t, c);
 	if (!k)
 		return; /* nothing of this side */
+	const struct woes *w = woes_of(&f->track[side]);
 	struct stream_mark mark = mark_if(h, HALF_DATA, k->data[side]);
-	enum stream_gap why =
-		woes_of(&f->track[side])->missing ? STREAM_GAP_CAPTURE : STREAM_GAP_SNAP;
+	if (!(h->flags & HALF_DATA)) /* all of it is missing */
+		mark = pin_mark(w->missing_shown);
+	enum stream_gap why = w->missing ? STREAM_GAP_CAPTURE : STREAM_GAP_SNAP;
 	if (h->bytes > len && !(c->flags & CONN_LATE) && !f->ignored)
 		t->on.gap(t->on.context, &f->w, side, h->bytes - len, why, &mark);
 	if (len && !f->ignored)

@@ -257,8 +257,8 @@ static int sent_after(const struct segment *seg, const struct kept *k)
 }
 
 /* A segment filled a hole: was it lost on its way here, or only late? */
-static void count_fill(struct full *f, int side, const struct segment *seg, const struct kept *k,
-		       bool first_hole)
+static void count_fill(struct full *f, int side, const struct segment *seg, const struct range *r,
+		       const struct kept *k, bool first_hole)
 {
 	struct woes *w = f->track[side].woes; /* who keeps `k` */
 	nanos late = span(seg->at, k->shown.at);
@@ -269,6 +269,7 @@ static void count_fill(struct full *f, int side, const struct segment *seg, cons
 		return;
 	}
 	w->repairs++;
+	facts_repair(w, seg, r);
 	if (first_hole && late > 0)
 		w->retrans_time += late;
 }
@@ -334,7 +335,7 @@ static void place(struct stream_table *t, struct conn *c, struct full *f, int si
 			p->fresh = true;
 			if (k && !p->filled) {
 				p->filled = true;
-				count_fill(f, side, seg, k, !before);
+				count_fill(f, side, seg, &piece, k, !before);
 			}
 			if (at == h->next)
 				deliver_part(t, c, f, side, seg, &piece);

@@ -157,6 +157,11 @@ struct printed { /* ranges that text printed, to know them again */
 	unsigned count;
 };
 
+struct again { /* a segment that repairs a loss, as far as is known */
+	struct pin pin;
+	uint32_t size, end;
+};
+
 /* What most sides never need: it comes with the first thing that is not as it should be. Without
  * one, all is as in WOES_NONE. Names as in struct stream_side where they are the same thing. */
 struct woes {
@@ -177,6 +182,8 @@ struct woes {
 	uint64_t missing, unseen, after_peer_fin;
 	nanos retrans_time, zero_window_time, zero_window_since;
 	struct pin missing_shown, zero_window;
+	uint8_t agains;
+	struct again again[STREAM_AGAIN];
 };
 
 /* What is followed of one side of a watched connection. */
@@ -320,6 +327,8 @@ void facts_sent(struct stream_table *t, struct conn *c, struct full *f, int side
 		const struct segment *seg, const struct range *r);
 void facts_again(struct stream_table *t, struct conn *c, struct full *f, int side,
 		 const struct segment *seg, const struct range *r);
+/* It repairs a loss: it is kept for who wants to see it. */
+void facts_repair(struct woes *w, const struct segment *seg, const struct range *r);
 void facts_acked(const struct stream_table *t, const struct conn *c, struct full *f, int side,
 		 uint32_t ack, nanos at);
 void facts_control(struct stream_table *t, struct conn *c, struct full *f, int side,

@@ -166,6 +166,7 @@ void text_hex_finish(struct reading *r)
 	struct part p = { buffer_slice(&r->hex), (uint32_t)r->hex.len };
 	struct ip_packet ip;
 	struct segment seen;
+	r->hex_cut = false;
 	if (r->hex.len == 0)
 		return;
 	if (r->hex_of) {
@@ -195,7 +196,9 @@ bool text_hex_line(struct reading *r, struct slice line)
 	size_t len;
 	if (!text_read_hex(line, &offset, bytes, &len))
 		return false;
-	if (offset == r->hex.len)
+	r->hex_cut |=
+		offset != r->hex.len; /* a line is lost; or a packet's, and these are its bytes */
+	if (!r->hex_cut)
 		buffer_add(&r->hex, (struct slice){ bytes, len });
 	return true;
 }

@@ -26,7 +26,9 @@ static bool read_frame_line(struct reading *r, struct slice line)
 	r->in_details = true;
 	r->details_http = false;
 	r->attach = r->hex_of = 0;
-	r->details = (struct text_packet){ .kind = TEXT_OTHER, .at = NO_TIME, .frame = frame };
+	r->details = (struct text_packet){
+		.kind = TEXT_OTHER, .at = NO_TIME, .frame = frame, .details = true
+	};
 	const struct row *row = text_table_frame(r, frame);
 	r->details_segment = row ? row->segment : 0;
 	r->details_message = row ? row->message : 0;
@@ -35,13 +37,28 @@ static bool read_frame_line(struct reading *r, struct slice line)
 	return true;
 }
 
+static bool is_nearer(nanos a, nanos b, nanos to)
+{
+	nanos one, two;
+	return !__builtin_sub_overflow(a, to, &one) && !__builtin_sub_overflow(b, to, &two) &&
+	       (one < 0 ? -(one + 1) : one) < (two < 0 ? -(two + 1) : two);
+}
+
+/* The pane has the time in both ways: where there are rows, the one that they count in. */
 static void details_time(struct reading *r, struct slice line)
 {
 	struct slice rest;
-	if (r->details.at == NO_TIME &&
-	    (text_after(line, SLICE("Epoch Time: "), &rest) ||
-	     text_after(line, SLICE("since reference or first frame: "), &rest)))
-		text_time(&rest, &r->details.at, &r->details.clock_only);
+	nanos at;
+	bool clock;
+	if ((!text_after(line, SLICE("Epoch Time: "), &rest) &&
+	     !text_after(line, SLICE("since reference or first frame: "), &rest)) ||
+	    !text_time(&rest, &at, &clock))
+		return;
+	nanos now = r->details.at;
+	if (now != NO_TIME && (r->rows == 0 || !is_nearer(at, now, r->last_at)))
+		return;
+	r->details.at = at;
+	r->details.clock_only = clock;
 }
 
 /* A frame that no table has shown, from its details alone. */
@@ -112,8 +129,8 @@ bool text_details_line(struct reading *r, struct slice line)
 	line = unfold(line);
 	if (read_frame_line(r, line))
 		return true;
-	if (!r->in_details)
-		return false;
+	if (!r->in_details) /* of a pane whose first line is lost: whose it is, nobody knows */
+		return r->form == FORM_ROWS && slice_ends(line, SLICE("\\r\\n"));
 	if (slice_starts(line, SLICE("Internet Protocol Version ")))
 		details_addresses(r, line);
 	else if (text_read_tcp_details(line, &r->details))

@@ -18,6 +18,24 @@ static void settle_times(struct reading *r)
 		r->t->segment[i].at = sum += r->t->segment[i].at;
 }
 
+/* A row lost from a list that counts from its first packet, and its details, which tell the date:
+ * it was when the packet beside it was. */
+static void settle_dates(struct reading *r)
+{
+	static const nanos epoch = 365 * 86400 * NANOS_PER_SECOND;
+	struct packet_example *e = text_example_now(r);
+	size_t first = e ? r->t->segments - e->count : 0, dates = 0;
+	for (size_t i = first; i < r->t->segments; i++)
+		dates += r->t->segment[i].at > epoch;
+	if (!e || r->form != FORM_ROWS || dates == 0 || dates > e->count / 2)
+		return;
+	nanos at = 0;
+	for (size_t i = first; i < r->t->segments; i++) {
+		struct segment *s = &r->t->segment[i];
+		at = s->at = s->at > epoch ? at : s->at;
+	}
+}
+
 /* Connections whose lines are all there and agree are as good as captured. */
 static void settle_numbers(struct reading *r)
 {
@@ -34,6 +52,7 @@ void text_example_begin(struct reading *r, enum form form)
 {
 	struct packet_text *t = r->t;
 	settle_times(r);
+	settle_dates(r);
 	settle_numbers(r);
 	if (!text_grow(r, &t->example, &t->example_room, t->examples, sizeof *t->example))
 		return;
@@ -108,6 +127,7 @@ void text_examples_finish(struct reading *r)
 	struct packet_text *t = r->t;
 	size_t segment = 0, note = 0, kept = 0;
 	settle_times(r);
+	settle_dates(r);
 	settle_numbers(r);
 	for (size_t i = 0; i < t->examples; i++) {
 		struct packet_example e = t->example[i];

@@ -3,7 +3,7 @@
  * leave them out, or make them up. Here each side's numbers get one base. */
 #include "packet/text_flow.h"
 
-enum { DEFAULT_WINDOW = 65535, TELLING = 1 << 20 };
+enum { DEFAULT_WINDOW = 65535, TELLING = 1 << 20, MOST_LOST = 1 << 24 };
 
 static uint32_t distance(uint32_t a, uint32_t b)
 {
@@ -127,23 +127,23 @@ static void set_length(struct flow *f, int side, const struct text_packet *p, st
 		s->has |= SEGMENT_NO_LENGTH;
 }
 
-/* Could a capture have this segment here? It has a time, a place, a length, and acknowledges
- * nothing that was not there. */
+/* Could a capture have this segment here? It has a time, a place, a length; and what it
+ * acknowledges was there, or may have been: a line that was lost on the way into the text is to be
+ * missed as a packet is that the capture lost. */
 static bool is_captured(const struct flow *f, int side, const struct text_packet *p,
 			const struct segment *s)
 {
-	bool begins = p->flags & TCP_SYN && !(p->flags & TCP_ACK) && side == 0;
+	bool begins = p->flags & TCP_SYN && (side == 0 || p->flags & TCP_ACK);
 	if (p->at == NO_TIME || s->has & (SEGMENT_NO_SEQ | SEGMENT_NO_LENGTH) ||
-	    (!begins && !f->syn_seen))
+	    (!begins && !f->anchored))
 		return false;
 	if (p->kind == TEXT_DATA)
 		return slice_find(p->note, SLICE("[TCP ")) == p->note.len;
-	if (!p->window_known && !(p->flags & TCP_RST))
+	if (!p->window_known && !p->details && !(p->flags & TCP_RST))
 		return false;
-	const struct flow_side *peer = &f->side[!side];
-	uint32_t behind = peer->next - s->ack;
-	bool fin = behind == UINT32_MAX && peer->guessed; /* in a row that did not tell of it */
-	return !p->ack_known || (p->flags & TCP_SYN ? behind == 0 : behind < UINT32_MAX / 2 || fin);
+	uint32_t ahead = s->ack - f->side[!side].next;
+	bool possible = ahead < MOST_LOST || ahead > UINT32_MAX / 2;
+	return !p->ack_known || (p->flags & TCP_SYN ? ahead == 0 : possible);
 }
 
 void flow_place(struct flow *f, int side, const struct text_packet *p, struct segment *s)
@@ -166,6 +166,7 @@ void flow_place(struct flow *f, int side, const struct text_packet *p, struct se
 		me->next_known = true;
 	if (s->has & SEGMENT_NO_SEQ && s->payload_len > 0)
 		f->unnumbered = true;
+	f->anchored |= (s->flags & TCP_SYN) != 0;
 	if (s->flags & TCP_SYN && !(s->flags & TCP_ACK)) {
 		if (!f->syn_seen)
 			f->syn_at = s->at;

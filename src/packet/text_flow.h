@@ -32,6 +32,7 @@ struct flow {
 	size_t active;  /* how many segments there were when it was last touched */
 	uint32_t requests, answers, hellos, hello_answers;
 	bool loose; /* its numbers do not go together as those of a capture would */
+	bool anchored; /* a SYN or a SYN-ACK was seen: what its numbers count from */
 	bool syn_seen, closed, asked_head, asked_connect, unnumbered, timestamps;
 	nanos syn_at;
 };

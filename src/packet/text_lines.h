@@ -31,6 +31,7 @@ struct text_packet {
 		uint32_t left, right;
 	} sack[PACKET_MAX_SACK];
 	struct slice note; /* what it says of the content */
+	bool details;      /* from Wireshark's details pane, which has the numbers, not in one line */
 	bool part;         /* "segment of a reassembled PDU": a later row tells what it was */
 	enum icmp_kind icmp;
 	uint8_t icmp_code;

@@ -93,6 +93,7 @@ struct reading {
 	size_t hex_of;    /* the segment that hex digits would show, + 1 */
 	struct head head;
 	struct buffer hex;
+	bool hex_cut; /* what follows does not go on from there */
 	size_t padding; /* bytes spent on the padding of hellos */
 
 	/* text_details.c */

@@ -6,8 +6,8 @@
 
 enum {
 	FILLS = 16 << 10,        /* a read of so many bytes says that there is bulk */
-	ROUND = 1 << 20,         /* bytes of one flow before others have their turn */
-	STEP = 256 << 10,        /* into a pipe at once: bounds what it holds for a stopped reader */
+	ROUND = 4 << 20,         /* bytes of one flow before others have their turn */
+	STEP = 128 << 10,        /* into a pipe at once: bounds what it holds for a stopped reader */
 	BOUND_RECEIVE = 256 << 10,
 	BOUND_UNSENT = 128 << 10,
 };

@@ -208,7 +208,11 @@ def _(w):
 
 # ---- loss and time ------------------------------------------------------------------------------------------------
 
-@scenario('lossy-download', Expect('lossy', says=('lost and repaired',)))
+def cites_repairs(evidence: list[dict]) -> bool:
+    return 2 <= sum('sent again to repair' in e['what'] for e in evidence) <= 3
+
+
+@scenario('lossy-download', Expect('lossy', says=('lost and repaired', 'the first of'), evidence=cites_repairs))
 def _(w):
     c = secured(w, rtt=0.05)
     c.path.lose_some(0.06, DOWN)

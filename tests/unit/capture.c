@@ -397,7 +397,7 @@ static void check_whole(struct capture *c, const struct made *m)
 	assert_true(capture_lost(c) == m->lost);
 }
 
-static void every_form_is_read_and_read_again(void **state)
+static void every_form_is_read(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < FORMS; i++) {
@@ -416,9 +416,6 @@ static void every_form_is_read_and_read_again(void **state)
 			assert_int_equal(capture_size(c), packed.len);
 			check_whole(c, &m);
 			assert_int_equal(capture_offset(c), packed.len);
-			assert_int_equal(capture_keep(c, &err), 0);
-			assert_int_equal(capture_rewind(c, &err), 0);
-			check_whole(c, &m);
 			capture_close(c);
 			buffer_done(&packed);
 		}
@@ -843,9 +840,6 @@ static void a_fifo_is_read_byte_by_byte(void **state)
 			struct capture *c = capture_open(path, &err);
 			assert_non_null(c);
 			assert_int_equal(capture_size(c), 0);
-			assert_int_equal(capture_keep(c, &err), 0);
-			check_whole(c, &m);
-			assert_int_equal(capture_rewind(c, &err), 0);
 			check_whole(c, &m);
 			capture_close(c);
 			pthread_join(thread, NULL);
@@ -899,38 +893,7 @@ static void a_live_pipe_gives_packets_as_they_come(void **state)
 	check_batch(&m, b, &at);
 	assert_int_equal(capture_read(c, b, &err), 0);
 	assert_int_equal(at, m.count);
-	assert_int_equal(capture_rewind(c, &err), -ESPIPE);
 	capture_batch_free(b);
-	capture_close(c);
-	return_stdin(saved);
-	buffer_done(&m.bytes);
-}
-
-static void a_pipe_is_rewound_in_the_middle(void **state)
-{
-	(void)state;
-	struct made m;
-	struct error err = { 0 };
-	made_init(&m, false);
-	pcapng_all(&m);
-	int saved, fd = borrow_stdin(&saved);
-	assert_int_equal(write(fd, m.bytes.at, m.end[3]), (ssize_t)m.end[3]);
-	struct capture *c = capture_open("-", &err);
-	assert_non_null(c);
-	setenv("TMPDIR", "/nowhere", 1);
-	assert_int_equal(capture_keep(c, &err), -ENOENT);
-	assert_non_null(strstr(err.text, "in /nowhere: "));
-	unsetenv("TMPDIR");
-	assert_int_equal(capture_keep(c, &err), 0);
-	struct capture_batch *b = capture_batch_new();
-	assert_int_equal(capture_read(c, b, &err), 1);
-	assert_int_equal(b->count, 4);
-	capture_batch_free(b);
-	assert_int_equal(write(fd, m.bytes.at + m.end[3], m.bytes.len - m.end[3]),
-			 (ssize_t)(m.bytes.len - m.end[3]));
-	close(fd);
-	assert_int_equal(capture_rewind(c, &err), 0);
-	check_whole(c, &m);
 	capture_close(c);
 	return_stdin(saved);
 	buffer_done(&m.bytes);
@@ -1116,7 +1079,7 @@ static int remove_dir(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_form_is_read_and_read_again),
+		cmocka_unit_test(every_form_is_read),
 		cmocka_unit_test(a_cut_anywhere_gives_what_came_before),
 		cmocka_unit_test(any_byte_may_be_wrong),
 		cmocka_unit_test(frames_are_counted_as_wireshark_does),
@@ -1125,7 +1088,6 @@ int main(void)
 		cmocka_unit_test(text_is_read_whole_up_to_a_limit),
 		cmocka_unit_test(a_fifo_is_read_byte_by_byte),
 		cmocka_unit_test(a_live_pipe_gives_packets_as_they_come),
-		cmocka_unit_test(a_pipe_is_rewound_in_the_middle),
 		cmocka_unit_test(batches_own_their_bytes),
 		cmocka_unit_test(a_file_cut_while_it_is_read_ends_there),
 		cmocka_unit_test(what_is_written_is_read_back),

@@ -248,6 +248,8 @@ static void check_reordered(const struct stream *s)
 static void check_repaired(const struct stream *s)
 {
 	assert_int_equal(s->sent[S].repairs, 1);
+	assert_int_equal(s->sent[S].agains, 1);
+	assert_int_equal(s->sent[S].again[0].size, 1448);
 	assert_int_equal(s->sent[S].reordered, 0);
 	assert_true(s->sent[S].retrans_time > 200 * NANOS_PER_MS);
 }
@@ -256,6 +258,7 @@ static void check_twice_sent(const struct stream *s)
 {
 	assert_int_equal(s->sent[C].retrans, 1);
 	assert_int_equal(s->sent[C].spurious, 1);
+	assert_int_equal(s->sent[C].agains, 0);
 	assert_int_equal(s->sent[C].bytes, 100);
 }
 
@@ -360,6 +363,9 @@ static void check_stuck(const struct stream *s)
 	assert_int_equal(c->largest, 1448);
 	assert_int_equal(c->largest_passed, 300);
 	assert_int_equal(c->retrans, 3);
+	assert_int_equal(c->agains, 3);
+	assert_int_equal(c->again[0].mark.frame, 11);
+	assert_int_equal(c->again[2].mark.frame, 13);
 	assert_int_equal(c->large, 2);
 	assert_int_equal(c->first_large.frame, 8);
 }

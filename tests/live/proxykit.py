@@ -1,0 +1,219 @@
+"""A proxy under test, origins made of sockets, and TAP for what they say to each other.
+
+What an origin does is a function that is handed the accepted socket, so that each test says what its
+peer says, byte by byte. Nothing here sleeps: whoever waits, waits for bytes or for an end.
+"""
+import os
+import re
+import resource
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+
+PATIENCE = 20  # seconds; for what should come at once
+
+
+class Proxy:
+    """viaduct proxy, on a port that the kernel picks."""
+
+    def __init__(self, program, config="", descriptors=None):
+        self.folder = tempfile.TemporaryDirectory(prefix="viaduct-")
+        self.path = os.path.join(self.folder.name, "proxy.conf")
+        self.write(config)
+
+        def limit():
+            if descriptors:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+
+        self.process = subprocess.Popen([*program, "-c", self.path], stderr=subprocess.PIPE,
+                                        stdout=subprocess.DEVNULL, text=True, preexec_fn=limit)
+        self.said = []
+        self.news = threading.Condition()
+        threading.Thread(target=self.listen, daemon=True).start()
+        self.port = int(self.wait_for(r"listening on 127\.0\.0\.1:(\d+)")[1])
+
+    def write(self, config):
+        text = "listen 127.0.0.1:0;\nworkers 1;\nlog access none;\n"
+        if "rule" not in config:
+            config += "rule allow from 127.0.0.0/8 port 1-65535;\n"
+        with open(self.path, "w", encoding="utf-8") as out:
+            out.write(text + "destinations private allow;\n" + config)
+
+    def listen(self):
+        for line in self.process.stderr:
+            with self.news:
+                self.said.append(line.rstrip())
+                self.news.notify_all()
+        with self.news:
+            self.said.append("(ended)")
+            self.news.notify_all()
+
+    def wait_for(self, pattern, begin=0):
+        """The first line that it says, from the begin'th on, in which the pattern is found."""
+        def find():
+            return next((m for m in (re.search(pattern, line) for line in self.said[begin:]) if m),
+                        None)
+        with self.news:
+            if not self.news.wait_for(lambda: find() or "(ended)" in self.said, PATIENCE):
+                raise TimeoutError(f"it never said {pattern!r}: {self.said}")
+            if not find():
+                raise RuntimeError(f"it ended: {self.said}")
+            return find()
+
+    def connect(self, first=b""):
+        s = socket.create_connection(("127.0.0.1", self.port), PATIENCE)
+        if first:
+            s.sendall(first)
+        return s
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        finally:
+            self.folder.cleanup()
+        return self.process.returncode
+
+
+class Origin:
+    """Accepts, and lets `serve` talk to each connection in a thread of its own."""
+
+    def __init__(self, serve):
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port = self.listener.getsockname()[1]
+        self.count = 0
+        self.faults = []
+        threading.Thread(target=self.run, args=(serve,), daemon=True).start()
+
+    def run(self, serve):
+        while True:
+            try:
+                s, _ = self.listener.accept()
+            except OSError:
+                return
+            s.settimeout(PATIENCE)
+            self.count += 1
+            threading.Thread(target=self.one, args=(serve, s), daemon=True).start()
+
+    def one(self, serve, s):
+        try:
+            serve(s)
+        except OSError as fault:
+            self.faults.append(fault)
+        finally:
+            s.close()
+
+    def close(self):
+        self.listener.close()
+
+
+def read_head(s):
+    """Up to and with the empty line, and not a byte more."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        byte = s.recv(1)
+        if not byte:
+            return head
+        head += byte
+    return head
+
+
+def read_exactly(s, count):
+    got = b""
+    while len(got) < count:
+        piece = s.recv(min(count - len(got), 1 << 16))
+        if not piece:
+            break
+        got += piece
+    return got
+
+
+def read_all(s):
+    got = b""
+    while piece := s.recv(1 << 16):
+        got += piece
+    return got
+
+
+def length_of(head):
+    found = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    return int(found[1]) if found else 0
+
+
+def read_chunked(s):
+    """Content and trailer section."""
+    content = b""
+    while True:
+        line = b""
+        while not line.endswith(b"\r\n"):
+            line += s.recv(1)
+        size = int(line, 16)
+        if size == 0:
+            break
+        content += read_exactly(s, size)
+        assert read_exactly(s, 2) == b"\r\n"
+    trailer = b""
+    while not trailer.endswith(b"\r\n\r\n") and trailer != b"\r\n":
+        trailer += s.recv(1)
+    return content, trailer
+
+
+def read_answer(s, head_only=False):
+    """One answer: its head, its content."""
+    head = read_head(s)
+    if head_only or re.match(rb"HTTP/1.1 (1..|204|304)", head):
+        return head, b""
+    if re.search(rb"(?i)\r\ntransfer-encoding: *chunked", head):
+        return head, read_chunked(s)[0]
+    if re.search(rb"(?i)\r\ncontent-length:", head):
+        return head, read_exactly(s, length_of(head))
+    return head, read_all(s)
+
+
+def status(head):
+    found = re.match(rb"HTTP/1\.1 (\d+) ", head)
+    return int(found[1]) if found else None
+
+
+def reset(s):
+    """Closes with a RST."""
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    s.close()
+
+
+def is_reset(s):
+    """Does the other side end it with a RST?"""
+    try:
+        read_all(s)
+    except ConnectionResetError:
+        return True
+    return False
+
+
+def main(tests):
+    """Runs every function of `tests` with the program's path(s); prints TAP."""
+    program = sys.argv[1:]
+    only = os.environ.get("ONLY")
+    chosen = [t for t in tests if not only or only in t.__name__]
+    print(f"1..{len(chosen)}")
+    failed = 0
+    for number, test in enumerate(chosen, 1):
+        fault = None
+        try:
+            test(program)
+        except Exception as wrong:  # whatever it is, the other tests are still to be run
+            fault = wrong
+        print(f"{'not ' if fault else ''}ok {number} - {test.__doc__ or test.__name__}")
+        if fault:
+            failed += 1
+            import traceback
+            for line in traceback.format_exception(fault):
+                print("# " + line.rstrip().replace("\n", "\n# "))
+        sys.stdout.flush()
+    return 1 if failed else 0
