@@ -44,8 +44,7 @@ static enum match tally_result(const struct tally *t)
 	return t->excluded == MATCH_MAYBE ? MATCH_MAYBE : found;
 }
 
-/* ---- matchers
- * ------------------------------------------------------------------------------------- */
+/* ---- matchers --------------------------------------------------------------------------- */
 
 /* What an address has inside counts where it makes the rule stricter, never where it opens. */
 static enum match match_to(const struct rule *rule, const struct judged *j)
@@ -121,8 +120,7 @@ static enum match match_rule(const struct rule *rule, const struct judged *j)
 	return m != MATCH_NO && rule->lists > 0 && !match_lists(rule, j) ? MATCH_NO : m;
 }
 
-/* ---- answers
- * -------------------------------------------------------------------------------------- */
+/* ---- answers ---------------------------------------------------------------------------- */
 
 static void say(struct rules_answer *a, enum rules_reason reason, const char *text)
 {

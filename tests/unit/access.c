@@ -23,8 +23,7 @@ static struct address address(const char *text)
 	return a;
 }
 
-/* ---- networks and private addresses
- * --------------------------------------------------------------- */
+/* ---- networks and private addresses ----------------------------------------------------- */
 
 static void networks_hold_what_they_say(void **state)
 {
@@ -182,8 +181,7 @@ static void private_addresses_have_names(void **state)
 	}
 }
 
-/* ---- domain lists
- * --------------------------------------------------------------------------------- */
+/* ---- domain lists ----------------------------------------------------------------------- */
 
 struct told {
 	uint64_t lines[16];
@@ -327,8 +325,7 @@ static void long_lists_lose_nothing(void **state)
 	}
 }
 
-/* ---- patterns
- * ------------------------------------------------------------------------------------- */
+/* ---- patterns --------------------------------------------------------------------------- */
 
 static void patterns_match_names_and_addresses(void **state)
 {
@@ -379,8 +376,7 @@ static void patterns_match_names_and_addresses(void **state)
 	}
 }
 
-/* ---- configurations
- * ------------------------------------------------------------------------------- */
+/* ---- configurations --------------------------------------------------------------------- */
 
 /* A file without a name; its path in `path`. */
 static int file_of(const char *text, char path[40])
@@ -718,8 +714,7 @@ static void all_faults_are_told_at_once(void **state)
 	buffer_done(&told);
 }
 
-/* ---- rules
- * ---------------------------------------------------------------------------------------- */
+/* ---- rules ------------------------------------------------------------------------------ */
 
 static void ask_all(const char *text, const struct question *q, size_t count)
 {
