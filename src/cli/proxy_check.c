@@ -2,7 +2,7 @@
  * decides. */
 #include "base/escape.h"
 #include "cli/command.h"
-#include "cli/proxy_access.h"
+#include "cli/proxy.h"
 #include "http/head.h"
 #include "proxy/auth.h"
 #include "proxy/cidr.h"
@@ -15,8 +15,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-/* ---- faults, in the order of the file
- * ------------------------------------------------------------- */
+/* ---- faults, in the order of the file --------------------------------------------------- */
 
 struct fault {
 	uint32_t line, column;
@@ -95,8 +94,7 @@ int proxy_check(const char *path)
 	return EXIT_FINE;
 }
 
-/* ---- what would be decided
- * ------------------------------------------------------------------------ */
+/* ---- what would be decided -------------------------------------------------------------- */
 
 struct question {
 	const struct config *config;

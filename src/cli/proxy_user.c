@@ -4,7 +4,7 @@
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/password.h"
-#include "cli/proxy_access.h"
+#include "cli/proxy.h"
 #include "proxy/config.h"
 #include "proxy/users.h"
 
@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char DEFAULT_CONFIG[] = "/etc/viaduct/viaduct.conf";
+static const char DEFAULT_CONFIG[] = "/etc/viaduct/proxy.conf";
 
 struct wish {
 	const char *file, *config, *realm;
@@ -60,8 +60,7 @@ static int print_help(void)
 	return EXIT_FINE;
 }
 
-/* ---- the file
- * ------------------------------------------------------------------------------------- */
+/* ---- the file --------------------------------------------------------------------------- */
 
 /* A users' file being changed: nobody else changes it at the same time, by a lock on its folder. */
 struct edit {
@@ -149,8 +148,7 @@ static int edit_save(const struct edit *e, const struct buffer *text, struct err
 	return 0;
 }
 
-/* ---- lines
- * ---------------------------------------------------------------------------------------- */
+/* ---- lines ------------------------------------------------------------------------------ */
 
 static size_t fields_of(struct slice line)
 {
@@ -249,8 +247,7 @@ static int list(struct edit *e, const char *name, const char *realm, struct erro
 	return 0;
 }
 
-/* ---- the door
- * ------------------------------------------------------------------------------------- */
+/* ---- the door --------------------------------------------------------------------------- */
 
 static const struct {
 	const char *name;
