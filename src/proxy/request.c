@@ -424,7 +424,7 @@ static enum trace_outcome outcome(enum net_dial_status s)
 
 static const char TUNNEL_OPEN[] = "HTTP/1.1 200 Connection established\r\n\r\n";
 
-static void open_tunnel(struct client *c)
+static void open_tunnel(struct client *c, unsigned origin_ready)
 {
 	struct job *j = c->job;
 	struct tunnel *t = j->tunnel;
@@ -434,7 +434,7 @@ static void open_tunnel(struct client *c)
 		.answer = slice_of(TUNNEL_OPEN),
 		.from_client = { j->in + j->in_at, j->in_len - j->in_at },
 		.client_ready = c->ready,
-		.origin_ready = NET_WRITABLE,
+		.origin_ready = (uint8_t)origin_ready,
 		.record = j->record,
 		.limits = c->limits,
 		.host = j->host,
@@ -452,11 +452,11 @@ static void connected(struct client *c, const struct net_dialed *d)
 {
 	struct job *j = c->job;
 	if (!j->origin) {
-		open_tunnel(c);
+		open_tunnel(c, d->ready);
 		return;
 	}
 	j->origin->peer = d->peer;
-	j->origin->state = NET_WRITABLE;
+	j->origin->state = (uint8_t)d->ready;
 	forward_begin(c);
 }
 
