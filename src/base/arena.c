@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* The first block and its head make 1 KiB: the most that malloc gives out again at once. */
-enum { FIRST_BLOCK = 1024 - 32, LARGEST_BLOCK = 65536 };
+enum { FIRST_BLOCK = 1024 - 32, NEXT_BLOCK = 512 - 32, LARGEST_BLOCK = 65536 };
 
 struct block {
 	struct block *older;
@@ -53,6 +53,7 @@ struct arena *arena_new_with(size_t limit, size_t first)
 		return NULL;
 	*a = (struct arena){ .limit = limit, .next_size = FIRST_BLOCK };
 	if (first) {
+		a->next_size = NEXT_BLOCK; /* most need no more, or little */
 		a->newest = own_block(a);
 		*a->newest = (struct block){ .size = first };
 	}
@@ -81,7 +82,7 @@ void arena_reset(struct arena *a)
 	if (a->newest)
 		a->newest->used = 0;
 	a->taken = 0;
-	a->next_size = FIRST_BLOCK;
+	a->next_size = a->newest == own_block(a) ? NEXT_BLOCK : FIRST_BLOCK;
 }
 
 /* So many bytes, beginning at a multiple of `unit` (a power of two). */

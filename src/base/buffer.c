@@ -7,7 +7,7 @@
 
 void buffer_init(struct buffer *b, size_t limit)
 {
-	*b = (struct buffer){ .limit = limit };
+	*b = (struct buffer){ .limit = limit < UINT32_MAX ? (uint32_t)limit : UINT32_MAX };
 }
 
 void buffer_done(struct buffer *b)

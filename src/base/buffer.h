@@ -11,11 +11,11 @@
 
 struct buffer {
 	uint8_t *at;
-	size_t len, room, limit;
+	uint32_t len, room, limit;
 	bool failed;
 };
 
-/* limit: the most bytes it may ever hold. Allocates nothing yet. */
+/* limit: the most bytes it may ever hold (4 GiB at most). Allocates nothing yet. */
 void buffer_init(struct buffer *b, size_t limit);
 void buffer_done(struct buffer *b);
 void buffer_reset(struct buffer *b); /* empty again; keeps its memory, clears `failed` */

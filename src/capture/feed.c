@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SPARES = 64 }; /* links that wait to be used again, with what they hold */
+
 /* A watched connection: its conversation, and what its earlier exchanges have used up of the
  * connection's counters. */
 struct link {
@@ -33,6 +35,7 @@ struct feed {
 	struct feed_counts counts;
 	nanos now;
 	struct link *spare; /* the last one first: it is still in the cache */
+	unsigned spares;
 };
 
 /* ---- marks and facts --------------------------------------------------------------------- */
@@ -301,6 +304,7 @@ static struct link *link_take(struct feed *f, const struct observe_options *opti
 	struct observe_owner owner = { on_begin, on_facts, on_glance, on_done, l };
 	if (l) {
 		f->spare = l->next;
+		f->spares--;
 		observe_reset(l->talk, options, &owner);
 		return l;
 	}
@@ -316,8 +320,14 @@ static struct link *link_take(struct feed *f, const struct observe_options *opti
 
 static void link_give(struct feed *f, struct link *l)
 {
+	if (f->spares == SPARES) {
+		observe_free(l->talk);
+		free(l);
+		return;
+	}
 	l->next = f->spare;
 	f->spare = l;
+	f->spares++;
 }
 
 static bool begins(const struct stream *s, int side, bool (*what)(struct slice bytes))
@@ -391,20 +401,20 @@ static void on_gap(void *context, struct stream_watch *w, int side, uint64_t len
 
 /* What comes of a segment touches much that has not been touched for long: the misses are had at
  * once, and while the table is still at work. */
-static void link_fetch(const struct link *l)
+static void link_fetch(const struct link *l, bool whole)
 {
 	if (!l)
 		return;
 	observe_fetch(l->talk);
 	if (l->newest)
-		trace_fetch(l->newest);
+		trace_fetch(l->newest, whole);
 }
 
 static void on_segment(void *context, struct stream_watch *w, int side, const struct segment *seg)
 {
 	(void)context;
 	struct link *l = w->user;
-	link_fetch(l);
+	link_fetch(l, false);
 	bool reset = seg->flags & TCP_RST;
 	if (!l || !(seg->flags & (TCP_FIN | TCP_RST)) || seg->payload_len > 0)
 		return;
@@ -561,8 +571,8 @@ static void on_end(void *context, struct stream_watch *w, const struct stream *s
 	struct feed *f = context;
 	struct link *l = w ? w->user : NULL;
 	if (l) {
-		link_fetch(l);
 		l->final = s;
+		link_fetch(l, true);
 		tell_rest(l, s);
 		observe_end(l->talk, ends[why], end_of(f, s, why));
 	}

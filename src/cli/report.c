@@ -5,9 +5,11 @@
 #include "cli/terminal.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	TEXT_LIMIT = 64 << 20, /* of anything rendered in one piece */
@@ -423,19 +425,47 @@ static void write_ladder(struct report *r)
 	close_file(r, f, r->options->ladder);
 }
 
-int report_finish(struct report *r, const struct summary_facts *facts, struct error *err)
+/* Half a page would only be in the way of the next try. */
+static const char *half_made;
+
+static void on_signal(int number)
+{
+	if (half_made)
+		unlink(half_made);
+	raise(number); /* whose action is the usual one again */
+}
+
+static void remove_when_interrupted(const char *path)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction act = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND }, before;
+	half_made = path;
+	for (size_t i = 0; path && i < sizeof signals / sizeof *signals; i++)
+		if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+			sigaction(signals[i], &act, NULL);
+}
+
+static void finish_html(struct report *r, const struct summary_facts *facts)
 {
 	static const struct summary_facts none = { .first = NO_TIME, .last = NO_TIME };
+	const char *path = r->options->html;
+	buffer_reset(&r->piece);
+	render_html_foot(&r->piece, r->desk->tally, facts ? facts : &none);
+	write_piece(r, r->html);
+	close_file(r, r->html, path);
+	r->html = NULL;
+	remove_when_interrupted(NULL);
+	if (!facts) /* nothing could be read */
+		unlink(path);
+}
+
+int report_finish(struct report *r, const struct summary_facts *facts, struct error *err)
+{
 	if (facts)
 		print_end(r, facts);
 	write_ladder(r);
-	if (r->html) {
-		buffer_reset(&r->piece);
-		render_html_foot(&r->piece, r->desk->tally, facts ? facts : &none);
-		write_piece(r, r->html);
-		close_file(r, r->html, r->options->html);
-		r->html = NULL;
-	}
+	if (r->html)
+		finish_html(r, facts);
 	if (r->unlisted)
 		complain("%llu exchanges were too many to look at their packets again",
 			 (unsigned long long)r->unlisted);
@@ -453,6 +483,7 @@ static bool open_html(struct report *r, struct error *err)
 		*err = r->err;
 		return false;
 	}
+	remove_when_interrupted(r->options->html);
 	render_html_head(&r->piece, r->options->files == 1 ? r->options->shown[0] : "captures");
 	write_piece(r, r->html);
 	return true;

@@ -650,12 +650,14 @@ static void expand(struct telling *t, char key)
 void phrase_tell(struct telling *t, const char *text)
 {
 	for (;;) {
-		const char *key = strchr(text, '%');
-		size_t plain = key ? (size_t)(key - text) : strlen(text);
+		size_t plain = 0;
+		while (text[plain] && text[plain] != '%') /* a few words */
+			plain++;
 		buffer_add(&t->out, (struct slice){ (const uint8_t *)text, plain });
-		if (!key || !key[1])
+		text += plain;
+		if (!text[0] || !text[1])
 			return;
-		expand(t, key[1]);
-		text = key + 2;
+		expand(t, text[1]);
+		text += 2;
 	}
 }

@@ -616,17 +616,3 @@ struct net_dns_counts net_dns_counts(const struct net_dns *dns)
 	counts.kept = dns->cache.count;
 	return counts;
 }
-
-const char *net_dns_status_name(enum net_dns_status s)
-{
-	static const char *const names[] = {
-		[NET_DNS_OK] = "ok",
-		[NET_DNS_NO_NAME] = "no such name",
-		[NET_DNS_NO_ADDRESS] = "no address",
-		[NET_DNS_TIMEOUT] = "timeout",
-		[NET_DNS_REFUSED] = "resolver failed",
-		[NET_DNS_BAD_NAME] = "bad name",
-		[NET_DNS_SHORT] = "out of resources",
-	};
-	return names[s];
-}

@@ -36,6 +36,7 @@ struct tls_half {
 	uint8_t header[5];
 	uint8_t header_len;
 	uint8_t type;         /* of the record that is being read */
+	uint8_t last_type;    /* of the last whole record */
 	bool cipher_changed;  /* a ChangeCipherSpec went by: what follows is encrypted */
 	bool settled;         /* no more handshake messages to read */
 	bool told;            /* the first bytes said what is spoken; until then the head holds them */
@@ -44,21 +45,20 @@ struct tls_half {
 	bool shook;           /* the client sent a handshake record after the server's hello */
 	uint8_t alert[2];     /* one in the clear */
 	uint64_t at;          /* offset of the next byte in the stream */
+	uint64_t app_records; /* of type 23 */
 	uint32_t answers;     /* application records of the proxy since the client's first */
 	uint32_t left;        /* bytes of the record still to come */
 	uint32_t record_len;  /* of that record */
-	uint64_t app_records; /* of type 23 */
-	struct mark held;  /* one of an alert's size: it counts once another follows */
-	uint8_t last_type;    /* of the last whole record */
-	uint32_t last_len;
+	uint32_t last_len;    /* of the last whole one */
+	struct mark held;     /* one of an alert's size: it counts once another follows */
 	struct buffer messages; /* handshake bytes of the message being read */
 };
 
 struct talk { /* one side of the conversation */
-	enum speech speech;
+	enum speech speech : 8;
+	bool unsure; /* the head was found behind a gap: it may be none */
 	struct buffer head; /* bytes of a head that is not complete yet */
 	struct mark head_start;
-	bool unsure; /* the head was found behind a gap: it may be none */
 	uint64_t left; /* BODY_LENGTH */
 	struct http_chunks chunks;
 	struct tls_half tls;
@@ -80,32 +80,32 @@ struct turn { /* an exchange under way */
  * exchange. */
 struct closing {
 	bool is;
-	enum event_kind kind;
-	enum trace_side side;
+	enum event_kind kind : 8;
+	enum trace_side side : 8;
 	struct mark mark;
 	uint64_t n;
 };
 
 struct conversation {
-	struct observe_options options;
-	struct observe_owner owner;
-	struct talk talk[2];
 	struct turn *oldest, *newest; /* the answers go to `oldest` that is not whole */
 	struct turn usual;            /* for the first of them while it is free (x is NULL) */
-	struct exchange *over;        /* one whose memory the next may have; or NULL */
 	unsigned turns;
 	bool known;           /* at least one request to a proxy was seen */
 	bool tunnel;          /* both sides are in SPEECH_TUNNEL */
 	bool overrun;         /* more requests waited than are kept */
 	bool hides;           /* a gap may have held requests; the last such place, until the next request: */
 	bool shown;           /* the proxy acknowledged all that may be hidden */
+	bool pipelines;       /* the client asks again before it is answered */
+	struct talk talk[2];
 	struct mark hidden;
 	struct mark said;     /* by the proxy, when no answer was due */
-	bool pipelines;       /* the client asks again before it is answered */
-	uint32_t hello_calls; /* segments that the hello needed so far */
-	uint64_t order;
 	struct mark proxy_fin;
 	struct closing closing;
+	uint32_t hello_calls; /* segments that the hello needed so far */
+	uint64_t order;
+	struct exchange *over; /* one whose memory the next may have; or NULL */
+	struct observe_options options;
+	struct observe_owner owner;
 };
 
 /* observe.c */

@@ -190,18 +190,18 @@ void conversation_turn_whole(struct conversation *c, struct turn *t, const struc
 	conversation_finish_whole(c, mark);
 }
 
-void observe_fetch(const struct conversation *c)
-{
-	enum { LINE = 64 };
-	for (size_t at = 0; at < sizeof *c; at += LINE)
-		__builtin_prefetch((const char *)c + at, 1);
-}
-
 bool conversation_before(const struct mark *a, const struct mark *b)
 {
 	if (a->frame != b->frame)
 		return a->frame < b->frame;
 	return a->line != b->line ? a->line < b->line : a->at < b->at;
+}
+
+void observe_fetch(const struct conversation *c)
+{
+	enum { LINE = 64 };
+	for (size_t at = 0; at < sizeof *c; at += LINE)
+		__builtin_prefetch((const char *)c + at, 1);
 }
 
 bool observe_data(struct conversation *c, enum trace_side side, const struct mark *mark,

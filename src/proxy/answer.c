@@ -210,7 +210,7 @@ void answer_write(const struct answer *a, struct buffer *out)
 	buffer_printf(out, "HTTP/1.1 %u %s\r\n", status, http_status_name(status));
 	buffer_add(out, a->fields);
 	add_proxy_status(a, out);
-	buffer_printf(out, "Content-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n",
+	buffer_printf(out, "Content-Type: %s\r\nContent-Length: %u\r\nCache-Control: no-store\r\n",
 		      html ? "text/html; charset=utf-8" : "text/plain; charset=utf-8", page.len);
 	if (status == 503)
 		buffer_add(out, SLICE("Retry-After: 5\r\n"));

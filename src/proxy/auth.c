@@ -131,6 +131,11 @@ void auth_free(struct auth *a)
 	free(a);
 }
 
+bool auth_knows(const struct auth *a, struct slice user)
+{
+	return users_find(a->settings.users, user) != NULL;
+}
+
 /* ---- credentials
  * ---------------------------------------------------------------------------------- */
 

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,9 +33,8 @@ enum sink { SINK_FILE, SINK_OUTPUT, SINK_SYSLOG };
 
 struct log {
 	enum sink sink;
-	enum log_format format;
+	_Atomic enum log_format format;
 	char *path;
-	size_t most; /* bytes in one write that is sure not to wait */
 	pthread_t thread;
 	_Atomic uint64_t dropped;
 	_Atomic bool closing;
@@ -52,6 +50,7 @@ struct log {
 	size_t fill_len;
 	uint64_t untold; /* dropped, and not yet spoken of */
 	bool asleep, reopen;
+	char *next_path; /* reopen: there; NULL: where it is */
 };
 
 /* ---- the queue; under the lock
@@ -173,7 +172,8 @@ static bool can_take(int fd, int wait_ms)
 /* Standard output is other people's too, and may wait: asked first, a pipe takes a page. */
 static bool write_some(struct log *l)
 {
-	size_t left = l->out_len - l->out_at, len = left < l->most ? left : l->most;
+	size_t most = l->sink == SINK_OUTPUT ? PIPE_BUF : ONE_WRITE;
+	size_t left = l->out_len - l->out_at, len = left < most ? left : most;
 	if (l->sink == SINK_OUTPUT && !can_take(l->fd, 0)) {
 		errno = EAGAIN;
 		return false;
@@ -264,6 +264,22 @@ static void linger(const struct log *l)
 		nanosleep(&(struct timespec){ .tv_nsec = LINGER_MS * 1000000L }, NULL);
 }
 
+static enum sink sink_of(const char *path)
+{
+	return strcmp(path, "-") == 0        ? SINK_OUTPUT
+	       : strcmp(path, "syslog") == 0 ? SINK_SYSLOG
+					     : SINK_FILE;
+}
+
+/* It is opened with the next line. */
+static void go_to(struct log *l, char *path)
+{
+	close_sink(l);
+	free(l->path);
+	l->path = path;
+	l->sink = sink_of(path);
+}
+
 /* After logrotate has renamed the file: its place is taken by a new one. */
 static void open_again(struct log *l)
 {
@@ -279,11 +295,15 @@ static void look_at_requests(struct log *l)
 {
 	pthread_mutex_lock(&l->lock);
 	bool reopen = l->reopen;
+	char *path = l->next_path;
 	l->reopen = false;
+	l->next_path = NULL;
 	if (l->out_at == l->out_len)
 		change_places(l);
 	pthread_mutex_unlock(&l->lock);
-	if (reopen)
+	if (path)
+		go_to(l, path);
+	else if (reopen)
 		open_again(l);
 }
 
@@ -318,14 +338,11 @@ static bool can_come(int code)
 
 static int open_first(struct log *l, struct error *err)
 {
-	struct stat st;
 	l->fd = open_sink(l);
 	if (l->fd < 0 && l->sink == SINK_FILE && !can_come(l->fd))
 		return err_set(err, l->fd, "open the log %s: %s", l->path, strerror(-l->fd));
 	if (l->fd < 0)
 		l->fd = -1;
-	bool regular = l->fd >= 0 && fstat(l->fd, &st) == 0 && S_ISREG(st.st_mode);
-	l->most = regular || l->sink == SINK_FILE ? ONE_WRITE : PIPE_BUF;
 	return 0;
 }
 
@@ -350,6 +367,7 @@ static void give_up(struct log *l)
 	free(l->fill);
 	free(l->out);
 	free(l->path);
+	free(l->next_path);
 	free(l);
 }
 
@@ -368,9 +386,7 @@ struct log *log_open(const struct config_log *options, struct error *err)
 		return NULL;
 	}
 	l->format = options->format;
-	l->sink = strcmp(l->path, "-") == 0        ? SINK_OUTPUT
-		  : strcmp(l->path, "syslog") == 0 ? SINK_SYSLOG
-						   : SINK_FILE;
+	l->sink = sink_of(l->path);
 	pthread_condattr_t clock;
 	pthread_condattr_init(&clock);
 	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
@@ -381,6 +397,18 @@ struct log *log_open(const struct config_log *options, struct error *err)
 		return l;
 	give_up(l);
 	return NULL;
+}
+
+void log_move(struct log *l, const struct config_log *options)
+{
+	char *path = strdup(options->path);
+	pthread_mutex_lock(&l->lock);
+	free(l->next_path);
+	l->next_path = path;
+	l->format = options->format;
+	l->reopen = true;
+	wake(l);
+	pthread_mutex_unlock(&l->lock);
 }
 
 void log_reopen(struct log *l)

@@ -25,6 +25,9 @@ void log_add(struct log *l, struct slice line);
  * one stays in use. May be called from any thread, but not from a signal's handler. */
 void log_reopen(struct log *l);
 
+/* The same, to where the options say from now on. */
+void log_move(struct log *l, const struct config_log *options);
+
 uint64_t log_dropped(const struct log *l); /* lines, since it began */
 
 /* Writes what is queued, for a second at most, and ends the thread. NULL is fine. */

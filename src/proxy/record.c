@@ -12,6 +12,7 @@
 #include "observe/observe.h"
 #include "trace/pack.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum {
@@ -25,15 +26,21 @@ enum {
 
 enum { CLOSED_FIN = 1, CLOSED_RST = 2 };
 
+struct facts { /* of the sockets; NULL: not known */
+	const struct net_facts *client, *origin;
+};
+
 struct live {
 	struct live *newer, *older; /* of the tunnels, by their last bytes; spare ones by `older` */
 	struct record *record;
 	struct conversation *talk;
-	struct exchange *x; /* NULL: there is none yet */
-	bool talking;       /* observe reads on */
-	bool own;           /* the exchange is ours, no longer the conversation's */
-	bool deaf;          /* what was said is none: only counted */
-	bool listed;        /* among the tunnels */
+	struct exchange *x;        /* NULL: there is none yet */
+	bool talking;              /* observe reads on */
+	bool own;                  /* the exchange is ours, no longer the conversation's */
+	bool deaf;                 /* what was said is none: only counted */
+	bool listed;               /* among the tunnels */
+	bool delivered;            /* it went to where it goes */
+	const struct facts *facts; /* while it ends */
 	bool reused;
 	struct address client, proxy;
 	nanos accepted;
@@ -71,15 +78,26 @@ struct recorder {
 	struct buffer packing;
 };
 
+/* Microseconds are all that anybody wants to see. */
+static nanos whole_micros(nanos t)
+{
+	return t - t % 1000;
+}
+
+static nanos now_of(const struct recorder *w)
+{
+	return whole_micros(net_wall(w->loop));
+}
+
 static struct mark moment(const struct recorder *w)
 {
-	return (struct mark){ .at = net_wall(w->loop) };
+	return (struct mark){ .at = now_of(w) };
 }
 
 /* From the loop's clock to the wall's. */
 static nanos wall_of(const struct recorder *w, nanos t)
 {
-	return t == NO_TIME ? NO_TIME : t - net_now(w->loop) + net_wall(w->loop);
+	return t == NO_TIME ? NO_TIME : whole_micros(t - net_now(w->loop) + net_wall(w->loop));
 }
 
 /* ---- what observe tells ------------------------------------------------------------------------
@@ -96,17 +114,6 @@ static void on_begin(void *context, struct exchange *x)
 	if (!l->x)
 		l->x = x;
 }
-
-static void on_done(void *context, struct exchange *x)
-{
-	struct live *l = context;
-	if (l->x == x)
-		l->own = true;
-	else
-		trace_free(x); /* bytes behind the request's end were none of it */
-}
-
-static const struct observe_owner OWNER = { .begin = on_begin, .done = on_done };
 
 /* ---- the pool of lives
  * ---------------------------------------------------------------------------
@@ -159,7 +166,8 @@ static struct live *new_live(void)
 	struct live *l = calloc(1, sizeof *l);
 	if (!l)
 		return NULL;
-	l->talk = observe_new(&(struct observe_options){ .source = TRACE_PROXY }, &OWNER);
+	l->talk = observe_new(&(struct observe_options){ .source = TRACE_PROXY },
+			      &(struct observe_owner){ .context = NULL });
 	if (l->talk)
 		return l;
 	free(l);
@@ -205,10 +213,10 @@ static void end_talk(struct live *l, enum trace_end end, nanos until)
 static bool pack_one(struct recorder *w, struct record *r)
 {
 	struct live *l = r->live;
-	end_talk(l, TRACE_END_OVER, net_wall(w->loop));
+	end_talk(l, TRACE_END_OVER, now_of(w));
 	if (!l->x)
 		return false;
-	if (l->x->tls->hello)
+	if (l->x->tls->random_known)
 		l->x->tls->random_known = false; /* for whoever matches captures */
 	buffer_reset(&w->packing);
 	trace_pack(l->x, &w->packing);
@@ -267,7 +275,7 @@ static struct trace_leg *leg_of(struct record *r)
 static void count_bytes(struct record *r, enum trace_side side, uint64_t len)
 {
 	struct recorder *w = r->owner;
-	r->last[side] = net_wall(w->loop);
+	r->last[side] = now_of(w);
 	if (w->options.metrics)
 		metrics_add(&w->options.metrics->bytes[side], len);
 	if (side == PROXY && r->closed[CLIENT])
@@ -378,12 +386,10 @@ void record_dialed(struct record *r, const struct address *origin, nanos resolve
 		   nanos connected_at, enum trace_outcome outcome, bool reused)
 {
 	struct trace_leg *leg = leg_of(r);
-	if (!leg)
+	if (!leg || !trace_open_onward(r->live->x))
 		return;
 	struct recorder *w = r->owner;
 	struct exchange *x = r->live->x;
-	if (!trace_open_onward(x))
-		return;
 	struct trace_onward *o = x->onward;
 	o->seen = true;
 	o->origin = origin ? *origin : (struct address){ 0 };
@@ -393,10 +399,12 @@ void record_dialed(struct record *r, const struct address *origin, nanos resolve
 		return;
 	leg->resolve = since_request(w, x, resolved_at);
 	o->first.at = resolved_at == NO_TIME ? NO_TIME : wall_of(w, resolved_at);
-	if (connected_at != NO_TIME && resolved_at != NO_TIME && connected_at >= resolved_at)
+	if (resolved_at == NO_TIME) /* an address was given */
+		leg->connect = since_request(w, x, connected_at);
+	else if (connected_at != NO_TIME && connected_at >= resolved_at)
 		leg->connect = connected_at - resolved_at;
 	bool stands = outcome == ONWARD_ANSWERED || outcome == ONWARD_UNKNOWN;
-	o->last.at = connected_at != NO_TIME ? wall_of(w, connected_at) : net_wall(w->loop);
+	o->last.at = connected_at != NO_TIME ? wall_of(w, connected_at) : now_of(w);
 	struct metrics *m = w->options.metrics;
 	if (m && leg->resolve != NO_TIME)
 		metrics_span(&m->resolve, leg->resolve);
@@ -411,8 +419,17 @@ void record_origin_said(struct record *r)
 		return;
 	const struct exchange *x = r->live->x;
 	nanos from = mark_is(&x->onward->last) ? x->onward->last.at : x->request_end.at;
-	nanos now = net_wall(r->owner->loop);
+	nanos now = now_of(r->owner);
 	leg->answer = from != NO_TIME && now > from ? now - from : 0;
+}
+
+void record_trial(struct record *r, const char *text)
+{
+	struct trace_leg *leg = leg_of(r);
+	if (leg)
+		leg->trial = trace_keep(r->live->x, slice_of(text), 240);
+	if (leg && r->owner->options.metrics)
+		metrics_reason(r->owner->options.metrics, "trial");
 }
 
 void record_why(struct record *r, const char *name, const char *text, bool by_parent)
@@ -483,6 +500,7 @@ static struct exchange *bare(const struct record *r)
 /* Bytes behind those that were read: they are counted, and single records unknown. */
 static void add_unread(const struct record *r, struct exchange *x, enum trace_side side)
 {
+	struct trace_tls *t = x->tls;
 	if (r->unread[side] == 0)
 		return;
 	x->bytes[side] += r->unread[side];
@@ -492,9 +510,8 @@ static void add_unread(const struct record *r, struct exchange *x, enum trace_si
 	x->tunnel.last[side].at = r->last[side];
 	if (!mark_is(&x->tunnel.first[side]))
 		x->tunnel.first[side].at = r->last[side];
-	if (x->tunnel.inner != PROTO_TLS || !trace_open_tls(x))
+	if (!t->hello)
 		return;
-	struct trace_tls *t = x->tls;
 	t->out_of_step[side] = true;
 	t->close_notify[side] = t->likely_alert = false;
 	t->record_left[side] = t->last_record[side] = 0;
@@ -505,10 +522,8 @@ static void add_unread(const struct record *r, struct exchange *x, enum trace_si
 /* Both have said more than a handshake takes, unread: it was over. */
 static void add_handshake(const struct record *r, struct exchange *x)
 {
-	if (x->tunnel.inner != PROTO_TLS || r->unread[PROXY] == 0 || !trace_open_tls(x))
-		return;
 	struct trace_tls *t = x->tls;
-	if (t->done)
+	if (!t->hello || t->done || r->unread[PROXY] == 0)
 		return;
 	t->server_hello = true;
 	t->done = r->unread[CLIENT] > 0 && x->tunnel.bytes[PROXY] > 512;
@@ -600,6 +615,8 @@ static bool complete(const struct record *r, struct exchange *x, bool told,
 {
 	if ((!x->path && !trace_open_path(x)) || !trace_open_leg(x))
 		return false;
+	if (!x->id[0])
+		trace_set_id(x);
 	x->both_ways = true;
 	x->request_acked = x->request_end;
 	if (x->tls->hello)
@@ -611,13 +628,51 @@ static bool complete(const struct record *r, struct exchange *x, bool told,
 		add_close(r, x, (enum trace_side)side, told);
 		add_path(r, x, (enum trace_side)side);
 	}
-	x->observed_until = net_wall(r->owner->loop);
+	x->observed_until = now_of(r->owner);
 	add_facts(x, client, origin);
 	x->leg->closed_first = closed_first(x);
 	return true;
 }
 
-static void finish(struct record *r, const struct net_facts *client, const struct net_facts *origin)
+static void deliver(struct record *r, struct exchange *x, bool told, const struct facts *facts)
+{
+	struct recorder *w = r->owner;
+	bool closed = r->closed[CLIENT] || r->closed[PROXY];
+	if (!complete(r, x, told, facts->client, facts->origin))
+		return;
+	x->end = closed ? TRACE_END_CLOSED : TRACE_END_OVER;
+	/* the connection goes on */
+	x->next_began = !closed && !x->tunnel.open && x->response.complete;
+	if (w->options.metrics && x->response.status < METRICS_STATUSES)
+		metrics_add(&w->options.metrics->status[x->response.status], 1);
+	w->options.done(w->options.context, x);
+}
+
+/* While it is the conversation's still, so that the next one may have its memory. */
+static bool on_glance(void *context, const struct exchange *x)
+{
+	struct live *l = context;
+	if (l->x != x)
+		return true; /* bytes behind the request's end were none of it */
+	if (!l->facts)
+		return false;
+	deliver(l->record, l->x, true, l->facts);
+	l->delivered = true;
+	return true;
+}
+
+static void on_done(void *context, struct exchange *x)
+{
+	struct live *l = context;
+	assert(l->x == x);
+	l->own = true;
+}
+
+static const struct observe_owner OWNER = { .begin = on_begin,
+					    .glance = on_glance,
+					    .done = on_done };
+
+static void finish(struct record *r, const struct facts *facts)
 {
 	struct recorder *w = r->owner;
 	if (!unpack(r)) {
@@ -625,23 +680,18 @@ static void finish(struct record *r, const struct net_facts *client, const struc
 		return;
 	}
 	struct live *l = r->live;
+	l->facts = facts;
 	bool closed = r->closed[CLIENT] || r->closed[PROXY], told = l->talking;
-	end_talk(l, closed ? TRACE_END_CLOSED : TRACE_END_OVER, net_wall(w->loop));
-	if (!l->x) {
+	end_talk(l, closed ? TRACE_END_CLOSED : TRACE_END_OVER, now_of(w));
+	if (!l->delivered && !l->x) {
 		l->x = bare(r);
 		l->own = true;
 		told = false;
 	}
-	struct exchange *x = l->x;
-	if (x && complete(r, x, told, client, origin)) {
-		x->end = closed ? TRACE_END_CLOSED : TRACE_END_OVER;
-		/* the connection goes on */
-		x->next_began = !closed && !x->tunnel.open && x->response.complete;
-		if (w->options.metrics && x->response.status < METRICS_STATUSES)
-			metrics_add(&w->options.metrics->status[x->response.status], 1);
-		w->options.done(w->options.context, x);
-	}
-	trace_free(x);
+	if (!l->delivered && l->x)
+		deliver(r, l->x, told, facts);
+	if (l->own)
+		trace_free(l->x);
 	give_back(w, r);
 }
 
@@ -736,7 +786,7 @@ void record_end(struct record *r, const struct net_facts *client, const struct n
 	if (!r)
 		return;
 	struct recorder *w = r->owner;
-	finish(r, client, origin);
+	finish(r, &(struct facts){ client, origin });
 	unchain(w, r);
 	drop_record(w, r);
 }

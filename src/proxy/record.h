@@ -54,6 +54,7 @@ void record_dialed(struct record *r, const struct address *origin, nanos resolve
 void record_origin_said(struct record *r); /* the first byte of its answer */
 /* Why the proxy refused or cut: a stable name ("rule", "private", "limit-response",
  * "timeout-idle", ...), and the sentence for people. by_parent: a parent said it. */
+void record_trial(struct record *r, const char *text); /* which rule on trial would have denied it */
 void record_why(struct record *r, const char *name, const char *text, bool by_parent);
 
 /* The sockets that carry it, so that /connections can ask them for facts; -1: none (any more). Said

@@ -159,7 +159,7 @@ void reply_trace(struct client *c)
 		   trace ? SLICE("Content-Type: message/http\r\n")
 			 : SLICE("Allow: CONNECT, DELETE, GET, HEAD, OPTIONS, PATCH, POST, "
 				 "PUT, TRACE\r\n"));
-	buffer_printf(&w->out, "Content-Length: %zu\r\n", message.len);
+	buffer_printf(&w->out, "Content-Length: %u\r\n", message.len);
 	if (j->close)
 		buffer_add(&w->out, SLICE("Connection: close\r\n"));
 	else if (j->request.minor == 0)

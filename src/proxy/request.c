@@ -181,7 +181,7 @@ static void decide(struct client *c)
 	if (j->rules.trial_line > 0) {
 		reply_text(j, "the trial rule at line %u would have denied this",
 			   j->rules.trial_line);
-		record_why(j->record, "trial", j->text, false);
+		record_trial(j->record, j->text);
 	}
 	if (j->rules.reason != RULES_ALLOWED) {
 		refuse_by_rule(c, &j->rules);
@@ -413,6 +413,8 @@ static enum trace_outcome outcome(enum net_dial_status s)
 		return ONWARD_ANSWERED;
 	case NET_DIAL_REFUSED:
 		return ONWARD_REFUSED;
+	case NET_DIAL_UNRESOLVED:
+		return ONWARD_UNRESOLVED;
 	case NET_DIAL_UNREACHABLE:
 		return ONWARD_UNREACHABLE;
 	case NET_DIAL_TIMEOUT:

@@ -230,8 +230,10 @@ static void admit(struct worker *w, struct worker_listener *l, int fd, const str
 	if (two && (f->limit.per_client > 0 || f->limit.bandwidth_client > 0))
 		in = limits_enter(w->shared->limits, peer, f->limit.per_client, &limits);
 	metrics_add(&w->metrics.connections, 1);
-	if (two && in == LIMITS_OK && client_accept(w, l, fd, peer, limits))
+	if (two && in == LIMITS_OK && client_accept(w, l, fd, peer, limits)) {
+		metrics_add(&w->metrics.connections_open, 1);
 		return;
+	}
 	if (room && in != LIMITS_TOO_MANY)
 		say_short(w, two ? "memory" : "descriptors");
 	limits_leave(w->shared->limits, limits);

@@ -579,6 +579,7 @@ static void put_leg(struct pen *p, const struct trace_leg *leg)
 	static const char *const parties[] = { NULL, "client", "proxy", "origin" };
 	MEMBER_SLICE(p, "why", leg->why);
 	MEMBER_SLICE(p, "why_text", leg->text);
+	MEMBER_SLICE(p, "trial", leg->trial);
 	MEMBER_TEXT(p, "closed_first", parties[leg->closed_first]);
 	MEMBER_NUMBER(p, "mss", leg->client_mss, leg->client_mss);
 	MEMBER_NUMBER(p, "path_mtu", leg->client_path_mtu, leg->client_path_mtu);

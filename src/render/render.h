@@ -23,6 +23,10 @@ void render_json(struct buffer *out, const struct exchange *x, const struct diag
 void render_line(struct buffer *out, const struct render_style *s, const struct exchange *x,
                  const struct diagnosis *d);
 
+/* One line of an access log: time, client, user, method, target, status, bytes up/down, duration,
+ * verdict; behind them, where it was not all well, why. */
+void render_access(struct buffer *out, const struct exchange *x, const struct diagnosis *d);
+
 /* The card: summary, evidence with frame numbers and times, cause, remedy. */
 void render_card(struct buffer *out, const struct render_style *s, const struct exchange *x,
                  const struct diagnosis *d);

@@ -189,6 +189,7 @@ OPEN(icmp, NO_ICMP)
 OPEN(onward, NO_ONWARD)
 OPEN(view, NO_VIEW)
 #undef OPEN
+
 bool trace_open_leg(struct exchange *x)
 {
 	if (x->leg)
@@ -209,12 +210,24 @@ struct exchange *trace_new(enum trace_source source, size_t limit)
 	return NULL;
 }
 
-void trace_fetch(const struct exchange *x)
+static void fetch(const void *from, size_t len)
 {
-	enum { LINE = 64, USUAL = LINE + sizeof *x + FIRST_EVENTS * sizeof(struct event) };
-	const char *from = (const char *)x - LINE; /* there its arena begins */
-	for (size_t at = 0; at < USUAL; at += LINE)
-		__builtin_prefetch(from + at, 1);
+	enum { LINE = 64 };
+	for (size_t at = 0; at < len; at += LINE)
+		__builtin_prefetch((const char *)from + at, 1);
+}
+
+void trace_fetch(const struct exchange *x, bool whole)
+{
+	enum { ARENA = 64, SOME = 8 };
+	size_t len = whole ? sizeof *x : offsetof(struct exchange, request);
+	fetch((const char *)x - ARENA, ARENA + len); /* it begins just before */
+	fetch(x + 1, SOME * sizeof(struct event));   /* and the events just behind */
+}
+
+void trace_fetch_path(const struct exchange *x)
+{
+	fetch(x->path, 2 * sizeof *x->path);
 }
 
 void trace_free(struct exchange *x)

@@ -274,6 +274,7 @@ struct trace_leg {
 	struct slice why, text;      /* of the rule, limit or time-out that struck: its name, and a
 	                                sentence for people */
 	bool by_parent;              /* a parent proxy said it */
+	struct slice trial;          /* a rule on trial would have denied it: which */
 	bool reused;                 /* the connection to the origin had served before */
 	bool facts;                  /* what the kernel counted on it is known: retrans */
 	bool client_facts;           /* the same of the client's: path[PROXY].retrans */
@@ -286,7 +287,7 @@ struct trace_leg {
 	uint32_t client_mss, client_path_mtu; /* toward the client; mss: payload of a full segment */
 };
 
-/* What every packet touches stands together. What only few exchanges have is a pointer: to a
+/* What every packet touches stands first. What only few exchanges have is a pointer: to a
  * constant in which all is unknown, until trace_open_... makes it. */
 struct exchange {
 	struct arena *arena;
@@ -342,7 +343,7 @@ struct exchange {
 	struct trace_links links;
 	struct trace_onward *onward; /* until trace_open_onward: not seen */
 	struct trace_view *view;     /* until trace_open_view: not seen */
-	struct trace_leg *leg;       /* NULL unless source is TRACE_PROXY */
+	struct trace_leg *leg;       /* NULL until trace_open_leg; of TRACE_PROXY alone */
 
 	/* where the observation has names, not numbers: of a text */
 	struct slice client_name, proxy_name;
@@ -370,11 +371,12 @@ bool trace_open_tls(struct exchange *x);
 bool trace_open_icmp(struct exchange *x);
 bool trace_open_onward(struct exchange *x);
 bool trace_open_view(struct exchange *x);
-bool trace_open_leg(struct exchange *x); /* does nothing where it is there already */
+bool trace_open_leg(struct exchange *x);
 
-/* It is about to be read or added to: brings it and its first events into the cache, all lines at
- * once, where each would be waited for alone. */
-void trace_fetch(const struct exchange *x);
+/* It is about to be added to, or read as a whole: brings what that will touch into the cache, all
+ * lines at once, where each would be waited for alone. */
+void trace_fetch(const struct exchange *x, bool whole);
+void trace_fetch_path(const struct exchange *x); /* looks into x, which had better be there */
 
 /* Adds an event; the timeline keeps the first TRACE_MAX_EVENTS - 8 and always has room for FIN,
  * RST, EV_NEXT and EV_END. What does not fit is counted in events_dropped. */

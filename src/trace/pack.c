@@ -618,7 +618,7 @@ static void tell_leg(struct codec *c, struct exchange *x)
 	NUMBER(l->client_mss);
 	NUMBER(l->client_path_mtu);
 	group_end(c);
-	TEXTS(&l->why, &l->text);
+	TEXTS(&l->why, &l->text, &l->trial);
 }
 
 /* Who and where from: what only a text has, and several captures. */

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -101,6 +102,23 @@ def files(program, tap, folder):
             status, out, err, want, "", path if want else "^$")))
 
 
+def half_pages(program, tap, folder):
+    """What could not be finished is not left behind."""
+    path = os.path.join(folder, "page.html")
+    status, _, _ = run(program, ["read", "--html", path, "/no/such/file.pcap"])
+    tap.case("no page of nothing", [] if status == 2 and not os.path.exists(path) else [status])
+    with subprocess.Popen([program, "read", "--html", path, "-"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as reader:
+        with open(DENIED, "rb") as file:
+            # more than a pipe holds: once it is written, some of it was read
+            reader.stdin.write(file.read() + bytes(16 * 65536))
+        begun = os.path.exists(path)
+        reader.send_signal(signal.SIGINT)
+        reader.wait()
+        ended = reader.returncode == -signal.SIGINT and not os.path.exists(path)
+        tap.case("no half page", [] if begun and ended else [begun, reader.returncode])
+
+
 def same(program, tap, folder):
     """However the bytes come, the records are the same."""
     def read(arguments, stdin=None):
@@ -129,6 +147,22 @@ def same(program, tap, folder):
     else:
         tap.skip("zstd", "there is no zstd")
     tap.case("read again", [] if read([DENIED]) == straight else ["other records"])
+
+
+def threads(program, tap):
+    """However many threads read it, what is said is the same."""
+    captures = sorted(os.path.join(LAB, name) for name in os.listdir(LAB)
+                      if re.search(r"\.pcap(ng)?(\.gz|\.zst)?$", name))
+    for name, arguments in {"records": ["--json"], "cards": [], "counts": ["--summary"]}.items():
+        several = [run(program, ["read", "--threads", count, *arguments, *captures])
+                   for count in "1234"]
+        tap.case(f"{name} of all the lab", [] if several[0][1] else ["nothing was said"])
+        for count, said in zip("234", several[1:]):
+            tap.case(f"{name} by {count} threads", [] if said == several[0] else ["others"])
+        differ = [path for path in (DENIED, FINE, BROKEN)
+                  if run(program, ["read", "--threads", "3", *arguments, path]) !=
+                  run(program, ["read", "--threads", "1", *arguments, path])]
+        tap.case(f"{name} of one capture by 3 threads", differ)
 
 
 def colours(program, tap):
@@ -198,6 +232,7 @@ def main():
             tap.case(name, [error])
     with tempfile.TemporaryDirectory() as folder:
         for part in (lambda: files(program, tap, folder), lambda: same(program, tap, folder),
+                     lambda: half_pages(program, tap, folder), lambda: threads(program, tap),
                      lambda: colours(program, tap), lambda: outputs(program, tap),
                      lambda: written(program, tap, folder)):
             try:

@@ -398,6 +398,7 @@ static void a_good_get(void)
 	begin();
 	up(GET);
 	dialed(ONWARD_ANSWERED);
+	record_trial(r, "rule at line 3: trial deny method GET");
 	record_origin_said(r);
 	down("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
 	assert_false(record_curious(r));
@@ -580,6 +581,7 @@ static void both_legs_are_in_the_json(void **state)
 	memset(&out, 0, sizeof out);
 	a_good_get();
 	assert_says("\"connect_ms\":5.000");
+	assert_says("\"trial\":\"rule at line 3: trial deny method GET\"");
 	assert_true(out.next_began);
 }
 
