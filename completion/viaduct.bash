@@ -57,6 +57,47 @@ _viaduct_explain() {
 	esac
 }
 
+_viaduct_proxy_user() {
+	case $prev in
+	-f | --file | -c | --config)
+		_viaduct_files -f
+		return
+		;;
+	-r | --realm)
+		return
+		;;
+	esac
+	case $cur in
+	-*) mapfile -t COMPREPLY < <(compgen -W '--file --config --realm --help' -- "$cur") ;;
+	*)
+		if ((COMP_CWORD == 3)); then
+			mapfile -t COMPREPLY < <(compgen -W 'add remove list' -- "$cur")
+		fi
+		;;
+	esac
+}
+
+_viaduct_proxy() {
+	if ((COMP_CWORD > 2)) && [[ ${COMP_WORDS[2]} == user ]]; then
+		_viaduct_proxy_user
+		return
+	fi
+	case $prev in
+	-c | --config)
+		_viaduct_files -f
+		return
+		;;
+	esac
+	case $cur in
+	-*) mapfile -t COMPREPLY < <(compgen -W '--config --check --explain --help' -- "$cur") ;;
+	*)
+		if ((COMP_CWORD == 2)); then
+			mapfile -t COMPREPLY < <(compgen -W 'user top' -- "$cur")
+		fi
+		;;
+	esac
+}
+
 _viaduct() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	# bash splits words at "=": put --color=al together again
@@ -67,12 +108,13 @@ _viaduct() {
 		prev=${COMP_WORDS[COMP_CWORD - 3]}
 	fi
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'read explain --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'read explain proxy --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
 	read) _viaduct_read ;;
 	explain) _viaduct_explain ;;
+	proxy) _viaduct_proxy ;;
 	esac
 }
 

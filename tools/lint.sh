@@ -23,7 +23,7 @@ git ls-files '*.sh' .ci/run | xargs shellcheck || failed=1
 git ls-files '*.bash' | xargs shellcheck -s bash || failed=1
 
 echo "== mandoc"
-git ls-files 'doc/*.1' | xargs mandoc -T lint -W warning || failed=1
+git ls-files 'doc/*.[15]' | xargs mandoc -T lint -W warning || failed=1
 
 [ "$failed" -eq 0 ] && echo "lint: nothing to say"
 exit "$failed"

@@ -101,6 +101,7 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } TASKS[] = {
+	{ "user", proxy_user },
 	{ "top", proxy_top },
 };
 
@@ -133,7 +134,9 @@ int cmd_proxy(int argc, char **argv)
 		return EXIT_TROUBLE;
 	if (wish.help)
 		return print_help();
+	if (wish.explain)
+		return proxy_explain(wish.config, argc, argv);
 	if (argc > 0)
 		return unknown_word(argv[0]);
-	return serve(wish.config);
+	return wish.check ? proxy_check(wish.config) : serve(wish.config);
 }

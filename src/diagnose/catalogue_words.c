@@ -406,6 +406,7 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 				    NULL },
 	[CAUSE_CLIENT_HALF_REQUEST] = { "the client stopped in the middle of its own request",
 					"on the client: see why it did not send the rest" },
-	[CAUSE_OWN_REASON] = { "%@", "on the proxy: \"%^\" decided it; change it in the "
-				     "configuration if %t is wanted" },
+	[CAUSE_OWN_REASON] = { "%@", NULL },
+	[CAUSE_OWN_RULE] = { "%@", "on the proxy: \"%^\" decided it; change it in the "
+				   "configuration if %t is wanted" },
 };

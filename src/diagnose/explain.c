@@ -272,7 +272,7 @@ static bool is_mute(const struct telling *t, enum cause c)
 		return !catalogue_code(t->x->response.status);
 	if (c == CAUSE_ALERT_OTHER)
 		return !t->x->tls->alert;
-	if (c == CAUSE_OWN_REASON)
+	if (c == CAUSE_OWN_REASON || c == CAUSE_OWN_RULE)
 		return !own_reason(t->x);
 	if (c == CAUSE_BIG_HELLO)
 		return t->x->tls->hello_bytes == 0;

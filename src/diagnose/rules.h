@@ -102,6 +102,8 @@ static inline bool own_reason(const struct exchange *x)
 	return x->leg && x->leg->why.len > 0;
 }
 
+enum cause own_cause(const struct exchange *x); /* rules_own.c */
+
 /* Bytes of that side that the observer did not get to see, though they were sent. */
 static inline bool has_gaps(const struct exchange *x, enum trace_side side)
 {

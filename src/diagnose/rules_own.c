@@ -7,6 +7,18 @@ static bool names(const struct exchange *x, struct slice what)
 	return slice_starts(x->leg->why, what);
 }
 
+/* What its operator has set, and can change; else it is only what it met with. */
+enum cause own_cause(const struct exchange *x)
+{
+	static const struct slice set[] = { SLICE("rule"),     SLICE("port"),    SLICE("private"),
+					    SLICE("sni"),      SLICE("limit-"),  SLICE("timeout-"),
+					    SLICE("no-match"), SLICE("loopback") };
+	for (size_t i = 0; !x->leg->by_parent && i < sizeof set / sizeof *set; i++)
+		if (names(x, set[i]))
+			return CAUSE_OWN_RULE;
+	return CAUSE_OWN_REASON;
+}
+
 /* Something was asked for and had not come. */
 static bool left_waiting(const struct exchange *x)
 {
@@ -25,7 +37,7 @@ static void cite(const struct exchange *x, struct finding *f)
 		finding_cite(f, &x->path[PROXY].last_data, SAW_LAST_DOWN, x->bytes[PROXY]);
 	}
 	finding_cite_end(x, f);
-	finding_cause(f, CAUSE_OWN_REASON);
+	finding_cause(f, own_cause(x));
 }
 
 /* denied: the tunnel's ClientHello named another host than its CONNECT. */

@@ -502,7 +502,7 @@ static bool refused_by_status(const struct exchange *x, struct finding *f)
 	    says(x->response.proxy_status, "http_response_body_size"))
 		f->verdict = V_TOO_LARGE;
 	if (own_reason(x)) {
-		finding_cause(f, CAUSE_OWN_REASON);
+		finding_cause(f, own_cause(x));
 		onward_causes(x, f);
 		return true;
 	}

@@ -81,7 +81,7 @@ void visit_answer(struct visit *v, unsigned status, const char *type)
 	const char *name = http_status_name(status);
 	v->keep = v->keep && status < 500;
 	buffer_printf(&v->out,
-		      "HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+		      "HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %u\r\n"
 		      "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
 		      "Connection: %s\r\n%s\r\n",
 		      status, name ? name : "", type, v->page.len, v->keep ? "keep-alive" : "close",

@@ -18,8 +18,7 @@ void auth_settings_done(struct auth_settings *settings)
 	settings->users = NULL;
 }
 
-/* ---- challenges
- * ----------------------------------------------------------------------------------- */
+/* ---- challenges ------------------------------------------------------------------------- */
 
 /* How many users could use this algorithm, of those that can use Digest at all? */
 static void count_users(const struct users *users, enum auth_algorithm algorithm, size_t *ret_can,
@@ -54,8 +53,7 @@ size_t auth_offered(const struct auth_settings *s, enum auth_algorithm ret_offer
 	return offered;
 }
 
-/* ---- challenges
- * ----------------------------------------------------------------------------------- */
+/* ---- challenges ------------------------------------------------------------------------- */
 
 static void add_realm(struct buffer *out, const char *realm)
 {
@@ -102,8 +100,7 @@ void auth_challenge(struct auth *a, struct buffer *out, nanos wall, bool stale)
 	}
 }
 
-/* ---- made and freed
- * -------------------------------------------------------------------------------- */
+/* ---- made and freed --------------------------------------------------------------------- */
 
 struct auth *auth_new(struct auth_settings *settings, struct error *err)
 {
@@ -131,8 +128,12 @@ void auth_free(struct auth *a)
 	free(a);
 }
 
-/* ---- credentials
- * ---------------------------------------------------------------------------------- */
+bool auth_knows(const struct auth *a, struct slice user)
+{
+	return users_find(a->settings.users, user) != NULL;
+}
+
+/* ---- credentials ------------------------------------------------------------------------ */
 
 static bool offers(const struct auth_settings *s, enum http_scheme scheme)
 {

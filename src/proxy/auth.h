@@ -45,6 +45,8 @@ enum { AUTH_KEY = 32 };
 void auth_get_key(uint8_t ret_key[AUTH_KEY]);
 void auth_set_key(const uint8_t key[AUTH_KEY]);
 
+bool auth_knows(const struct auth *a, struct slice user); /* is there one of that name? */
+
 /* The Proxy-Authenticate fields of a 407, each with its CRLF, in the file's order. */
 void auth_challenge(struct auth *a, struct buffer *out, nanos wall, bool stale);
 

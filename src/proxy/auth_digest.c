@@ -12,8 +12,7 @@ struct digest {
 	char name[USERS_MAX_NAME + 1]; /* username as it is meant */
 };
 
-/* ---- reading
- * -------------------------------------------------------------------------------------- */
+/* ---- reading ---------------------------------------------------------------------------- */
 
 /* Every parameter once; those that nobody knows count for nothing. */
 static bool read_params(struct slice value, struct digest *d)
@@ -151,8 +150,7 @@ static bool is_target(struct slice uri, const struct http_request *request)
 	return slice_equal(uri, rest);
 }
 
-/* ---- checking
- * ------------------------------------------------------------------------------------- */
+/* ---- checking --------------------------------------------------------------------------- */
 
 static const struct user *find_user(const struct auth_settings *s, const struct digest *d)
 {

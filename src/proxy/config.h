@@ -104,6 +104,10 @@ struct config_faults {
  * path NULL: the built-in one. Every fault is told; with any, NULL. The caller has one reference. */
 struct config *config_load(const char *path, const struct config_faults *faults);
 struct config *config_hold(struct config *c);
+/* The users' file and the realm that a file names, in the arena; the users' file need not be there.
+ * Negative errno with err. */
+int config_find_users(const char *path, struct arena *arena, const char **ret_users,
+		      const char **ret_realm, struct error *err);
 void config_drop(struct config *c); /* the last one frees it, and wipes what is secret; NULL is fine */
 
 #endif

@@ -9,8 +9,7 @@ enum { MAX_WORKERS = 256 };
 #define LONGEST    SECONDS(INT64_C(86400) * 365)
 #define UNBOUNDED  (UINT64_C(1) << 60)
 
-/* ---- listen
- * --------------------------------------------------------------------------------------- */
+/* ---- listen ----------------------------------------------------------------------------- */
 
 static void read_trusted(struct config_reader *r, void *context, const struct grammar_entry *e)
 {
@@ -50,8 +49,7 @@ static void read_listen(struct config_reader *r, void *context, const struct gra
 	config_read_entries(r, l, e->first, LISTEN, 1, " in listen", &seen);
 }
 
-/* ---- the process
- * ---------------------------------------------------------------------------------- */
+/* ---- the process ------------------------------------------------------------------------ */
 
 static void read_workers(struct config_reader *r, void *context, const struct grammar_entry *e)
 {
@@ -135,8 +133,7 @@ static void read_via(struct config_reader *r, void *context, const struct gramma
 	r->config->via = config_choice(r, &e->word[1], states, 2) == 1;
 }
 
-/* ---- destinations
- * --------------------------------------------------------------------------------- */
+/* ---- destinations ----------------------------------------------------------------------- */
 
 static void read_destinations(struct config_reader *r, void *context, const struct grammar_entry *e)
 {
@@ -174,8 +171,7 @@ static void read_resolver(struct config_reader *r, void *context, const struct g
 	}
 }
 
-/* ---- time-outs and limits
- * ------------------------------------------------------------------------- */
+/* ---- time-outs and limits --------------------------------------------------------------- */
 
 /* Rows of one directive, of which each stands once. */
 static int choose_row(struct config_reader *r, const struct grammar_entry *e,
@@ -247,8 +243,7 @@ static void read_limit(struct config_reader *r, void *context, const struct gram
 		c->dns_cache = number;
 }
 
-/* ---- all of them
- * ---------------------------------------------------------------------------------- */
+/* ---- all of them ------------------------------------------------------------------------ */
 
 static const struct config_directive FILE_DIRECTIVES[] = {
 	{ "listen", read_listen, false, false, false, 1, 1, "listen ADDRESS:PORT;" },

@@ -73,8 +73,7 @@ static const char *nearest(const struct grammar_word *w, const char *const *list
 	return nearest_word(word, list, count);
 }
 
-/* ---- entries
- * -------------------------------------------------------------------------------------- */
+/* ---- entries ---------------------------------------------------------------------------- */
 
 static int find(const struct config_directive *table, size_t count, struct slice name)
 {
@@ -171,8 +170,7 @@ void config_read_entries(struct config_reader *r, void *context, struct grammar_
 	}
 }
 
-/* ---- values
- * --------------------------------------------------------------------------------------- */
+/* ---- values ----------------------------------------------------------------------------- */
 
 int config_choice(struct config_reader *r, const struct grammar_word *w, const char *const *choice,
 		  size_t count)

@@ -26,8 +26,7 @@ struct domains {
 	bool too_long;
 };
 
-/* ---- fingerprints: SipHash-1-3 (Aumasson, Bernstein: "SipHash: a fast short-input PRF")
- * ----------- */
+/* ---- fingerprints: SipHash-1-3 (Aumasson, Bernstein: "SipHash: a fast short-input PRF") - */
 
 static uint64_t key[2];
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
@@ -101,8 +100,7 @@ static struct slice fold(struct slice name, uint8_t *into)
 	return (struct slice){ into, name.len };
 }
 
-/* ---- lines
- * ---------------------------------------------------------------------------------------- */
+/* ---- lines ------------------------------------------------------------------------------ */
 
 static int keep(struct domains *d, struct slice name)
 {
@@ -253,8 +251,7 @@ static int take_held(struct domains *d, const struct file_faults *faults)
 	return 0;
 }
 
-/* ---- the table
- * ------------------------------------------------------------------------------------ */
+/* ---- the table -------------------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
 {
@@ -303,8 +300,7 @@ static void drop_doubles(struct domains *d)
 	d->count = kept;
 }
 
-/* ---- the door
- * ------------------------------------------------------------------------------------- */
+/* ---- the door --------------------------------------------------------------------------- */
 
 struct domains *domains_new(void)
 {

@@ -13,6 +13,8 @@
 #include "trace/pack.h"
 
 #include <assert.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -78,15 +80,26 @@ struct recorder {
 	struct buffer packing;
 };
 
+/* Microseconds are all that anybody wants to see. */
+static nanos whole_micros(nanos t)
+{
+	return t - t % 1000;
+}
+
+static nanos now_of(const struct recorder *w)
+{
+	return whole_micros(net_wall(w->loop));
+}
+
 static struct mark moment(const struct recorder *w)
 {
-	return (struct mark){ .at = net_wall(w->loop) };
+	return (struct mark){ .at = now_of(w) };
 }
 
 /* From the loop's clock to the wall's. */
 static nanos wall_of(const struct recorder *w, nanos t)
 {
-	return t == NO_TIME ? NO_TIME : t - net_now(w->loop) + net_wall(w->loop);
+	return t == NO_TIME ? NO_TIME : whole_micros(t - net_now(w->loop) + net_wall(w->loop));
 }
 
 /* ---- what observe tells ------------------------------------------------------------------------
@@ -178,7 +191,11 @@ static struct live *take_live(struct recorder *w, struct record *r)
 	}
 	if (!l)
 		return NULL;
-	*l = (struct live){ .talk = l->talk, .record = r };
+	struct conversation *talk = l->talk;
+	memset(l, 0, offsetof(struct live, why));
+	l->talk = talk;
+	l->record = r;
+	l->why[0] = l->text[0] = 0;
 	w->lives++;
 	return l;
 }
@@ -202,7 +219,7 @@ static void end_talk(struct live *l, enum trace_end end, nanos until)
 static bool pack_one(struct recorder *w, struct record *r)
 {
 	struct live *l = r->live;
-	end_talk(l, TRACE_END_OVER, net_wall(w->loop));
+	end_talk(l, TRACE_END_OVER, now_of(w));
 	if (!l->x)
 		return false;
 	if (l->x->tls->random_known)
@@ -264,7 +281,7 @@ static struct trace_leg *leg_of(struct record *r)
 static void count_bytes(struct record *r, enum trace_side side, uint64_t len)
 {
 	struct recorder *w = r->owner;
-	r->last[side] = net_wall(w->loop);
+	r->last[side] = now_of(w);
 	if (w->options.metrics)
 		metrics_add(&w->options.metrics->bytes[side], len);
 	if (side == PROXY && r->closed[CLIENT])
@@ -388,10 +405,12 @@ void record_dialed(struct record *r, const struct address *origin, nanos resolve
 		return;
 	leg->resolve = since_request(w, x, resolved_at);
 	o->first.at = resolved_at == NO_TIME ? NO_TIME : wall_of(w, resolved_at);
-	if (connected_at != NO_TIME && resolved_at != NO_TIME && connected_at >= resolved_at)
+	if (resolved_at == NO_TIME) /* an address was given */
+		leg->connect = since_request(w, x, connected_at);
+	else if (connected_at != NO_TIME && connected_at >= resolved_at)
 		leg->connect = connected_at - resolved_at;
 	bool stands = outcome == ONWARD_ANSWERED || outcome == ONWARD_UNKNOWN;
-	o->last.at = connected_at != NO_TIME ? wall_of(w, connected_at) : net_wall(w->loop);
+	o->last.at = connected_at != NO_TIME ? wall_of(w, connected_at) : now_of(w);
 	struct metrics *m = w->options.metrics;
 	if (m && leg->resolve != NO_TIME)
 		metrics_span(&m->resolve, leg->resolve);
@@ -406,7 +425,7 @@ void record_origin_said(struct record *r)
 		return;
 	const struct exchange *x = r->live->x;
 	nanos from = mark_is(&x->onward->last) ? x->onward->last.at : x->request_end.at;
-	nanos now = net_wall(r->owner->loop);
+	nanos now = now_of(r->owner);
 	leg->answer = from != NO_TIME && now > from ? now - from : 0;
 }
 
@@ -428,8 +447,8 @@ void record_why(struct record *r, const char *name, const char *text, bool by_pa
 	if (!unpack(r))
 		return;
 	struct live *l = r->live;
-	strncpy(l->why, name, sizeof l->why - 1);
-	strncpy(l->text, text ? text : "", sizeof l->text - 1);
+	snprintf(l->why, sizeof l->why, "%s", name);
+	snprintf(l->text, sizeof l->text, "%s", text ? text : "");
 	l->by_parent = by_parent;
 }
 
@@ -615,7 +634,7 @@ static bool complete(const struct record *r, struct exchange *x, bool told,
 		add_close(r, x, (enum trace_side)side, told);
 		add_path(r, x, (enum trace_side)side);
 	}
-	x->observed_until = net_wall(r->owner->loop);
+	x->observed_until = now_of(r->owner);
 	add_facts(x, client, origin);
 	x->leg->closed_first = closed_first(x);
 	return true;
@@ -669,7 +688,7 @@ static void finish(struct record *r, const struct facts *facts)
 	struct live *l = r->live;
 	l->facts = facts;
 	bool closed = r->closed[CLIENT] || r->closed[PROXY], told = l->talking;
-	end_talk(l, closed ? TRACE_END_CLOSED : TRACE_END_OVER, net_wall(w->loop));
+	end_talk(l, closed ? TRACE_END_CLOSED : TRACE_END_OVER, now_of(w));
 	if (!l->delivered && !l->x) {
 		l->x = bare(r);
 		l->own = true;

@@ -44,8 +44,7 @@ static enum match tally_result(const struct tally *t)
 	return t->excluded == MATCH_MAYBE ? MATCH_MAYBE : found;
 }
 
-/* ---- matchers
- * ------------------------------------------------------------------------------------- */
+/* ---- matchers --------------------------------------------------------------------------- */
 
 /* What an address has inside counts where it makes the rule stricter, never where it opens. */
 static enum match match_to(const struct rule *rule, const struct judged *j)
@@ -58,16 +57,23 @@ static enum match match_to(const struct rule *rule, const struct judged *j)
 	return tally_result(&t);
 }
 
+/* An address as text, in memory of the caller's: what is judged may not depend on there being any.
+ */
+enum { ADDRESS_TEXT = 48 };
+
+static struct slice address_text(const struct address *a, uint8_t text[ADDRESS_TEXT])
+{
+	struct buffer b = { .at = text, .room = ADDRESS_TEXT, .limit = ADDRESS_TEXT };
+	address_add_host(&b, a);
+	return buffer_slice(&b);
+}
+
 static bool list_holds(const struct domains *d, const struct judged *j)
 {
+	uint8_t text[ADDRESS_TEXT];
 	if (!j->target.literal)
 		return domains_hold(d, j->target.host);
-	struct buffer text;
-	buffer_init(&text, 64);
-	address_add_host(&text, &j->literal);
-	bool holds = domains_hold_exactly(d, buffer_slice(&text));
-	buffer_done(&text);
-	return holds;
+	return domains_hold_exactly(d, address_text(&j->literal, text));
 }
 
 static enum match match_lists(const struct rule *rule, const struct judged *j)
@@ -114,27 +120,25 @@ static enum match match_rule(const struct rule *rule, const struct judged *j)
 	return m != MATCH_NO && rule->lists > 0 && !match_lists(rule, j) ? MATCH_NO : m;
 }
 
-/* ---- answers
- * -------------------------------------------------------------------------------------- */
+/* ---- answers ---------------------------------------------------------------------------- */
 
 static void say(struct rules_answer *a, enum rules_reason reason, const char *text)
 {
 	a->reason = reason;
-	snprintf(a->text, sizeof a->text, "%s", text);
+	if (!memccpy(a->text, text, 0, sizeof a->text)) /* on the way of every request: no printf */
+		a->text[sizeof a->text - 1] = 0;
 }
 
 static void say_address(struct rules_answer *a, const struct address *to, const char *name)
 {
-	struct buffer host;
-	buffer_init(&host, 64);
-	address_add_host(&host, to);
+	uint8_t text[ADDRESS_TEXT];
+	struct slice host = address_text(to, text);
 	a->reason = RULES_PRIVATE;
 	snprintf(
 		a->text, sizeof a->text,
 		"%.*s is a %s address; 'destinations private allow;' permits those, or a rule that "
 		"allows it by its address or network",
 		(int)host.len, (const char *)host.at, name);
-	buffer_done(&host);
 }
 
 /* Did the rule allow this address in so many words, by a network that is itself a private one? */

@@ -30,8 +30,7 @@ static void tell(struct reading *r, const char *text)
 		r->faults->fault(r->faults->context, r->line, text);
 }
 
-/* ---- fields
- * --------------------------------------------------------------------------------------- */
+/* ---- fields ----------------------------------------------------------------------------- */
 
 static bool is_plain(uint8_t c)
 {
@@ -89,8 +88,7 @@ static const char *name_fault(struct slice name)
 	return NULL;
 }
 
-/* ---- lines
- * ---------------------------------------------------------------------------------------- */
+/* ---- lines ------------------------------------------------------------------------------ */
 
 /* The hash, with a NUL in place of the colon or line break behind it. */
 static void take_hash(struct reading *r, struct user *u, struct slice hash)
@@ -181,8 +179,7 @@ static int take_line(struct reading *r, struct slice line)
 	return code;
 }
 
-/* ---- all
- * ------------------------------------------------------------------------------------------ */
+/* ---- all -------------------------------------------------------------------------------- */
 
 static int compare_names(struct slice a, struct slice b)
 {

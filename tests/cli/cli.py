@@ -149,6 +149,22 @@ def same(program, tap, folder):
     tap.case("read again", [] if read([DENIED]) == straight else ["other records"])
 
 
+def threads(program, tap):
+    """However many threads read it, what is said is the same."""
+    captures = sorted(os.path.join(LAB, name) for name in os.listdir(LAB)
+                      if re.search(r"\.pcap(ng)?(\.gz|\.zst)?$", name))
+    for name, arguments in {"records": ["--json"], "cards": [], "counts": ["--summary"]}.items():
+        several = [run(program, ["read", "--threads", count, *arguments, *captures])
+                   for count in "1234"]
+        tap.case(f"{name} of all the lab", [] if several[0][1] else ["nothing was said"])
+        for count, said in zip("234", several[1:]):
+            tap.case(f"{name} by {count} threads", [] if said == several[0] else ["others"])
+        differ = [path for path in (DENIED, FINE, BROKEN)
+                  if run(program, ["read", "--threads", "3", *arguments, path]) !=
+                  run(program, ["read", "--threads", "1", *arguments, path])]
+        tap.case(f"{name} of one capture by 3 threads", differ)
+
+
 def colours(program, tap):
     def has(environment, *more):
         done = subprocess.run([program, "read", *more, DENIED], capture_output=True, check=False,
@@ -216,7 +232,7 @@ def main():
             tap.case(name, [error])
     with tempfile.TemporaryDirectory() as folder:
         for part in (lambda: files(program, tap, folder), lambda: same(program, tap, folder),
-                     lambda: half_pages(program, tap, folder),
+                     lambda: half_pages(program, tap, folder), lambda: threads(program, tap),
                      lambda: colours(program, tap), lambda: outputs(program, tap),
                      lambda: written(program, tap, folder)):
             try:

@@ -95,7 +95,7 @@ def main():
             check(program, tap)
         except (Broken, IndexError) as error:
             tap.case(check.__name__, [error])
-    for page in ("viaduct.1", "viaduct-read.1", "viaduct-explain.1"):
+    for page in ("viaduct.1", "viaduct-read.1", "viaduct-explain.1", "viaduct-proxy.conf.5"):
         if not shutil.which("mandoc"):
             tap.skip(page, "there is no mandoc")
             continue

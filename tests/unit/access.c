@@ -23,8 +23,7 @@ static struct address address(const char *text)
 	return a;
 }
 
-/* ---- networks and private addresses
- * --------------------------------------------------------------- */
+/* ---- networks and private addresses ----------------------------------------------------- */
 
 static void networks_hold_what_they_say(void **state)
 {
@@ -182,8 +181,7 @@ static void private_addresses_have_names(void **state)
 	}
 }
 
-/* ---- domain lists
- * --------------------------------------------------------------------------------- */
+/* ---- domain lists ----------------------------------------------------------------------- */
 
 struct told {
 	uint64_t lines[16];
@@ -327,8 +325,7 @@ static void long_lists_lose_nothing(void **state)
 	}
 }
 
-/* ---- patterns
- * ------------------------------------------------------------------------------------- */
+/* ---- patterns --------------------------------------------------------------------------- */
 
 static void patterns_match_names_and_addresses(void **state)
 {
@@ -379,8 +376,7 @@ static void patterns_match_names_and_addresses(void **state)
 	}
 }
 
-/* ---- configurations
- * ------------------------------------------------------------------------------- */
+/* ---- configurations --------------------------------------------------------------------- */
 
 /* A file without a name; its path in `path`. */
 static int file_of(const char *text, char path[40])
@@ -516,6 +512,91 @@ static void every_directive_is_read(void **state)
 		close(fd[i]);
 }
 
+struct question {
+	const char *client, *user, *method, *host;
+	uint16_t port;
+	const char *address;  /* where the name leads; NULL: it is not asked */
+	const char *decision; /* "reason line" or "reason line trial" */
+};
+
+static void ask(const struct config *c, const struct question *q)
+{
+	struct rules_answer a;
+	char said[64], trial[16] = "";
+	struct rules_ask ask = { .client = address(q->client),
+				 .user = slice_of(q->user),
+				 .method = slice_of(q->method),
+				 .host = slice_of(q->host),
+				 .port = q->port,
+				 .connect = strcmp(q->method, "CONNECT") == 0 };
+	rules_decide(c, &ask, &a);
+	if (q->address && a.reason == RULES_ALLOWED) {
+		struct address to = address(q->address);
+		rules_decide_address(c, &ask, &a, &to, &a);
+	}
+	if (a.trial_line)
+		snprintf(trial, sizeof trial, " %u", a.trial_line);
+	snprintf(said, sizeof said, "%s %u%s", rules_reason_name(a.reason), a.line, trial);
+	assert_true(a.text[0] != 0);
+	if (strcmp(said, q->decision) != 0)
+		fail_msg("%s %s %s %s:%u %s: %s (%s), not %s", q->client, q->user, q->method,
+			 q->host, q->port, q->address ? q->address : "", said, a.text, q->decision);
+}
+
+/* The one in SPEC.md, with files that are there. */
+static void the_example_of_the_specification_is_right(void **state)
+{
+	(void)state;
+	char users[40], password[40], list[40], text[4096];
+	int fd[] = { file_of("alice:viaduct:0123456789abcdef0123456789abcdef\n", users),
+		     file_of("sesame\n", password), file_of("blocked.example\n", list) };
+	snprintf(text, sizeof text,
+		 "listen 127.0.0.1:3128;  # several; IPv6 in brackets\n"
+		 "workers auto;           # one per core\n"
+		 "user viaduct;           # after binding, when started as root\n"
+		 "admin 127.0.0.1:3129;   # metrics, connections, \"why\"; loopback by default\n"
+		 "log access /var/log/viaduct/access.log json; # \"-\" is standard output\n"
+		 "auth digest basic {     # schemes in order of preference; none without it\n"
+		 "    realm viaduct;\n"
+		 "    users %s;           # made by `viaduct proxy user add NAME`\n"
+		 "}\n"
+		 "rule deny  to-list %s;  # first match wins; domains, a million of them\n"
+		 "rule allow from 10.0.0.0/8 to *.cisco.com port 443 80;\n"
+		 "rule allow user alice from 192.168.0.0/16;\n"
+		 "rule trial deny method GET; # would have denied: logged, not done\n"
+		 "destinations private deny;\n"
+		 "timeout header 10s; timeout connect 10s; timeout idle 5m; timeout lifetime 0;\n"
+		 "limit response 0; limit tunnel 0; # bytes, k m g; 0 is none\n"
+		 "limit connections 20000; limit per-client 0;\n"
+		 "parent proxy.example:8080 { user u; password-file %s; for *; except .lan; }\n",
+		 users, list, password);
+	struct config *c = load_right(text);
+	assert_int_equal(c->parents, 1);
+	assert_non_null(c->auth);
+	config_drop(c);
+	for (size_t i = 0; i < 3; i++)
+		close(fd[i]);
+}
+
+static void the_example_that_is_installed_is_right(void **state)
+{
+	(void)state;
+	struct buffer told;
+	buffer_init(&told, 1 << 16);
+	struct config *c = config_load(SOURCE_ROOT "/etc/viaduct-proxy.conf",
+				       &(struct config_faults){ note_fault, &told });
+	assert_non_null(c);
+	static const struct question q[] = {
+		{ "127.0.0.1", "", "CONNECT", "a.example", 443, "8.8.8.8", "allowed 38" },
+		{ "10.1.1.1", "", "CONNECT", "a.example", 443, "10.0.0.1", "private 39" },
+		{ "8.8.8.8", "", "CONNECT", "a.example", 443, "8.8.8.8", "no-match 0" },
+	};
+	for (size_t i = 0; i < sizeof q / sizeof *q; i++)
+		ask(c, &q[i]);
+	config_drop(c);
+	buffer_done(&told);
+}
+
 static void every_fault_has_its_place_and_remedy(void **state)
 {
 	(void)state;
@@ -633,39 +714,7 @@ static void all_faults_are_told_at_once(void **state)
 	buffer_done(&told);
 }
 
-/* ---- rules
- * ---------------------------------------------------------------------------------------- */
-
-struct question {
-	const char *client, *user, *method, *host;
-	uint16_t port;
-	const char *address;  /* where the name leads; NULL: it is not asked */
-	const char *decision; /* "reason line" or "reason line trial" */
-};
-
-static void ask(const struct config *c, const struct question *q)
-{
-	struct rules_answer a;
-	char said[64], trial[16] = "";
-	struct rules_ask ask = { .client = address(q->client),
-				 .user = slice_of(q->user),
-				 .method = slice_of(q->method),
-				 .host = slice_of(q->host),
-				 .port = q->port,
-				 .connect = strcmp(q->method, "CONNECT") == 0 };
-	rules_decide(c, &ask, &a);
-	if (q->address && a.reason == RULES_ALLOWED) {
-		struct address to = address(q->address);
-		rules_decide_address(c, &ask, &a, &to, &a);
-	}
-	if (a.trial_line)
-		snprintf(trial, sizeof trial, " %u", a.trial_line);
-	snprintf(said, sizeof said, "%s %u%s", rules_reason_name(a.reason), a.line, trial);
-	assert_true(a.text[0] != 0);
-	if (strcmp(said, q->decision) != 0)
-		fail_msg("%s %s %s %s:%u %s: %s (%s), not %s", q->client, q->user, q->method,
-			 q->host, q->port, q->address ? q->address : "", said, a.text, q->decision);
-}
+/* ---- rules ------------------------------------------------------------------------------ */
 
 static void ask_all(const char *text, const struct question *q, size_t count)
 {
@@ -868,6 +917,8 @@ int main(void)
 		cmocka_unit_test(patterns_match_names_and_addresses),
 		cmocka_unit_test(the_built_in_one_serves_loopback),
 		cmocka_unit_test(every_directive_is_read),
+		cmocka_unit_test(the_example_of_the_specification_is_right),
+		cmocka_unit_test(the_example_that_is_installed_is_right),
 		cmocka_unit_test(every_fault_has_its_place_and_remedy),
 		cmocka_unit_test(all_faults_are_told_at_once),
 		cmocka_unit_test(without_rules_loopback_alone_is_served),

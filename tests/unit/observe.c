@@ -316,7 +316,7 @@ struct play {
 	const char *way;
 	struct buffer facts, timeline;
 	unsigned begun, given;
-	bool more;
+	bool more, glances;
 };
 
 static void check_no_secret(const struct play *p, struct slice s)
@@ -357,9 +357,8 @@ static void on_facts(void *context, struct exchange *x)
 	assert_non_null(x->path);
 }
 
-static void on_done(void *context, struct exchange *x)
+static void take_down(struct play *p, const struct exchange *x)
 {
-	struct play *p = context;
 	assert_int_equal(x->order, p->given);
 	p->given++;
 	check_no_secrets(p, x);
@@ -371,6 +370,22 @@ static void on_done(void *context, struct exchange *x)
 		buffer_printf(&p->timeline, "%s@%d:%u ", trace_event_name(x->event[i].kind),
 			      (int)x->event[i].mark.at, (unsigned)x->event[i].n);
 	buffer_add_text(&p->timeline, "\n");
+}
+
+static bool on_glance(void *context, const struct exchange *x)
+{
+	struct play *p = context;
+	if (p->glances)
+		take_down(p, x);
+	return p->glances;
+}
+
+static void on_done(void *context, struct exchange *x)
+{
+	struct play *p = context;
+	assert_false(p->glances);
+	assert_int_equal(strlen(x->id), 16);
+	take_down(p, x);
 	trace_free(x);
 }
 
@@ -435,13 +450,35 @@ static size_t steps_of(const struct script *s)
 	return n;
 }
 
-/* step: the one that is cut at `cut`; the others come whole. SIZE_MAX: all come as `cut` says. */
-static void play(struct play *p, const struct script *s, size_t step, int cut, bool heads)
+static void play_done(struct play *p)
+{
+	buffer_done(&p->facts);
+	buffer_done(&p->timeline);
+}
+
+static void play_begin(struct play *p, const struct script *s, int cut)
 {
 	*p = (struct play){ .script = s, .more = true };
 	p->way = cut == WHOLE ? "whole" : cut == EACH_BYTE ? "each byte" : "cut";
 	buffer_init(&p->facts, 1 << 20);
 	buffer_init(&p->timeline, 1 << 20);
+}
+
+static void play_steps(struct play *p, struct conversation *c, size_t step, int cut)
+{
+	size_t steps = steps_of(p->script);
+	for (size_t i = 0; i < steps && p->more; i++)
+		play_step(p, c, i, step == i || step == SIZE_MAX ? cut : WHOLE);
+	observe_end(c, TRACE_END_OVER, (nanos)(steps + 1));
+	assert_int_equal(p->begun >= p->given, true);
+	buffer_add_byte(&p->facts, 0);
+	buffer_add_byte(&p->timeline, 0);
+}
+
+/* step: the one that is cut at `cut`; the others come whole. SIZE_MAX: all come as `cut` says. */
+static void play(struct play *p, const struct script *s, size_t step, int cut, bool heads)
+{
+	play_begin(p, s, cut);
 	struct observe_options options = { .source = TRACE_CAPTURE,
 					   .keep_heads = heads,
 					   .any_request = s->any_request,
@@ -449,20 +486,28 @@ static void play(struct play *p, const struct script *s, size_t step, int cut, b
 	struct observe_owner owner = { on_begin, on_facts, NULL, on_done, p };
 	struct conversation *c = observe_new(&options, &owner);
 	assert_non_null(c);
-	size_t steps = steps_of(s);
-	for (size_t i = 0; i < steps && p->more; i++)
-		play_step(p, c, i, step == i || step == SIZE_MAX ? cut : WHOLE);
-	observe_end(c, TRACE_END_OVER, (nanos)(steps + 1));
-	assert_int_equal(p->begun >= p->given, true);
+	play_steps(p, c, step, cut);
 	observe_free(c);
-	buffer_add_byte(&p->facts, 0);
-	buffer_add_byte(&p->timeline, 0);
 }
 
-static void play_done(struct play *p)
+/* With a glance at each exchange, and a second time in the memory of the first. */
+static void play_glancing(struct play *p, const struct script *s)
 {
-	buffer_done(&p->facts);
-	buffer_done(&p->timeline);
+	struct observe_options options = { .source = TRACE_CAPTURE,
+					   .any_request = s->any_request,
+					   .began_late = s->began_late };
+	struct observe_owner owner = { on_begin, on_facts, on_glance, on_done, p };
+	struct conversation *c = observe_new(&options, &owner);
+	assert_non_null(c);
+	for (int times = 0; times < 2; times++) {
+		if (times > 0)
+			play_done(p);
+		play_begin(p, s, WHOLE);
+		p->glances = true;
+		observe_reset(c, &options, &owner);
+		play_steps(p, c, SIZE_MAX, WHOLE);
+	}
+	observe_free(c);
 }
 
 static void compare(const struct play *whole, const struct play *p, size_t step, int cut)
@@ -483,6 +528,9 @@ static void run_script(const struct script *s)
 		fail_msg("%s:\n%swanted:\n%s", s->name, (char *)whole.facts.at, s->facts);
 	assert_int_equal(whole.more, !s->dull);
 	play(&p, s, SIZE_MAX, WHOLE, true);
+	compare(&whole, &p, 0, 0);
+	play_done(&p);
+	play_glancing(&p, s);
 	compare(&whole, &p, 0, 0);
 	play_done(&p);
 	if (!s->by_segment) {

@@ -76,6 +76,50 @@ static void paths_come_later(void **state)
 	trace_free(x);
 }
 
+static void a_path_is_lent_and_then_owned(void **state)
+{
+	(void)state;
+	struct trace_path path[2];
+	struct exchange *x = trace_begin(TRACE_CAPTURE, 65536);
+	trace_lend_path(x, path);
+	assert_ptr_equal(x->path, path);
+	assert_false(mark_is(&x->path[PROXY].fin));
+	x->path[PROXY].packets = 7;
+	assert_true(trace_own_path(x));
+	assert_ptr_not_equal(x->path, path);
+	assert_int_equal(x->path[PROXY].packets, 7);
+	trace_free(x);
+	x = trace_begin(TRACE_CAPTURE, sizeof *x + 100);
+	trace_lend_path(x, path);
+	assert_false(trace_own_path(x));
+	trace_free(x);
+}
+
+/* What came before is forgotten, however much memory it took. */
+static void an_exchange_begins_where_one_was(void **state)
+{
+	(void)state;
+	struct exchange *fresh = trace_begin(TRACE_PROXY, 65536);
+	struct exchange *x = trace_new(TRACE_CAPTURE, 65536);
+	struct mark m = { .at = 5, .frame = 3 };
+	x->response.status = 200;
+	x->tls->hello = true;
+	for (int i = 0; i < 40; i++)
+		trace_add(x, EV_LARGE, CLIENT, &m, 1);
+	x->request.target = trace_keep(x, SLICE("a.example:443"), 100);
+	x = trace_begin_again(x, TRACE_PROXY);
+	assert_non_null(x);
+	struct arena *own = x->arena;
+	x->arena = fresh->arena;
+	assert_memory_equal(x, fresh, sizeof *x);
+	x->arena = own;
+	trace_add(x, EV_SYN, CLIENT, &m, 1);
+	assert_int_equal(x->events, 1);
+	assert_ptr_equal(trace_first(x, EV_SYN), x->event);
+	trace_free(x);
+	trace_free(fresh);
+}
+
 static void events_are_in_order_of_time(void **state)
 {
 	(void)state;
@@ -678,6 +722,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_new_exchange_knows_nothing),
 		cmocka_unit_test(paths_come_later),
+		cmocka_unit_test(a_path_is_lent_and_then_owned),
+		cmocka_unit_test(an_exchange_begins_where_one_was),
 		cmocka_unit_test(events_are_in_order_of_time),
 		cmocka_unit_test(the_timeline_keeps_room_for_the_end),
 		cmocka_unit_test(strings_are_cut_to_their_limits),
