@@ -63,8 +63,7 @@ static enum body_result take_trailer(struct body *b, struct slice in, size_t *re
 	buffer_add(&b->trailer, in);
 	if (b->trailer.failed)
 		return BODY_BAD;
-	enum http_parse got =
-		http_read_trailers(buffer_slice(&b->trailer), &fields, &used, &bad);
+	enum http_parse got = http_read_trailers(buffer_slice(&b->trailer), &fields, &used, &bad);
 	*ret_used = got == HTTP_DONE ? used - before : in.len;
 	if (got == HTTP_DONE)
 		b->trailer.len = used;
@@ -81,8 +80,9 @@ static enum body_result take_chunked(struct body *b, uint8_t *at, size_t len, si
 	enum body_result result = BODY_WAIT;
 	while (!b->trailing && used < len) {
 		struct slice data;
-		enum http_parse got = http_read_chunk_data(
-			&b->chunks, (struct slice){ at + used, len - used }, &n, &data);
+		enum http_parse got =
+			http_read_chunk_data(&b->chunks, (struct slice){ at + used, len - used },
+					     &n, &data);
 		if (got == HTTP_BAD)
 			return BODY_BAD;
 		if (data.len > 0)

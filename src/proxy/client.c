@@ -268,8 +268,7 @@ static bool read_header(struct client *c)
 	struct job *j = c->job;
 	size_t used;
 	struct proxy_header header;
-	enum http_parse got =
-		proxy_header_read((struct slice){ j->in, j->in_len }, &header, &used);
+	enum http_parse got = proxy_header_read((struct slice){ j->in, j->in_len }, &header, &used);
 	if (got == HTTP_MORE)
 		return false;
 	if (got == HTTP_BAD) { /* whoever does not begin with it is nobody that we trust */
@@ -335,8 +334,7 @@ static bool head_step(struct client *c)
 	if (c->state == CLIENT_IDLE && j->in_len > 0)
 		client_go(c, CLIENT_HEAD);
 	for (;;) {
-		if (c->wants_header && j->in_len > 0 && !read_header(c) &&
-		    c->state == CLIENT_GONE)
+		if (c->wants_header && j->in_len > 0 && !read_header(c) && c->state == CLIENT_GONE)
 			return true;
 		if (!c->wants_header && parse(c))
 			return true;
@@ -511,8 +509,8 @@ static bool is_trusted(const struct config_listen *l, const struct address *peer
 	return l->proxy_protocol && cidr_list_holds(l->trusted, l->trusted_count, peer);
 }
 
-bool client_accept(struct worker *w, struct worker_listener *l, int fd,
-		   const struct address *peer, struct limits_client *limits)
+bool client_accept(struct worker *w, struct worker_listener *l, int fd, const struct address *peer,
+		   struct limits_client *limits)
 {
 	struct client *c = take_client(w);
 	if (!c)

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 enum {
-	FILLS = 16 << 10,        /* a read of so many bytes says that there is bulk */
-	ROUND = 4 << 20,         /* bytes of one flow before others have their turn */
-	STEP = 128 << 10,        /* into a pipe at once: bounds what it holds for a stopped reader */
+	FILLS = 16 << 10, /* a read of so many bytes says that there is bulk */
+	ROUND = 4 << 20,  /* bytes of one flow before others have their turn */
+	STEP = 128 << 10, /* into a pipe at once: bounds what it holds for a stopped reader */
 	BOUND_RECEIVE = 256 << 10,
 	BOUND_UNSENT = 128 << 10,
 };
@@ -92,7 +92,8 @@ static enum flow_result flush_held(struct flow *f, int to, uint8_t *to_ready)
 
 static enum flow_result flush_pipe(struct flow *f, int to, uint8_t *to_ready)
 {
-	/* A splice may take less than the socket has room for: only -EAGAIN says that it is full. */
+	/* A splice may take less than the socket has room for: only -EAGAIN says that it is full.
+	 */
 	while (f->piped > 0) {
 		ssize_t sent = net_splice_out(&f->pipe->pipe, to, f->piped);
 		if (sent <= 0)

@@ -61,8 +61,7 @@ static bool send_head(struct client *c)
 	struct body_parts p;
 	int code;
 	struct slice early = { j->in + j->in_at, j->in_len - j->in_at };
-	enum body_result result =
-		body_take(&j->up, &w->end, (uint8_t *)early.at, early.len, &p);
+	enum body_result result = body_take(&j->up, &w->end, (uint8_t *)early.at, early.len, &p);
 	if (result != BODY_WAIT && result != BODY_DONE) {
 		reply_text(j, "the body's chunks are broken");
 		reply_send(c, &(struct reply){ .why = result == BODY_TOO_LARGE
@@ -115,8 +114,8 @@ void forward_begin(struct client *c)
 	j->braked = brake(c);
 	j->begun = true;
 	record_sockets(j->record, c->watch.fd, j->origin->watch.fd);
-	body_init(&j->up, r->body, r->length,
-		  r->body == HTTP_BODY_CHUNKED ? BODY_CHUNKS : BODY_RAW, c->config->limit.request);
+	body_init(&j->up, r->body, r->length, r->body == HTTP_BODY_CHUNKED ? BODY_CHUNKS : BODY_RAW,
+		  c->config->limit.request);
 	client_go(c, CLIENT_FORWARD);
 	if (!make_head(c)) {
 		reply_send(c, &(struct reply){ .why = ANSWER_BUSY,
@@ -162,8 +161,8 @@ static void fail(struct client *c, enum answer_why why, const char *text)
 {
 	struct job *j = c->job;
 	reply_send(c, &(struct reply){ .why = j->parent && why != ANSWER_BAD_REQUEST &&
-							       why != ANSWER_REQUEST_TOO_LARGE &&
-							       why != ANSWER_HEADER_TIMEOUT
+							      why != ANSWER_REQUEST_TOO_LARGE &&
+							      why != ANSWER_HEADER_TIMEOUT
 						      ? ANSWER_PARENT
 						      : why,
 				       .text = text,
@@ -195,15 +194,16 @@ static void origin_ended(struct client *c, bool reset)
 	struct job *j = c->job;
 	if (j->down_state == DOWN_HEAD && can_retry(j)) {
 		retry(c);
-	} else if (j->down_state == DOWN_HEAD) {
-		fail(c, ANSWER_ORIGIN_CLOSED,
-		     reset ? "the origin reset the connection before it had answered"
-			   : "the origin closed the connection before it had answered");
-	} else {
-		cut(c, "origin-closed",
-		    reset ? "the origin reset the connection in the middle of its answer"
-			  : "the origin closed the connection in the middle of its answer");
+		return;
 	}
+	bool before = j->down_state == DOWN_HEAD;
+	reply_text(j, "the %s %s the connection %s", j->parent ? "parent proxy" : "origin",
+		   reset ? "reset" : "closed",
+		   before ? "before it had answered" : "in the middle of its answer");
+	if (before)
+		fail(c, ANSWER_ORIGIN_CLOSED, NULL);
+	else
+		cut(c, "origin-closed", j->text);
 }
 
 static void finish(struct client *c)
@@ -306,8 +306,7 @@ static void send_answer(struct client *c, uint8_t *rest, size_t len)
 	if (result == BODY_TOO_LARGE)
 		part[2].iov_len = 0;
 	for (int i = 0; i < 4 && j->record; i++)
-		record_bytes(j->record, PROXY,
-			     (struct slice){ part[i].iov_base, part[i].iov_len });
+		record_bytes(j->record, PROXY, (struct slice){ part[i].iov_base, part[i].iov_len });
 	if (w->out.failed ||
 	    !flow_send(&j->down.flow, c->watch.fd, &c->ready, part,
 		       result == BODY_BAD || result == BODY_TOO_LARGE || !p.used ? 1 : 4, &code)) {
@@ -337,8 +336,7 @@ static bool pass_interim(struct client *c, const struct http_response *r)
 	http_forward_response(&f, &w->out);
 	struct iovec part = { w->out.at, w->out.len };
 	record_bytes(j->record, PROXY, buffer_slice(&w->out));
-	if (w->out.failed ||
-	    !flow_send(&j->down.flow, c->watch.fd, &c->ready, &part, 1, &code)) {
+	if (w->out.failed || !flow_send(&j->down.flow, c->watch.fd, &c->ready, &part, 1, &code)) {
 		client_drop(c);
 		return false;
 	}
@@ -435,7 +433,8 @@ static void take_answer(struct client *c, const struct http_response *r, uint8_t
 		fail(c, ANSWER_RESPONSE_TOO_LARGE, NULL);
 	} else {
 		if (j->parent && j->ask.connect)
-			record_why(j->record, "parent", "the parent proxy refused the tunnel", true);
+			record_why(j->record, "parent", "the parent proxy refused the tunnel",
+				   true);
 		begin_answer(c, r);
 		send_answer(c, rest, len);
 	}
@@ -633,8 +632,8 @@ static void after_down(struct client *c, enum body_result result)
 		cut(c, "limit-response", "the answer is longer than one may be");
 		break;
 	case BODY_SHORT:
-		record_why(j->record, "memory", "no memory was left for what its reader did not take",
-			   false);
+		record_why(j->record, "memory",
+			   "no memory was left for what its reader did not take", false);
 		client_drop(c);
 		break;
 	case BODY_BRAKED:

@@ -77,7 +77,8 @@ char *parent_basic(const struct config_parent *p)
 		return NULL;
 	EVP_EncodeBlock((unsigned char *)coded, (unsigned char *)pair, len);
 	buffer_init(&out, MAX_FIELD);
-	uint8_t *room = buffer_reserve(&out, sizeof coded + 64); /* so that no copy is left behind */
+	uint8_t *room =
+		buffer_reserve(&out, sizeof coded + 64); /* so that no copy is left behind */
 	if (room)
 		buffer_printf(&out, "Proxy-Authorization: Basic %s\r\n", coded);
 	OPENSSL_cleanse(pair, sizeof pair);
@@ -149,8 +150,8 @@ static bool has_qop_auth(struct slice qop)
 static bool choose_hash(struct digest *d)
 {
 	struct slice name = d->algorithm;
-	d->session = name.len > 5 && slice_equal_nocase(slice_from(name, name.len - 5),
-							SLICE("-sess"));
+	d->session =
+		name.len > 5 && slice_equal_nocase(slice_from(name, name.len - 5), SLICE("-sess"));
 	if (d->session)
 		name.len -= 5;
 	if (name.len == 0 || slice_equal_nocase(name, SLICE("MD5")))
@@ -225,8 +226,8 @@ static bool respond(const struct config_parent *p, const struct digest *d, struc
 		ok = hash(d->hash, session, 3, ha1);
 	}
 	if (ok && d->qop.len > 0) {
-		struct slice all[] = { slice_of(ha1), d->nonce,	     SLICE("00000001"),
-				       cnonce,	      SLICE("auth"), slice_of(ha2) };
+		struct slice all[] = { slice_of(ha1), d->nonce,      SLICE("00000001"),
+				       cnonce,        SLICE("auth"), slice_of(ha2) };
 		ok = hash(d->hash, all, 6, response);
 	} else if (ok) {
 		struct slice all[] = { slice_of(ha1), d->nonce, slice_of(ha2) };

@@ -13,6 +13,8 @@
 #include "trace/pack.h"
 
 #include <assert.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -189,7 +191,11 @@ static struct live *take_live(struct recorder *w, struct record *r)
 	}
 	if (!l)
 		return NULL;
-	*l = (struct live){ .talk = l->talk, .record = r };
+	struct conversation *talk = l->talk;
+	memset(l, 0, offsetof(struct live, why));
+	l->talk = talk;
+	l->record = r;
+	l->why[0] = l->text[0] = 0;
 	w->lives++;
 	return l;
 }
@@ -441,8 +447,8 @@ void record_why(struct record *r, const char *name, const char *text, bool by_pa
 	if (!unpack(r))
 		return;
 	struct live *l = r->live;
-	strncpy(l->why, name, sizeof l->why - 1);
-	strncpy(l->text, text ? text : "", sizeof l->text - 1);
+	snprintf(l->why, sizeof l->why, "%s", name);
+	snprintf(l->text, sizeof l->text, "%s", text ? text : "");
 	l->by_parent = by_parent;
 }
 

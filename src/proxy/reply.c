@@ -155,9 +155,10 @@ void reply_trace(struct client *c)
 	j->close = !can_go_on(c);
 	buffer_reset(&w->out);
 	buffer_add(&w->out, SLICE("HTTP/1.1 200 OK\r\n"));
-	buffer_add(&w->out, trace ? SLICE("Content-Type: message/http\r\n")
-				  : SLICE("Allow: CONNECT, DELETE, GET, HEAD, OPTIONS, PATCH, POST, "
-					  "PUT, TRACE\r\n"));
+	buffer_add(&w->out,
+		   trace ? SLICE("Content-Type: message/http\r\n")
+			 : SLICE("Allow: CONNECT, DELETE, GET, HEAD, OPTIONS, PATCH, POST, "
+				 "PUT, TRACE\r\n"));
 	buffer_printf(&w->out, "Content-Length: %u\r\n", message.len);
 	if (j->close)
 		buffer_add(&w->out, SLICE("Connection: close\r\n"));

@@ -127,8 +127,8 @@ static bool is_ourselves(const struct client *c, const struct address *to)
 		static const struct address NONE;
 		struct address any4 = { .ip = { [10] = 0xff, [11] = 0xff } };
 		bool any = address_same_host(at, &NONE) || address_same_host(at, &any4);
-		bool loopback = rules_private_name(to) &&
-				strcmp(rules_private_name(to), "loopback") == 0;
+		bool loopback =
+			rules_private_name(to) && strcmp(rules_private_name(to), "loopback") == 0;
 		if (address_same_host(at, to) || address_same_host(&c->local, to) ||
 		    (any && loopback))
 			return true;
@@ -158,7 +158,7 @@ static bool allows(void *context, const struct address *to)
 
 static void refuse_by_rule(struct client *c, const struct rules_answer *answer)
 {
-	enum answer_why why = answer->reason == RULES_PORT    ? ANSWER_PORT
+	enum answer_why why = answer->reason == RULES_PORT      ? ANSWER_PORT
 			      : answer->reason == RULES_PRIVATE ? ANSWER_PRIVATE
 								: ANSWER_RULE;
 	reply_text(c->job, "%s", answer->text);
@@ -202,9 +202,8 @@ static void challenge(struct client *c, const char *text, bool stale)
 	struct buffer fields;
 	buffer_init(&fields, 4096);
 	auth_challenge(c->config->auth, &fields, net_wall(w->loop), stale);
-	reply_send(c, &(struct reply){ .why = ANSWER_AUTH,
-				       .text = text,
-				       .fields = buffer_slice(&fields) });
+	reply_send(c, &(struct reply){
+			      .why = ANSWER_AUTH, .text = text, .fields = buffer_slice(&fields) });
 	buffer_done(&fields);
 }
 
@@ -311,8 +310,7 @@ static bool refuse_request(struct client *c)
 	struct job *j = c->job;
 	const struct http_request *r = &j->request;
 	uint64_t most = c->config->limit.request;
-	struct http_refusal no =
-		http_refuse_request((struct slice){ j->in, r->head_len }, r);
+	struct http_refusal no = http_refuse_request((struct slice){ j->in, r->head_len }, r);
 	if (no.status > 0) {
 		if (no.status == 400)
 			j->understood = false; /* where it ends is nothing to rely on */
@@ -428,7 +426,7 @@ static enum trace_outcome outcome(enum net_dial_status s)
 
 static const char TUNNEL_OPEN[] = "HTTP/1.1 200 Connection established\r\n\r\n";
 
-static void open_tunnel(struct client *c)
+static void open_tunnel(struct client *c, unsigned origin_ready)
 {
 	struct job *j = c->job;
 	struct tunnel *t = j->tunnel;
@@ -438,7 +436,7 @@ static void open_tunnel(struct client *c)
 		.answer = slice_of(TUNNEL_OPEN),
 		.from_client = { j->in + j->in_at, j->in_len - j->in_at },
 		.client_ready = c->ready,
-		.origin_ready = NET_WRITABLE,
+		.origin_ready = (uint8_t)origin_ready,
 		.record = j->record,
 		.limits = c->limits,
 		.host = j->host,
@@ -456,11 +454,11 @@ static void connected(struct client *c, const struct net_dialed *d)
 {
 	struct job *j = c->job;
 	if (!j->origin) {
-		open_tunnel(c);
+		open_tunnel(c, d->ready);
 		return;
 	}
 	j->origin->peer = d->peer;
-	j->origin->state = NET_WRITABLE;
+	j->origin->state = (uint8_t)d->ready;
 	forward_begin(c);
 }
 
@@ -482,8 +480,8 @@ static void not_connected(struct client *c, const struct net_dialed *d)
 	}
 	reply_send(c, &(struct reply){
 			      .why = why,
-			      .timed_out_dns = d->status == NET_DIAL_UNRESOLVED &&
-					       d->dns == NET_DNS_TIMEOUT,
+			      .timed_out_dns =
+				      d->status == NET_DIAL_UNRESOLVED && d->dns == NET_DNS_TIMEOUT,
 		      });
 }
 
@@ -538,11 +536,12 @@ static struct origin *find_kept(struct client *c, const char *host, uint16_t por
 	struct job *j = c->job;
 	struct origin *o = c->bound;
 	c->bound = NULL;
-	if (o && (o->port != port || strcmp(o->host, host) != 0)) {
+	if (o && (j->ask.connect || o->port != port || strcmp(o->host, host) != 0)) {
 		origin_close(o);
 		o = NULL;
 	}
-	if (!o && !j->fresh && !(j->parent && j->parent->send_proxy))
+	/* a CONNECT may not be sent twice, so it goes where it need not be */
+	if (!o && !j->fresh && !j->ask.connect && !(j->parent && j->parent->send_proxy))
 		o = origin_find(c->worker, slice_of(host), port);
 	if (o && (j->fresh || (!j->parent && !request_allows(c, &o->peer)))) {
 		origin_close(o);

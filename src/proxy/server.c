@@ -44,7 +44,7 @@ struct thread {
 struct server {
 	const struct server_options *options;
 	struct shared shared;
-	pthread_mutex_t lock;        /* of what a reload changes: config, listener */
+	pthread_mutex_t lock; /* of what a reload changes: config, listener */
 	struct config *config;
 	struct server_listener listener[CONFIG_MAX_LISTEN];
 	size_t listeners;
@@ -55,7 +55,7 @@ struct server {
 	int admin_fd;
 	enum server_state state;
 	pid_t successor;
-	struct timespec deadline;    /* of draining; 0: none */
+	struct timespec deadline; /* of draining; 0: none */
 };
 
 static void say(const struct server *s, const char *format, ...)
@@ -80,9 +80,9 @@ struct order {
 	struct net_call call;
 	struct worker *worker;
 	enum order_kind kind;
-	struct config *config;       /* CONFIGURE; a reference of its own */
+	struct config *config; /* CONFIGURE; a reference of its own */
 	struct server_listener listener;
-	_Atomic unsigned *left;      /* STOP_LISTENING: the last one closes it */
+	_Atomic unsigned *left; /* STOP_LISTENING: the last one closes it */
 };
 
 static void stop_listening(struct order *o)
@@ -229,7 +229,7 @@ static void close_unlisted(struct server *s)
 
 struct fault_sink {
 	const struct server *server;
-	struct buffer *faults;       /* NULL: nobody but the operator asks */
+	struct buffer *faults; /* NULL: nobody but the operator asks */
 };
 
 static void told_fault(void *context, uint32_t line, uint32_t column, const char *text)

@@ -22,32 +22,32 @@ enum half_state { HALF_OPEN, HALF_SHUT };
 
 enum { SNIFF_MOST = 32 << 10, SLAB = 32, BRAKE_TICK_MS = 100 };
 
-struct half { /* named by its sender */
-	struct net_watch watch;  /* the sender's socket */
-	struct flow flow;        /* from it to the other one's */
-	uint8_t ready;           /* of the sender's socket */
-	uint8_t state;           /* enum half_state */
+struct half {                   /* named by its sender */
+	struct net_watch watch; /* the sender's socket */
+	struct flow flow;       /* from it to the other one's */
+	uint8_t ready;          /* of the sender's socket */
+	uint8_t state;          /* enum half_state */
 };
 
 /* What few tunnels have. */
 struct extras {
 	struct brake brake;
-	bool sniffing;           /* the client's first bytes are held until their SNI is judged */
-	char host[];             /* that the SNI must name */
+	bool sniffing; /* the client's first bytes are held until their SNI is judged */
+	char host[];   /* that the SNI must name */
 };
 
 struct tunnel {
-	struct half half[2];     /* CLIENT, PROXY */
+	struct half half[2]; /* CLIENT, PROXY */
 	struct worker *worker;
 	struct config *config;
 	struct record *record;
 	struct limits_client *limits;
-	struct extras *extras;   /* NULL: none */
-	struct tunnel *next, **prev;             /* of the worker's, or spare ones */
+	struct extras *extras;       /* NULL: none */
+	struct tunnel *next, **prev; /* of the worker's, or spare ones */
 	struct worker_turn turn;
 	struct net_timer timer;
-	uint64_t moved;          /* both ways */
-	uint32_t begun, busy;    /* seconds of the loop's clock */
+	uint64_t moved;       /* both ways */
+	uint32_t begun, busy; /* seconds of the loop's clock */
 };
 
 _Static_assert(sizeof(struct tunnel) <= 320, "a tunnel is small");

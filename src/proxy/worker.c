@@ -10,7 +10,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { PAUSE_MS = 200, SAY_SECONDS = 60, MAX_OUT = 256 << 10, MAX_END = 32 << 10 };
+enum {
+	PAUSE_MS = 200,
+	SAY_SECONDS = 60,
+	ACCEPT_MOST = 8,
+	ACCEPT_ALONE = 8,
+	MAX_OUT = 256 << 10,
+	MAX_END = 32 << 10
+};
 
 /* ---- what is shared ------------------------------------------------------------------------ */
 
@@ -144,7 +151,8 @@ static void say_short(struct worker *w, const char *of)
 {
 	char text[100];
 	nanos now = net_now(w->loop);
-	if (!w->shared->say || (w->said_short > 0 && now - w->said_short < SAY_SECONDS * NANOS_PER_SECOND))
+	if (!w->shared->say ||
+	    (w->said_short > 0 && now - w->said_short < SAY_SECONDS * NANOS_PER_SECOND))
 		return;
 	w->said_short = now;
 	snprintf(text, sizeof text, "short of %s: new connections are turned away or wait", of);
@@ -181,8 +189,8 @@ static void open_spares(struct worker *w)
 			w->spare[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-/* The kernel gives no descriptor: one that was kept for this is let go of, so that whoever waits can
- * be told, instead of waiting for nothing. */
+/* The kernel gives no descriptor: one that was kept for this is let go of, so that whoever waits
+ * can be told, instead of waiting for nothing. */
 static void tell_with_spare(struct worker *w, struct worker_listener *l)
 {
 	struct address peer;
@@ -216,8 +224,7 @@ static void admit(struct worker *w, struct worker_listener *l, int fd, const str
 	const struct config *f = w->config;
 	struct limits_client *limits = NULL;
 	enum limits_result in = LIMITS_OK;
-	unsigned clients =
-		atomic_fetch_add_explicit(&w->shared->clients, 1, memory_order_relaxed);
+	unsigned clients = atomic_fetch_add_explicit(&w->shared->clients, 1, memory_order_relaxed);
 	bool room = f->limit.connections == 0 || clients < f->limit.connections;
 	bool two = room && take_two_descriptors(w);
 	if (two && (f->limit.per_client > 0 || f->limit.bandwidth_client > 0))
@@ -236,19 +243,35 @@ static void admit(struct worker *w, struct worker_listener *l, int fd, const str
 	reply_tell(w, fd, in == LIMITS_TOO_MANY ? ANSWER_PER_CLIENT : ANSWER_BUSY);
 }
 
-static void listener_ready(struct net_watch *watch, unsigned what)
+/* True: there was one. */
+static bool accept_one(struct worker *w, struct worker_listener *l)
 {
-	struct worker_listener *l = (struct worker_listener *)watch; /* its first member */
-	struct worker *w = l->worker;
 	struct address peer;
-	(void)what;
-	int fd = net_accept(watch->fd, &peer);
+	int fd = net_accept(l->watch.fd, &peer);
 	if (fd >= 0)
 		admit(w, l, fd, &peer);
 	else if (fd == -EMFILE || fd == -ENFILE)
 		tell_with_spare(w, l);
 	else if (fd == -ENOBUFS || fd == -ENOMEM)
 		pause_listeners(w);
+	return fd >= 0;
+}
+
+/* Several at a time save waking up for each. To look for a second one costs a system call when
+ * there is none: then the next few times nobody looks. */
+static void listener_ready(struct net_watch *watch, unsigned what)
+{
+	struct worker_listener *l = (struct worker_listener *)watch; /* its first member */
+	struct worker *w = l->worker;
+	(void)what;
+	if (!accept_one(w, l) || (l->alone > 0 && l->alone-- > 0))
+		return;
+	for (int more = 1; more < ACCEPT_MOST; more++) {
+		if (l->paused || w->draining || accept_one(w, l))
+			continue;
+		l->alone = more == 1 ? ACCEPT_ALONE : 0;
+		return;
+	}
 }
 
 static size_t index_of(const struct config *c, const struct address *asked)
@@ -339,7 +362,8 @@ void worker_drain(struct worker *w)
 void worker_cut(struct worker *w)
 {
 	while (w->tunnels)
-		tunnel_cut(w->tunnels, "draining", "the proxy was stopped, and its deadline is over");
+		tunnel_cut(w->tunnels, "draining",
+			   "the proxy was stopped, and its deadline is over");
 	while (w->clients) {
 		struct client *c = w->clients;
 		client_drop(c);

@@ -48,6 +48,7 @@ struct worker_listener {
 	struct address asked, at;     /* as configured; as bound */
 	size_t index;                 /* in the configuration; SIZE_MAX: not there any more */
 	bool paused;
+	uint8_t alone;                /* so many times nobody looks for a second connection */
 };
 
 struct worker_pipe {

@@ -444,7 +444,7 @@ def parents(program):
         assert b"Proxy-Authorization: Basic YWxpOm9wZW4gc2VzYW1l\r\n" in seen, seen
         s = proxy.connect(b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n")
         head, page = read_answer(s)
-        assert status(head) == 403 and page == b"no"
+        assert status(head) == 403 and page == b"no", (head, page)
         proxy.stop()
     finally:
         os.unlink(secret)

@@ -599,7 +599,7 @@ void net_close(int fd)
 
 int net_pipe_open(struct net_pipe *ret_pipe, size_t room)
 {
-	int code = fault(SIM_PIPE);
+	int code = world.options.splice ? fault(SIM_PIPE) : -ENOSYS;
 	(void)room; /* the world's */
 	if (code < 0)
 		return code;
@@ -634,7 +634,7 @@ ssize_t net_splice_in(int fd, struct net_pipe *p, size_t most)
 	struct end *e = socket_of(fd);
 	struct bytes *to = &descriptor_of(p->write)->pipe->in;
 	size_t room = to->len < world.options.room ? world.options.room - to->len : 0;
-	int code = world.options.splice ? fault(SIM_SPLICE_IN) : -EINVAL;
+	int code = fault(SIM_SPLICE_IN);
 	if (code < 0)
 		return code;
 	if (!room)
@@ -651,7 +651,7 @@ ssize_t net_splice_out(struct net_pipe *p, int fd, size_t most)
 {
 	struct end *e = socket_of(fd);
 	struct bytes *from = &descriptor_of(p->read)->pipe->in;
-	int code = world.options.splice ? fault(SIM_SPLICE_OUT) : -EINVAL;
+	int code = fault(SIM_SPLICE_OUT);
 	if (code < 0)
 		return code;
 	if (!from->len)

@@ -30,7 +30,7 @@
 struct sim_options {
 	uint32_t seed; /* not 0: bytes arrive in pieces, writes are short, a few events come without
 	                  cause; each seed another way */
-	bool splice;   /* false: -EINVAL, so that bytes are copied */
+	bool splice;   /* false: there are no pipes (-ENOSYS), so that bytes are copied */
 	size_t room;   /* of a socket's buffers and of pipes; 0: 64 KiB */
 	int descriptors; /* at most; 0: 4096 */
 };
