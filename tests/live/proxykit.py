@@ -36,7 +36,8 @@ class Proxy:
         self.port = int(self.wait_for(r"listening on 127\.0\.0\.1:(\d+)")[1])
 
     def write(self, config):
-        text = "listen 127.0.0.1:0;\nworkers 1;\nlog access none;\n"
+        text = "listen 127.0.0.1:0;\nworkers 1;\nlog access %s;\n"
+        text = text % os.environ.get("ACCESS_LOG", "none")
         if "rule" not in config:
             config += "rule allow from 127.0.0.0/8 port 1-65535;\n"
         with open(self.path, "w", encoding="utf-8") as out:
