@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs from Debian what viaduct's targets need, and nothing that is there already.
 #
-#   tools/setup.sh [build] [test] [lint] [fuzz] [afl] [bench]      all of build and test when none is named
+#   tools/setup.sh [build] [demo] [test] [lint] [fuzz] [afl] [bench]      all of build and test when none is named
 #
 # Says what is missing before it asks apt for it. As root, or through sudo. What it looks for is
 # the tool or the library itself, so one that came from elsewhere will do.
@@ -43,7 +43,12 @@ for set in "$@"; do
 		need libcrypt-dev library libcrypt
 		need libcmocka-dev library cmocka
 		;;
+	demo)
+		need curl has curl
+		need python3 has python3
+		;;
 	test)
+		need curl has curl
 		need clang has clang
 		need libclang-rt-dev fuzzer_runtime
 		need llvm has llvm-symbolizer
