@@ -411,15 +411,34 @@ static void cut(struct server *s)
 		sched_yield();
 }
 
+/* The successor opens the door itself; where it fails, we open ours again. */
+static void close_door(struct server *s)
+{
+	admin_stop(s->admin);
+	s->admin = NULL;
+}
+
+static void open_door(struct server *s)
+{
+	struct error err;
+	s->admin_fd = s->options->views ? admin_listen(s->config, &err) : -ENOENT;
+	if (s->admin_fd == -ENOENT)
+		return;
+	if (s->admin_fd < 0 || start_admin(s, &err) < 0)
+		say(s, "the admin door stays shut: %s", err.text);
+}
+
 static void hand_over(struct server *s)
 {
 	struct error err;
 	int fd[CONFIG_MAX_LISTEN];
 	for (size_t i = 0; i < s->listeners; i++)
 		fd[i] = s->listener[i].fd;
+	close_door(s);
 	s->successor = service_hand_over(fd, s->listeners, &err);
 	if (s->successor < 0) {
 		say(s, "%s", err.text);
+		open_door(s);
 		return;
 	}
 	say(s, "handing over to process %ld", (long)s->successor);
@@ -434,6 +453,7 @@ static void child_ended(struct server *s)
 		return;
 	say(s, "process %ld ended before it served; going on", (long)pid);
 	server_go(s, SERVER_RUNNING);
+	open_door(s);
 }
 
 static void told_to_end(struct server *s, const siginfo_t *info)
