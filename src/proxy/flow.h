@@ -15,7 +15,8 @@ struct flow {
 	struct worker_pipe *pipe;
 	uint32_t piped;          /* bytes in it */
 	bool bulk;               /* by the kernel from now on */
-	bool bounded;            /* the kernel's own buffers were limited */
+	uint8_t bound;           /* enum in flow.c: how much the kernel itself may hold */
+	uint32_t lap_kib, lap_ms; /* of bulk: moved since, and since when */
 };
 
 struct flow_way {
