@@ -572,7 +572,7 @@ static void parents_failed(struct client *c)
 {
 	struct job *j = c->job;
 	j->parent = NULL;
-	reply_send(c, &(struct reply){ .why = ANSWER_PARENT, .by_parent = true });
+	reply_send(c, &(struct reply){ .why = ANSWER_PARENT });
 }
 
 void request_connect(struct client *c)
