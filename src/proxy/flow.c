@@ -143,9 +143,9 @@ static enum flow_result judge_read(ssize_t got, uint8_t *from_ready)
 
 /* What the kernel would let pile up for a reader that stopped: megabytes, as both its buffers grow
  * with the speed. So it is limited as soon as there is speed. */
-static void bound(struct flow *f, const struct flow_way *way)
+void flow_bound(struct flow *f, const struct flow_way *way, size_t got)
 {
-	if (f->bounded)
+	if (f->bounded || got < FILLS)
 		return;
 	f->bounded = true;
 	net_limit_buffers(way->from, BOUND_RECEIVE, 0);
@@ -170,10 +170,10 @@ static enum flow_result by_copy(struct worker *w, struct flow *f, struct flow_wa
 	if (!flow_send(f, way->to, way->to_ready, &part, 1, &code))
 		return code == -ENOMEM ? FLOW_SHORT : FLOW_WRITE_FAILED;
 	way->sent += (uint64_t)got - f->held_len;
-	if (got >= FILLS && !way->copy && !record_curious(way->record)) {
-		f->bulk = true;
-		bound(f, way);
-	}
+	if (way->copy)
+		return FLOW_AGAIN;
+	flow_bound(f, way, (size_t)got);
+	f->bulk |= got >= FILLS && !record_curious(way->record);
 	return FLOW_AGAIN;
 }
 
