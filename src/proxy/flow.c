@@ -160,6 +160,12 @@ static void bound(struct flow *f, const struct flow_way *way, enum bound to)
 	net_limit_buffers(way->to, 0, to == BOUND_TIGHT ? TIGHT_UNSENT : LIFTED);
 }
 
+void flow_bound(struct flow *f, const struct flow_way *way, size_t got)
+{
+	if (f->bound == BOUND_NONE && got >= FILLS)
+		bound(f, way, BOUND_TIGHT);
+}
+
 static void count_lap(struct worker *w, struct flow *f, const struct flow_way *way, size_t bytes)
 {
 	f->lap_kib += (uint32_t)(bytes >> 10);

@@ -55,6 +55,9 @@ static inline bool flow_is_empty(const struct flow *f)
 	return f->held_len == 0 && f->piped == 0;
 }
 
+/* Limits what the kernel holds of it, once a read of so many bytes shows that there is bulk. */
+void flow_bound(struct flow *f, const struct flow_way *way, size_t got);
+
 /* Gives back what it holds. */
 void flow_done(struct worker *w, struct flow *f);
 

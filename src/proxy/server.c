@@ -334,11 +334,18 @@ static int make_worker(struct server *s, struct error *err)
 	return 0;
 }
 
+/* All but what the process needs for itself; of a small limit that is half. */
+static long descriptors_for_clients(size_t workers, size_t listeners)
+{
+	long all = service_descriptors();
+	long own = OTHER_DESCRIPTORS + (long)(workers * WORKER_DESCRIPTORS + listeners);
+	return all - (own < all / 2 ? own : all / 2);
+}
+
 static int start_workers(struct server *s, struct error *err)
 {
 	size_t count = count_workers(s->config);
-	s->shared.descriptors = service_descriptors() - OTHER_DESCRIPTORS -
-				(long)(count * WORKER_DESCRIPTORS + s->listeners);
+	s->shared.descriptors = descriptors_for_clients(count, s->listeners);
 	for (size_t i = 0; i < count; i++) {
 		int code = make_worker(s, err);
 		if (code < 0)
