@@ -7,11 +7,11 @@
 enum {
 	FILLS = 16 << 10, /* a read of so many bytes says that there is bulk */
 	ROUND = 4 << 20,  /* bytes of one flow before others have their turn */
-	STEP = 128 << 10, /* into a pipe at once: bounds what it holds for a stopped reader */
-	TIGHT_RECEIVE = 256 << 10,
-	TIGHT_UNSENT = 128 << 10,
+	STEP = 256 << 10, /* into a pipe at once: bounds what it holds for a stopped reader */
+	TIGHT_RECEIVE = 160 << 10,
+	TIGHT_UNSENT = 96 << 10,
 	LIFTED = 4 << 20,
-	LAP_KIB = 16 << 10, /* so much in that time shows a reader that does not stop */
+	LAP_KIB = 4 << 10, /* so much in that time shows a reader that does not stop */
 	LAP_FAST_MS = 250,
 };
 
