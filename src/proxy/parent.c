@@ -298,8 +298,8 @@ char *parent_answer(const struct config_parent *p, const struct http_response *c
 	return digest_field(p, &d, method, uri);
 }
 
-/* An error that shows it: by squid's own field, by an error in Proxy-Status (RFC 9209 section 2.1.1),
- * or because it was not forwarded: then it would have a Via (RFC 9110 section 7.6.3). */
+/* An error that shows it: by squid's own field, by an error in Proxy-Status (RFC 9209 section
+ * 2.1.1), or because it was not forwarded: then it had a Via (RFC 9110 section 7.6.3). */
 bool parent_made(const struct http_response *r)
 {
 	const struct http_field *told = http_known(&r->fields, HTTP_PROXY_STATUS);

@@ -134,6 +134,7 @@ class Proxy(Server):
         self.listens = [f"listen {each}" for each in listen]
         self.write(config)
         self.records, self.taken = [], 0
+        self.loose = False   # not all records are asked for
         super().__init__(*wrapper, os.path.abspath(program), "proxy", "-c", self.path,
                          stdout=subprocess.PIPE)
         self.reader = threading.Thread(target=self.read, daemon=True)
@@ -191,7 +192,7 @@ class Proxy(Server):
         same(code, 0, f"the proxy's exit status, and it said {said[-20:]}")
         for line in said:
             want("Sanitizer" not in line and "runtime error" not in line, said)
-        same(self.records[self.taken:], [], "records that nobody expected")
+        same([] if self.loose else self.records[self.taken:], [], "records that nobody expected")
         want(SECRET not in json.dumps(self.records) + "\n".join(said), "a password is in the log")
 
 

