@@ -72,6 +72,7 @@ static bool send_head(struct client *c)
 	record_bytes(j->record, CLIENT, slice_first(early, p.used));
 	struct iovec part[4] = { { w->out.at, w->out.len }, p.part[0], p.part[1], p.part[2] };
 	j->in_at += (uint32_t)p.used;
+	flow_prompt(&j->up.flow, j->origin->watch.fd);
 	/* A kept connection that has ended meanwhile is seen when its answer is waited for. */
 	if (!flow_send(&j->up.flow, j->origin->watch.fd, &j->origin->state, part, p.used ? 4 : 1,
 		       &code)) {
