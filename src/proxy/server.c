@@ -533,6 +533,7 @@ static void stop(struct server *s)
 	if (s->admin_fd >= 0)
 		close(s->admin_fd);
 	limits_free(s->shared.limits);
+	challenges_free(s->shared.challenges);
 	config_drop(s->config);
 	pthread_mutex_destroy(&s->lock);
 }
@@ -551,6 +552,7 @@ int server_run(const struct server_options *options, struct error *err)
 	s->config = options->config;
 	s->admin_fd = -1;
 	s->shared.limits = limits;
+	s->shared.challenges = options->exchange ? challenges_new() : NULL;
 	s->shared.exchange = options->exchange;
 	s->shared.say = options->say;
 	s->shared.context = options->context;
