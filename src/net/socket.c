@@ -4,6 +4,7 @@
 #include "net/sockaddr.h"
 
 #include <errno.h>
+#include <ifaddrs.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -66,6 +67,26 @@ int net_local(int fd, struct address *ret_address)
 		return -errno;
 	*ret_address = address_of(&s);
 	return 0;
+}
+
+bool net_is_here(const struct address *a)
+{
+	struct ifaddrs *all;
+	bool here = false;
+	if (getifaddrs(&all) < 0)
+		return false;
+	for (const struct ifaddrs *i = all; i && !here; i = i->ifa_next) {
+		int family = i->ifa_addr ? i->ifa_addr->sa_family : AF_UNSPEC;
+		if (family != AF_INET && family != AF_INET6)
+			continue;
+		union sockaddr_any s;
+		size_t len = family == AF_INET ? sizeof s.v4 : sizeof s.v6;
+		memcpy(&s, i->ifa_addr, len);
+		struct address own = address_of(&s);
+		here = address_same_host(&own, a);
+	}
+	freeifaddrs(all);
+	return here;
 }
 
 /* What accept(2) passes on of a connection that failed before anybody took it; the next one may

@@ -18,6 +18,8 @@
 int net_listen(const struct address *at, bool defer, struct error *err);
 int net_local(int fd, struct address *ret_address); /* getsockname */
 
+bool net_is_here(const struct address *a); /* is it one of this host's interfaces'? (no cache) */
+
 int net_accept(int listener, struct address *ret_peer);
 
 /* Begins to connect; the socket becomes writable or fails. -EINPROGRESS is no

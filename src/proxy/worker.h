@@ -112,7 +112,11 @@ void worker_free(struct worker *w);
 int worker_listen(struct worker *w, int fd, const struct address *asked, const struct address *at);
 void worker_stop_listening(struct worker *w, int fd); /* -1: to all */
 void worker_configure(struct worker *w, struct config *config); /* takes the reference */
-void worker_drain(struct worker *w);  /* no new connections; it stops when none is left */
+/* Takes in who waits at a listener that is about to be closed. */
+void worker_accept_rest(struct worker *w, const struct address *asked, int fd);
+/* No new connections; it stops when none is left. Idle ones are closed; at leisure, they may ask once
+ * more. */
+void worker_drain(struct worker *w, bool at_leisure);
 void worker_cut(struct worker *w);    /* the deadline is over */
 
 /* Zeroed memory that lives as long as the worker; NULL: there is none. */
