@@ -14,7 +14,7 @@ build: build/build.ninja
 
 help:
 	@echo 'make build      the program, as build/viaduct'
-	@echo 'make demo       set-up, build, and the cause of a failed download from a real capture'
+	@echo 'make demo       set-up, build, requests through the proxy, and the cause of a failed download'
 	@echo 'make setup      install from Debian what building and testing need'
 	@echo 'make test       set-up, both compilers, sanitizers, the whole suite'
 	@echo 'make sanitize   the suite under address and undefined behaviour sanitizers alone'
@@ -31,11 +31,11 @@ setup:
 	@tools/setup.sh build test
 
 # What only building and showing need; far less than the tests do.
-.PHONY: setup-build
-setup-build:
-	@tools/setup.sh build
+.PHONY: setup-demo
+setup-demo:
+	@tools/setup.sh build demo
 
-demo: setup-build
+demo: setup-demo
 	@$(MAKE) --no-print-directory build/build.ninja
 	@ninja -C build viaduct
 	@tools/demo.sh build/viaduct

@@ -77,9 +77,26 @@ _viaduct_proxy_user() {
 	esac
 }
 
+_viaduct_proxy_top() {
+	case $prev in
+	-c | --config)
+		_viaduct_files -f
+		return
+		;;
+	esac
+	case $cur in
+	-*) mapfile -t COMPREPLY < <(compgen -W '--config --once --json --help' -- "$cur") ;;
+	*) _viaduct_files -f ;;
+	esac
+}
+
 _viaduct_proxy() {
 	if ((COMP_CWORD > 2)) && [[ ${COMP_WORDS[2]} == user ]]; then
 		_viaduct_proxy_user
+		return
+	fi
+	if ((COMP_CWORD > 2)) && [[ ${COMP_WORDS[2]} == top ]]; then
+		_viaduct_proxy_top
 		return
 	fi
 	case $prev in

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs from Debian what viaduct's targets need, and nothing that is there already.
 #
-#   tools/setup.sh [build] [test] [lint] [fuzz] [afl] [bench-read] [bench-proxy]
+#   tools/setup.sh [build] [demo] [test] [lint] [fuzz] [afl] [bench-read] [bench-proxy]
 #
 # All of build and test when none is named.
 #
@@ -45,7 +45,12 @@ for set in "$@"; do
 		need libcrypt-dev library libcrypt
 		need libcmocka-dev library cmocka
 		;;
+	demo)
+		need curl has curl
+		need python3 has python3
+		;;
 	test)
+		need curl has curl
 		need clang has clang
 		need libclang-rt-dev fuzzer_runtime
 		need llvm has llvm-symbolizer

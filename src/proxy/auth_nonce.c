@@ -2,9 +2,9 @@
  * for those that were used, is which counts of them were: the highest, and a window of 64 below it,
  * for a client's connections overtake each other.
  *
- * The table is bounded. Where a nonce has to leave it for another, its place remembers how young it
- * was, and everything there that is as old and not in the table counts as used. So nothing can be
- * replayed, and what is lost is at most a round trip. */
+ * The table is bounded. A nonce leaves it only for a younger one, and where a set is full, what is
+ * not younger than all in it counts as used: it may have left. So nothing can be replayed, and what
+ * is lost is at most a round trip. */
 #include "proxy/auth.h"
 #include "proxy/auth_state.h"
 
@@ -26,7 +26,6 @@ struct used {
 
 struct set {
 	struct used used[WAYS];
-	uint64_t left; /* when the youngest was issued that had to leave */
 };
 
 static uint8_t key[AUTH_KEY];
@@ -92,7 +91,7 @@ void nonce_make(struct slice realm, nanos wall, uint8_t ret_nonce[NONCE_HEX])
 }
 
 /* The nonce's place; an empty or the oldest one of its set when it has none, with what was there
- * gone. NULL: it is as old as one that had to leave, and may be that one. */
+ * gone. NULL: it may be one that left. */
 static struct used *find(uint64_t number, uint64_t issued)
 {
 	struct set *s = &table[(number ^ number >> 32) % SETS];
@@ -104,14 +103,8 @@ static struct used *find(uint64_t number, uint64_t issued)
 		if (u->issued < oldest->issued)
 			oldest = u;
 	}
-	if (issued <= s->left)
+	if (issued <= oldest->issued)
 		return NULL;
-	if (oldest->issued > 0 && issued < oldest->issued) {
-		s->left = issued; /* itself the oldest: no place for it */
-		return NULL;
-	}
-	if (oldest->issued > s->left)
-		s->left = oldest->issued;
 	*oldest = (struct used){ .number = number, .issued = issued };
 	return oldest;
 }

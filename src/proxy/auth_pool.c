@@ -50,10 +50,13 @@ static void job_free(struct job *j)
 	free(j);
 }
 
-/* In the loop's thread. */
+/* In the loop's thread. The thread that made the call may not be back from it: it is when the lock
+ * can be had (auth_forget waits in the same way), so that whoever is answered may free the loop. */
 static void answer(struct net_call *call)
 {
 	struct waiter *w = (struct waiter *)call;
+	pthread_mutex_lock(&lock);
+	pthread_mutex_unlock(&lock);
 	struct auth_check *check = w->check;
 	if (!w->right)
 		limit_note(&w->client, w->wall);

@@ -200,6 +200,7 @@ static enum body_result framed_read(struct worker *w, struct body *b, struct flo
 	}
 	if (got <= 0)
 		return got < 0 ? BODY_READ_FAILED : framed_fin(w, b, way);
+	flow_bound(&b->flow, way, (size_t)got);
 	if ((size_t)got < ask && !(*way->from_ready & (NET_HANGUP | NET_FAILED)))
 		*way->from_ready &= (uint8_t)~NET_READABLE;
 	if (way->side == CLIENT) /* in its own framing, before it is moved about */

@@ -76,7 +76,7 @@ bool cidr_holds(const struct cidr *net, const struct address *a)
 	unsigned rest = net->bits % 8;
 	if (memcmp(net->net.ip, a->ip, whole) != 0)
 		return false;
-	return rest == 0 || ((net->net.ip[whole] ^ a->ip[whole]) & (0xff00 >> rest) & 0xff) == 0;
+	return rest == 0 || ((net->net.ip[whole] ^ a->ip[whole]) & (0xff00 >> rest)) == 0;
 }
 
 bool cidr_holds_net(const struct cidr *outer, const struct cidr *inner)

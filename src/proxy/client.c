@@ -96,7 +96,7 @@ static void end_record(struct client *c)
 	struct net_facts client, origin;
 	if (!j || !j->record)
 		return;
-	bool known = net_facts(c->watch.fd, &client) == 0;
+	bool known = record_client_facts(j->record, &client);
 	bool reached = j->origin && net_facts(j->origin->watch.fd, &origin) == 0;
 	record_sockets(j->record, -1, -1);
 	record_end(j->record, known ? &client : NULL, reached ? &origin : NULL);

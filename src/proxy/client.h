@@ -156,7 +156,7 @@ struct reply {
 	enum answer_why why;
 	const char *text;            /* NULL: j->text */
 	struct slice fields;
-	bool timed_out_dns, by_parent;
+	bool timed_out_dns;
 };
 void reply_send(struct client *c, const struct reply *r);
 bool reply_step(struct client *c);      /* CLIENT_ANSWER; true: the state changed */

@@ -15,7 +15,8 @@ struct flow {
 	struct worker_pipe *pipe;
 	uint32_t piped;          /* bytes in it */
 	bool bulk;               /* by the kernel from now on */
-	bool bounded;            /* the kernel's own buffers were limited */
+	uint8_t bound;           /* enum in flow.c: how much the kernel itself may hold */
+	uint32_t lap_kib, lap_ms; /* of bulk: moved since, and since when */
 };
 
 struct flow_way {
@@ -53,6 +54,9 @@ static inline bool flow_is_empty(const struct flow *f)
 {
 	return f->held_len == 0 && f->piped == 0;
 }
+
+/* Limits what the kernel holds of it, once a read of so many bytes shows that there is bulk. */
+void flow_bound(struct flow *f, const struct flow_way *way, size_t got);
 
 /* Gives back what it holds. */
 void flow_done(struct worker *w, struct flow *f);

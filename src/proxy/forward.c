@@ -159,14 +159,10 @@ static void retry(struct client *c)
 /* Before any of the answer was passed on. */
 static void fail(struct client *c, enum answer_why why, const char *text)
 {
-	struct job *j = c->job;
-	reply_send(c, &(struct reply){ .why = j->parent && why != ANSWER_BAD_REQUEST &&
-							      why != ANSWER_REQUEST_TOO_LARGE &&
-							      why != ANSWER_HEADER_TIMEOUT
-						      ? ANSWER_PARENT
-						      : why,
-				       .text = text,
-				       .by_parent = j->parent != NULL });
+	bool its_fault = why == ANSWER_ORIGIN_CLOSED || why == ANSWER_ORIGIN_BROKEN;
+	if (c->job->parent && its_fault)
+		why = ANSWER_PARENT;
+	reply_send(c, &(struct reply){ .why = why, .text = text });
 }
 
 /* In the middle of the answer: the client must see that it is not whole. Where its framing shows
@@ -413,6 +409,13 @@ static void answer_parent(struct client *c, const struct http_response *r)
 	request_again(c);
 }
 
+/* It is passed on, and the log says whose it is. */
+static void refused_by_parent(struct job *j, const struct http_response *r)
+{
+	reply_text(j, "the parent proxy %s answered with %u", j->parent->host, r->status);
+	record_why(j->record, "parent", j->text, true);
+}
+
 /* The final answer, or a 101. */
 static void take_answer(struct client *c, const struct http_response *r, uint8_t *rest, size_t len)
 {
@@ -432,9 +435,8 @@ static void take_answer(struct client *c, const struct http_response *r, uint8_t
 			   (unsigned long long)r->length, (unsigned long long)most);
 		fail(c, ANSWER_RESPONSE_TOO_LARGE, NULL);
 	} else {
-		if (j->parent && j->ask.connect)
-			record_why(j->record, "parent", "the parent proxy refused the tunnel",
-				   true);
+		if (j->parent && (j->ask.connect || parent_made(r)))
+			refused_by_parent(j, r);
 		begin_answer(c, r);
 		send_answer(c, rest, len);
 	}

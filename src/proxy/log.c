@@ -21,7 +21,7 @@
 enum {
 	HALF = 512 << 10,
 	ONE_WRITE = 64 << 10,
-	LINGER_MS = 5,  /* lines gather for so long: one write, and one waking, for many */
+	LINGER_MS = 2,  /* lines gather for so long: one write, and one waking, for many */
 	RETRY_MS = 500, /* where the sink can't tell when it will take more */
 	LAST_MS = 1000, /* for what is queued when it is closed */
 	STACK = 64 << 10,

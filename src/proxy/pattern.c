@@ -114,8 +114,6 @@ enum match pattern_match(const struct pattern *p, const struct pattern_target *t
 		return MATCH_YES;
 	if (p->kind == PATTERN_NET)
 		return match_net(&p->net, t, inside);
-	if (t->literal)
-		return MATCH_NO;
 	if (p->kind != PATTERN_BELOW)
 		same = slice_equal_nocase(t->host, p->name);
 	if (p->kind != PATTERN_NAME)

@@ -23,7 +23,6 @@ enum match { MATCH_NO, MATCH_MAYBE, MATCH_YES };
 struct pattern_target {
 	struct slice host;             /* a name, or the text of an address */
 	const struct address *address; /* what the host is, or was resolved to; NULL: not known */
-	bool literal;                  /* the host is an address: patterns on names don't match */
 	bool never;                    /* the address will never be known */
 };
 

@@ -18,11 +18,12 @@
 #include <stdlib.h>
 
 enum {
-	USUAL_LIVES = 128, /* beyond these, quiet tunnels are packed */
-	SPARE_LIVES = 32,  /* kept for the next ones, as are */
+	USUAL_LIVES = 80, /* beyond these, quiet tunnels are packed */
+	SPARE_LIVES = 32, /* kept for the next ones, as are */
 	SPARE_RECORDS = 256,
 	EXCHANGE_LIMIT = 256 << 10,
 	PACKED_LIMIT = 32 << 10, /* heads take most, where they are kept */
+	KNOWN = 64,
 	ENOUGH = 128 << 10, /* bytes of a tunnel that were looked at without learning what it is */
 };
 
@@ -67,6 +68,12 @@ struct record {
 	bool closed_by_proxy; /* its side closed first */
 };
 
+struct known { /* facts of a client's socket, and since when */
+	int fd;
+	nanos accepted, at;
+	struct net_facts facts;
+};
+
 struct recorder {
 	struct recorder_options options;
 	struct net_loop *loop;
@@ -78,6 +85,8 @@ struct recorder {
 	struct live *spare_live;
 	struct live *freshest, *stalest;
 	struct buffer packing;
+	struct net_timer challenged; /* while 407s wait for their answers */
+	struct known *known;         /* by descriptor; KNOWN of them */
 };
 
 /* Microseconds are all that anybody wants to see. */
@@ -460,6 +469,26 @@ void record_sockets(struct record *r, int client, int origin)
 	r->origin = origin;
 }
 
+static const nanos FRESH = 50 * NANOS_PER_MS;
+
+bool record_client_facts(struct record *r, struct net_facts *ret_facts)
+{
+	if (!r || r->client < 0 || !r->live || !r->owner->known)
+		return r && r->client >= 0 && net_facts(r->client, ret_facts) == 0;
+	struct known *k = &r->owner->known[r->client % KNOWN];
+	nanos now = net_now(r->owner->loop);
+	bool same = k->at && k->fd == r->client && k->accepted == r->live->accepted;
+	if (!same || now - k->at > FRESH) {
+		if (net_facts(r->client, &k->facts) != 0)
+			return false;
+		k->fd = r->client;
+		k->accepted = r->live->accepted;
+		k->at = now;
+	}
+	*ret_facts = k->facts;
+	return true;
+}
+
 void record_closed(struct record *r, enum event_kind kind, enum trace_side side)
 {
 	if (!r)
@@ -640,6 +669,27 @@ static bool complete(const struct record *r, struct exchange *x, bool told,
 	return true;
 }
 
+static const nanos LOOK_AGAIN = CHALLENGE_MS / 2 * NANOS_PER_MS;
+
+static void give(struct recorder *w, struct exchange *challenge)
+{
+	if (!challenge)
+		return;
+	w->options.done(w->options.context, challenge);
+	trace_free(challenge);
+}
+
+/* 407s that nobody answered: they are what they are. */
+static void on_challenged(struct net_timer *t)
+{
+	struct recorder *w = (struct recorder *)((char *)t - offsetof(struct recorder, challenged));
+	struct exchange *x;
+	while ((x = challenges_expired(w->options.challenges, net_now(w->loop))))
+		give(w, x);
+	if (challenges_waiting(w->options.challenges))
+		net_timer_set(w->loop, t, net_now(w->loop) + LOOK_AGAIN);
+}
+
 static void deliver(struct record *r, struct exchange *x, bool told, const struct facts *facts)
 {
 	struct recorder *w = r->owner;
@@ -651,6 +701,12 @@ static void deliver(struct record *r, struct exchange *x, bool told, const struc
 	x->next_began = !closed && !x->tunnel.open && x->response.complete;
 	if (w->options.metrics && x->response.status < METRICS_STATUSES)
 		metrics_add(&w->options.metrics->status[x->response.status], 1);
+	give(w, challenges_answered(w->options.challenges, x));
+	if (challenges_hold(w->options.challenges, x, net_now(w->loop))) {
+		if (!net_timer_is_set(&w->challenged))
+			net_timer_set(w->loop, &w->challenged, net_now(w->loop) + LOOK_AGAIN);
+		return;
+	}
 	w->options.done(w->options.context, x);
 }
 
@@ -712,7 +768,10 @@ struct recorder *recorder_new(struct net_loop *loop, const struct recorder_optio
 		return NULL;
 	w->options = *options;
 	w->loop = loop;
+	w->challenged.fire = on_challenged;
 	buffer_init(&w->packing, PACKED_LIMIT);
+	if (options->wanted)
+		w->known = calloc(KNOWN, sizeof *w->known); /* without it, it asks each time */
 	return w;
 }
 
@@ -815,6 +874,10 @@ void recorder_free(struct recorder *w)
 {
 	if (!w)
 		return;
+	struct exchange *challenge;
+	net_timer_stop(w->loop, &w->challenged);
+	while ((challenge = challenges_expired(w->options.challenges, NO_TIME)))
+		give(w, challenge);
 	drop_all(w);
 	for (struct record *r = w->spare, *next; r; r = next) {
 		next = r->next;
@@ -825,6 +888,7 @@ void recorder_free(struct recorder *w)
 		free_live(l);
 	}
 	buffer_done(&w->packing);
+	free(w->known);
 	free(w);
 }
 

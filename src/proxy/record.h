@@ -9,6 +9,7 @@
 
 #include "net/loop.h"
 #include "net/socket.h"
+#include "proxy/challenge.h"
 #include "proxy/metrics.h"
 #include "trace/exchange.h"
 
@@ -18,6 +19,7 @@ struct record;
 struct recorder_options {
 	bool wanted;
 	bool heads; /* keep heads (secrets overwritten), for /why */
+	struct challenges *challenges; /* of all workers; NULL: a 407 and its retry are not linked */
 	struct metrics *metrics; /* the worker's: the recorder counts in it; NULL: nowhere */
 	/* A finished exchange; it is freed afterwards. Called in the worker's thread. */
 	void (*done)(void *context, const struct exchange *x);
@@ -60,6 +62,10 @@ void record_why(struct record *r, const char *name, const char *text, bool by_pa
 /* The sockets that carry it, so that /connections can ask them for facts; -1: none (any more). Said
  * anew whenever that changes, before a descriptor is closed. */
 void record_sockets(struct record *r, int client, int origin);
+
+/* Facts of the client's socket, for record_end: the kernel's, or those of a moment ago where the same
+ * connection was asked then, since requests that are kept alive come by the thousand. */
+bool record_client_facts(struct record *r, struct net_facts *ret_facts);
 
 /* A side ended it: kind EV_FIN or EV_RST. PROXY: our side did, because the origin ended (no
  * record_why), or on our own account (record_why before it). */

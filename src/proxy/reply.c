@@ -79,7 +79,7 @@ void reply_send(struct client *c, const struct reply *r)
 	};
 	buffer_reset(&w->out);
 	answer_write(&a, &w->out);
-	record_why(j->record, answer_name(r->why), text, r->by_parent);
+	record_why(j->record, answer_name(r->why), text, false);
 	start_writing(c);
 }
 

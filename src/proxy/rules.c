@@ -15,6 +15,7 @@ struct judged {
 	const struct rules_ask *ask;
 	struct pattern_target target;
 	struct address literal; /* the host, where it is an address */
+	bool is_literal;
 };
 
 /* A list holds when one of its entries does (or all are negated) and no negated one does. */
@@ -71,7 +72,7 @@ static struct slice address_text(const struct address *a, uint8_t text[ADDRESS_T
 static bool list_holds(const struct domains *d, const struct judged *j)
 {
 	uint8_t text[ADDRESS_TEXT];
-	if (!j->target.literal)
+	if (!j->is_literal)
 		return domains_hold(d, j->target.host);
 	return domains_hold_exactly(d, address_text(&j->literal, text));
 }
@@ -267,14 +268,14 @@ static struct judged judged_new(const struct config *c, const struct rules_ask *
 {
 	struct judged j = { .config = c, .ask = ask };
 	j.target = (struct pattern_target){ .host = ask->host, .never = ask->unresolved };
-	j.target.literal = read_literal(ask, &j.literal);
+	j.is_literal = read_literal(ask, &j.literal);
 	return j;
 }
 
 void rules_decide(const struct config *c, const struct rules_ask *ask, struct rules_answer *ret)
 {
 	struct judged j = judged_new(c, ask);
-	if (j.target.literal)
+	if (j.is_literal)
 		j.target.address = &j.literal;
 	ret->line = ret->trial_line = 0;
 	ret->allow_private = false;
@@ -298,10 +299,9 @@ void rules_decide_address(const struct config *c, const struct rules_ask *ask,
 bool rules_pattern_matches(struct slice pattern, struct slice host, const struct address *literal)
 {
 	struct pattern p;
-	struct pattern_target t = { .host = host, .address = literal, .literal = literal != NULL };
+	struct pattern_target t = { .host = host, .address = literal, .never = !literal };
 	if (pattern_read(pattern, &p, NULL) < 0)
 		return false;
-	t.never = !literal;
 	return (pattern_match(&p, &t, false) == MATCH_YES) != p.negated;
 }
 

@@ -334,11 +334,18 @@ static int make_worker(struct server *s, struct error *err)
 	return 0;
 }
 
+/* All but what the process needs for itself; of a small limit that is half. */
+static long descriptors_for_clients(size_t workers, size_t listeners)
+{
+	long all = service_descriptors();
+	long own = OTHER_DESCRIPTORS + (long)(workers * WORKER_DESCRIPTORS + listeners);
+	return all - (own < all / 2 ? own : all / 2);
+}
+
 static int start_workers(struct server *s, struct error *err)
 {
 	size_t count = count_workers(s->config);
-	s->shared.descriptors = service_descriptors() - OTHER_DESCRIPTORS -
-				(long)(count * WORKER_DESCRIPTORS + s->listeners);
+	s->shared.descriptors = descriptors_for_clients(count, s->listeners);
 	for (size_t i = 0; i < count; i++) {
 		int code = make_worker(s, err);
 		if (code < 0)
@@ -411,15 +418,34 @@ static void cut(struct server *s)
 		sched_yield();
 }
 
+/* The successor opens the door itself; where it fails, we open ours again. */
+static void close_door(struct server *s)
+{
+	admin_stop(s->admin);
+	s->admin = NULL;
+}
+
+static void open_door(struct server *s)
+{
+	struct error err;
+	s->admin_fd = s->options->views ? admin_listen(s->config, &err) : -ENOENT;
+	if (s->admin_fd == -ENOENT)
+		return;
+	if (s->admin_fd < 0 || start_admin(s, &err) < 0)
+		say(s, "the admin door stays shut: %s", err.text);
+}
+
 static void hand_over(struct server *s)
 {
 	struct error err;
 	int fd[CONFIG_MAX_LISTEN];
 	for (size_t i = 0; i < s->listeners; i++)
 		fd[i] = s->listener[i].fd;
+	close_door(s);
 	s->successor = service_hand_over(fd, s->listeners, &err);
 	if (s->successor < 0) {
 		say(s, "%s", err.text);
+		open_door(s);
 		return;
 	}
 	say(s, "handing over to process %ld", (long)s->successor);
@@ -434,6 +460,7 @@ static void child_ended(struct server *s)
 		return;
 	say(s, "process %ld ended before it served; going on", (long)pid);
 	server_go(s, SERVER_RUNNING);
+	open_door(s);
 }
 
 static void told_to_end(struct server *s, const siginfo_t *info)
@@ -526,6 +553,7 @@ static void stop(struct server *s)
 	if (s->admin_fd >= 0)
 		close(s->admin_fd);
 	limits_free(s->shared.limits);
+	challenges_free(s->shared.challenges);
 	config_drop(s->config);
 	pthread_mutex_destroy(&s->lock);
 }
@@ -544,6 +572,7 @@ int server_run(const struct server_options *options, struct error *err)
 	s->config = options->config;
 	s->admin_fd = -1;
 	s->shared.limits = limits;
+	s->shared.challenges = options->exchange ? challenges_new() : NULL;
 	s->shared.exchange = options->exchange;
 	s->shared.say = options->say;
 	s->shared.context = options->context;

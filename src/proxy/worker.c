@@ -402,6 +402,7 @@ static bool open_parts(struct worker *w, struct error *err)
 	struct recorder_options records = {
 		.wanted = w->shared->exchange != NULL || w->config->sni != SNI_OFF,
 		.metrics = &w->metrics,
+		.challenges = w->shared->challenges,
 		.done = exchange_done,
 		.context = w,
 	};

@@ -33,6 +33,7 @@ struct tunnel;
 
 /* All workers of one process; atomic, or written before they start. */
 struct shared {
+	struct challenges *challenges;
 	struct limits *limits;
 	_Atomic unsigned clients;     /* connections of clients, tunnels with them */
 	_Atomic long descriptors;     /* that may still be taken */

@@ -51,9 +51,10 @@ static void add_span(struct buffer *out, const struct exchange *x)
 static void add_reason(struct buffer *out, const struct exchange *x, const struct diagnosis *d)
 {
 	if (x->leg && x->leg->why.len) {
+		bool said = slice_starts(x->leg->text, x->leg->why);
 		buffer_add_byte(out, ' ');
-		escape_text(out, x->leg->why);
-		buffer_add_text(out, x->leg->text.len ? ": " : NULL);
+		escape_text(out, said ? (struct slice){ 0 } : x->leg->why);
+		buffer_add_text(out, x->leg->text.len && !said ? ": " : NULL);
 		escape_text(out, slice_first(x->leg->text, MOST_WHY));
 	} else if (d->severity != SEVERITY_OK && d->summary) {
 		buffer_add_byte(out, ' ');

@@ -3,7 +3,8 @@
 
     conformance.py VIADUCT            runs all cases, in TAP
     conformance.py VIADUCT WORD...    those whose name holds one of the words
-    conformance.py --list             the table of doc/conformance.md
+    conformance.py --list             doc/conformance.md, as it should be
+    conformance.py --check FILE       is that what stands in it?
     conformance.py --proxy HOST:PORT  against a proxy that runs already
 
 Each case names the section that it holds the proxy to."""
@@ -17,10 +18,34 @@ from peer import Origin, Proxy                                 # noqa: E402
 from viaduct import Tap                                        # noqa: E402
 
 
+HEADING = """# What the proxy is held to
+
+Each row is a test: what RFC 9110, RFC 9112, RFC 9209 or RFC 9931 asks of a proxy, and the name of the
+case in `tests/conformance/cases.py` that sends it over real sockets and looks at what the client and the
+origin got. `meson test -C build --suite proxy` runs them; one alone:
+
+    python3 tests/conformance/conformance.py build/viaduct NAME
+
+This file is written by `tests/conformance/conformance.py --list`; a test holds it to the cases.
+
+| section | what is sent, or held | test |
+| --- | --- | --- |
+"""
+
+
 def table():
-    print("| section | case | test |\n| --- | --- | --- |")
-    for case in cases.CASES:
-        print(f"| {case.section} | {case.title} | `{case.name}` |")
+    rows = [f"| {c.section} | {c.title} | `{c.name}` |\n" for c in cases.CASES]
+    return HEADING + "".join(rows)
+
+
+def check(path):
+    tap = Tap()
+    with open(path, encoding="utf-8") as f:
+        tap.case("the list of cases is up to date", [] if f.read() == table() else [
+            f"write it anew: tests/conformance/conformance.py --list >{path}"])
+    names = [c.name for c in cases.CASES]
+    tap.case("no two cases have one name", sorted({n for n in names if names.count(n) > 1}))
+    return tap.done()
 
 
 class Outside:
@@ -36,8 +61,10 @@ class Outside:
 
 def main(arguments):
     if arguments[0] == "--list":
-        table()
+        print(table(), end="")
         return 0
+    if arguments[0] == "--check":
+        return check(arguments[1])
     if arguments[0] == "--proxy":
         proxy, words = Outside(arguments[1]), arguments[2:]
     else:

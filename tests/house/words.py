@@ -42,17 +42,22 @@ def complete(program, line):
     return set(done.stdout.split())
 
 
+# What stands behind a command, where that has words of its own.
+WORDS = {"read": ["read"], "explain": ["explain"], "proxy": ["proxy", "proxy user", "proxy top"]}
+
+
 def options(program, tap):
-    for command in ("read", "explain"):
-        status, said, _ = run(program, [command, "--help"])
-        known = set(OPTION.findall(said)) - {"--help"}
+    for command, words in WORDS.items():
+        helps = [run(program, [*word.split(), "--help"]) for word in words]
+        known = {x for _, said, _ in helps for x in OPTION.findall(said)} - {"--help"}
         tap.case(f"{command} --help says what there is",
-                 [] if known and status == 0 else [f"status {status}, options {known}"])
+                 [] if known and not any(s for s, _, _ in helps) else [f"{helps}"])
         manual = text("doc", f"viaduct-{command}.1").replace("\\&", "")
         written = {"--" + x for x in re.findall(r"\bFl -([a-z][a-z-]*)", manual)} - {"--help"}
         tap.case(f"{command} --help and its man page have the same options",
                  difference(known, written, "--help", "the man page"))
-        offered = {x.partition("=")[0] for x in complete(program, f"viaduct {command} --")}
+        offered = {x.partition("=")[0] for word in words
+                   for x in complete(program, f"viaduct {word} --")}
         tap.case(f"{command} --help and completion have the same options",
                  difference(known, offered - {"--help"}, "--help", "the completion"))
 
@@ -95,7 +100,7 @@ def main():
             check(program, tap)
         except (Broken, IndexError) as error:
             tap.case(check.__name__, [error])
-    for page in ("viaduct.1", "viaduct-read.1", "viaduct-explain.1", "viaduct-proxy.conf.5"):
+    for page in ("viaduct.1", "viaduct-read.1", "viaduct-explain.1", "viaduct-proxy.1", "viaduct-proxy.conf.5"):
         if not shutil.which("mandoc"):
             tap.skip(page, "there is no mandoc")
             continue

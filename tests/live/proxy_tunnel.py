@@ -206,12 +206,14 @@ def hands_over(program):
     proxy.process.send_signal(signal.SIGUSR2)
     successor = int(proxy.wait_for(r"handing over to process (\d+)")[1])
     proxy.wait_for("handed over")
-    new = open_tunnel(proxy, origin)
-    for each in (s, new):
+    between = open_tunnel(proxy, origin)  # with whichever of them took it
+    for each in (s, between):
         each.sendall(b"hello")
         assert read_exactly(each, 5) == b"hello"
     s.close()
+    between.close()
     assert proxy.process.wait(PATIENCE) == 0
+    new = open_tunnel(proxy, origin)
     new.sendall(b"again")
     assert read_exactly(new, 5) == b"again"
     new.close()
@@ -224,7 +226,7 @@ def reloads(program):
     s = open_tunnel(proxy, origin)
     proxy.write("rule deny method CONNECT;\nrule allow from 127.0.0.0/8;\n")
     proxy.process.send_signal(signal.SIGHUP)
-    proxy.wait_for("^reloaded")
+    proxy.wait_for("(^|: )reloaded$")
     denied = proxy.connect(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\nHost: x\r\n\r\n" % origin.port)
     assert status(read_head(denied)) == 403
     proxy.write("rule nonsense;\n")

@@ -19,7 +19,8 @@ PATIENCE = 20  # seconds; for what should come at once
 class Proxy:
     """viaduct proxy, on a port that the kernel picks."""
 
-    def __init__(self, program, config="", descriptors=None):
+    def __init__(self, program, config="", descriptors=None, listen=";"):
+        self.listens = listen  # what stands behind the address
         self.folder = tempfile.TemporaryDirectory(prefix="viaduct-")
         self.path = os.path.join(self.folder.name, "proxy.conf")
         self.write(config)
@@ -36,11 +37,12 @@ class Proxy:
         self.port = int(self.wait_for(r"listening on 127\.0\.0\.1:(\d+)")[1])
 
     def write(self, config):
-        text = "listen 127.0.0.1:0;\nworkers 1;\nlog access none;\n"
+        text = "listen 127.0.0.1:0%s\nworkers 1;\nlog access %s;\n" % (
+            self.listens, os.environ.get("ACCESS_LOG", "none"))
         if "rule" not in config:
             config += "rule allow from 127.0.0.0/8 port 1-65535;\n"
         with open(self.path, "w", encoding="utf-8") as out:
-            out.write(text + "destinations private allow;\n" + config)
+            out.write(text + "destinations private allow;\ntimeout drain 5s;\n" + config)
 
     def listen(self):
         for line in self.process.stderr:

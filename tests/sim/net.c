@@ -773,7 +773,7 @@ static struct net_addresses look_up(struct slice name, enum net_family family, n
 	for (size_t i = 0; kind == DNS_ASK && i < world.names; i++) {
 		if (strcmp(world.name[i].name, read.text) != 0)
 			continue;
-		*ret_delay = world.name[i].delay;
+		*ret_delay = world.name[i].delay[family];
 		return world.name[i].family[family];
 	}
 	return (struct net_addresses){ .status = NET_DNS_NO_NAME };

@@ -81,6 +81,8 @@ unsigned sim_tries(const struct sim_origin *o);       /* connections begun */
  * localhost and names nobody spoke of (NO_NAME) need no word. */
 void sim_name(const char *name, enum net_dns_status status, nanos delay, const char *v4,
 	      const char *v6);
+/* The same for one family, the other left as it is. */
+void sim_name_late(const char *name, enum net_family family, nanos delay, const char *addresses);
 
 /* ---- going on ------------------------------------------------------------------------------- */
 

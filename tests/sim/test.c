@@ -234,6 +234,50 @@ static void origins_do_as_they_are_told(void **state)
 	end(0);
 }
 
+/* Happy Eyeballs, to the millisecond (RFC 8305 sections 3 and 5). */
+static void families_race_by_the_clock(void **state)
+{
+	(void)state;
+	static const struct {
+		nanos a, aaaa;          /* when each is answered, in ms */
+		enum sim_manner v4, v6; /* connecting takes 10 ms */
+		bool v6_wins;
+		nanos at; /* in ms */
+	} cases[] = {
+		{ 5, 5, SIM_ACCEPT, SIM_ACCEPT, true, 15 },
+		{ 5, 45, SIM_ACCEPT, SIM_ACCEPT, true, 55 },  /* within the grace */
+		{ 5, 90, SIM_ACCEPT, SIM_ACCEPT, false, 65 }, /* after 50 ms of it */
+		{ 90, 5, SIM_ACCEPT, SIM_ACCEPT, true, 15 },
+		{ 5, 90, SIM_SILENT, SIM_ACCEPT, true, 315 }, /* 55, and 250 for A's */
+		{ 5, 400, SIM_SILENT, SIM_ACCEPT, true, 410 },
+		{ 5, 5, SIM_ACCEPT, SIM_SILENT, false, 265 },
+		{ 5, 5, SIM_ACCEPT, SIM_REFUSE, false, 25 }, /* at once */
+		{ 400, 5, SIM_ACCEPT, SIM_REFUSE, false, 410 },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct served s = { .watch = { .ready = on_served, .fd = -1 } };
+		struct net_dial_options d = { .host = SLICE("two.test"),
+					      .port = 80,
+					      .timeout = 5 * NANOS_PER_SECOND,
+					      .done = on_dialled,
+					      .home = &s.watch };
+		begin((struct sim_options){ 0 }, false);
+		sim_serve("10.0.0.1:80", cases[i].v4, 10 * NANOS_PER_MS);
+		sim_serve("[2001:db8::1]:80", cases[i].v6, 10 * NANOS_PER_MS);
+		sim_name_late("two.test", NET_V4, cases[i].a * NANOS_PER_MS, "10.0.0.1");
+		sim_name_late("two.test", NET_V6, cases[i].aaaa * NANOS_PER_MS, "2001:db8::1");
+		nanos start = net_now(loop);
+		assert_non_null(net_dial(loop, dns, &d));
+		sim_pass(2 * NANOS_PER_SECOND);
+		assert_int_equal(dialled.status, NET_DIAL_OK);
+		assert_int_equal(!address_is_v4(&dialled.peer), cases[i].v6_wins);
+		nanos took = dialled_at - start - cases[i].at * NANOS_PER_MS;
+		assert_true(took >= 0 && took <= 4 * NANOS_PER_MS); /* ticks of 1.05 ms */
+		net_watch_close(loop, &s.watch);
+		end(0);
+	}
+}
+
 static void pipes_carry_or_do_not_exist(void **state)
 {
 	(void)state;
@@ -343,6 +387,7 @@ int main(void)
 		cmocka_unit_test(resets_go_both_ways),
 		cmocka_unit_test(a_deferring_listener_waits_for_words),
 		cmocka_unit_test(origins_do_as_they_are_told),
+		cmocka_unit_test(families_race_by_the_clock),
 		cmocka_unit_test(pipes_carry_or_do_not_exist),
 		cmocka_unit_test(calls_fail_when_told_to),
 		cmocka_unit_test(a_seed_cuts_to_pieces),

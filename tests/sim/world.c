@@ -337,20 +337,34 @@ static struct net_addresses read_addresses(enum net_dns_status status, const cha
 	return a;
 }
 
-void sim_name(const char *name, enum net_dns_status status, nanos delay, const char *v4,
-	      const char *v6)
+static struct known_name *name_of(const char *name)
 {
 	struct known_name *n = world.name;
 	while (n < world.name + world.names && strcmp(n->name, name) != 0)
 		n++;
 	assert(n < world.name + MOST_NAMES);
-	if (n == world.name + world.names)
-		world.names++;
+	if (n < world.name + world.names)
+		return n;
+	world.names++;
 	snprintf(n->name, sizeof n->name, "%s", name);
-	n->status = status;
-	n->delay = delay;
+	n->family[NET_V4].status = n->family[NET_V6].status = NET_DNS_NO_ADDRESS;
+	return n;
+}
+
+void sim_name(const char *name, enum net_dns_status status, nanos delay, const char *v4,
+	      const char *v6)
+{
+	struct known_name *n = name_of(name);
+	n->delay[NET_V4] = n->delay[NET_V6] = delay;
 	n->family[NET_V4] = read_addresses(status, v4);
 	n->family[NET_V6] = read_addresses(status, v6);
+}
+
+void sim_name_late(const char *name, enum net_family family, nanos delay, const char *addresses)
+{
+	struct known_name *n = name_of(name);
+	n->delay[family] = delay;
+	n->family[family] = read_addresses(NET_DNS_OK, addresses);
 }
 
 /* ---- going on -----------------------------------------------------------------------------------

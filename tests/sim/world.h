@@ -77,8 +77,7 @@ struct sim_origin {
 
 struct known_name {
 	char name[NET_MAX_NAME + 2];
-	enum net_dns_status status;
-	nanos delay;
+	nanos delay[2];
 	struct net_addresses family[2];
 };
 

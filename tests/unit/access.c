@@ -871,6 +871,22 @@ static void users_are_asked_for_when_it_matters(void **state)
 	close(fd);
 }
 
+static void rules_may_take_several_lines(void **state)
+{
+	(void)state;
+	char users[40], text[512];
+	int fd = file_of("alice:viaduct:0123456789abcdef0123456789abcdef\n", users);
+	static const struct question q[] = {
+		{ "10.1.1.1", "alice", "GET", "a.example", 80, "8.8.8.8", "allowed 2" },
+		{ "10.1.1.1", "bob", "GET", "a.example", 80, "8.8.8.8", "no-match 0" },
+	};
+	snprintf(text, sizeof text,
+		 "auth digest { users %s; }\nrule allow\n\tuser alice\n\tfrom 10.0.0.0/8;\n",
+		 users);
+	ASK_ALL(text, q);
+	close(fd);
+}
+
 static void lists_are_read_once_and_matched(void **state)
 {
 	(void)state;
@@ -927,6 +943,7 @@ int main(void)
 		cmocka_unit_test(addresses_are_judged_behind_names),
 		cmocka_unit_test(one_rule_on_an_address_decides_when_it_is_known),
 		cmocka_unit_test(users_are_asked_for_when_it_matters),
+		cmocka_unit_test(rules_may_take_several_lines),
 		cmocka_unit_test(lists_are_read_once_and_matched),
 		cmocka_unit_test(private_destinations_can_be_allowed),
 	};

@@ -491,6 +491,15 @@ static void no_nonce_is_good_twice(void **state)
 		assert_int_equal(nonce_use((struct slice){ raw[i], NONCE_HEX }, realm, 1,
 					   T0 + MANY * NANOS_PER_MS, 3600 * NANOS_PER_SECOND),
 				 NONCE_STALE);
+	/* all of one moment: many find no place, and none finds one twice */
+	nanos later = T0 + 2 * MANY * NANOS_PER_MS;
+	for (size_t i = 0; i < MANY; i++)
+		nonce_make(realm, later, raw[i]);
+	for (size_t i = 0; i < 2 * MANY; i++) {
+		bool again = nonce_use((struct slice){ raw[i % MANY], NONCE_HEX }, realm, 1, later,
+				       3600 * NANOS_PER_SECOND) == NONCE_GOOD;
+		assert_false(again && i >= MANY);
+	}
 	free(raw);
 }
 

@@ -324,26 +324,19 @@ static void failures_have_their_names(void **state)
 	struct zone zones[] = {
 		{ "servfail.test", NET_V4, .rcode = RCODE_SERVFAIL },
 		{ "refused.test", NET_V4, .rcode = RCODE_REFUSED },
-		{ "silent.test", NET_V4, .silent = true },
 		{ "garbage.test", NET_V4, .ttl = 60, .garbage = true, .address = { "192.0.2.1" } },
 	};
-	serve_names(zones, 4);
-	dns = resolver((struct net_dns_options){ .timeout = 300 * NANOS_PER_MS });
+	serve_names(zones, 3);
+	dns = resolver((struct net_dns_options){ 0 });
 	assert_fails("servfail.test", NET_V4, NET_DNS_REFUSED);
 	assert_fails("refused.test", NET_V4, NET_DNS_REFUSED);
 	assert_fails("garbage.test", NET_V4, NET_DNS_REFUSED);
 	unsigned asked = server.asked;
-	assert_fails("servfail.test", NET_V4, NET_DNS_REFUSED); /* kept for a while */
+	assert_fails("garbage.test", NET_V4, NET_DNS_REFUSED); /* kept for a while */
 	assert_int_equal(server.asked, asked);
-	assert_fails("silent.test", NET_V4, NET_DNS_TIMEOUT);
-	/* c-ares tries again, and who asks then waits for that. */
-	zones[2] = (struct zone){ "silent.test", NET_V4, .ttl = 60, .address = { "192.0.2.1" } };
-	net_dns_free(dns);
-	dns = resolver((struct net_dns_options){ .timeout = 5 * NANOS_PER_SECOND });
-	assert_resolves("silent.test", NET_V4, "192.0.2.1", 1);
 }
 
-static void a_lost_question_is_asked_again(void **state)
+static void silence_is_a_time_out_and_asked_again(void **state)
 {
 	(void)state;
 	struct zone zones[] = { { "lossy.test", NET_V4, .silent = true, .ttl = 60 } };
@@ -352,10 +345,9 @@ static void a_lost_question_is_asked_again(void **state)
 	assert_fails("lossy.test", NET_V4, NET_DNS_TIMEOUT);
 	zones[0].silent = false;
 	zones[0].address[0] = "192.0.2.1";
-	run_for(1700 * NANOS_PER_MS); /* the answer comes to nobody, and is kept */
-	struct asker a = { .then = NULL };
-	assert_true(ask(&a, "lossy.test", NET_V4));
-	assert_int_equal(a.got.status, NET_DNS_OK);
+	while (zones[0].asked < 2) /* c-ares goes on; the answer comes to nobody, and is kept */
+		run_for(100 * NANOS_PER_MS);
+	assert_resolves("lossy.test", NET_V4, "192.0.2.1", 1);
 	assert_int_equal(zones[0].asked, 2);
 }
 
@@ -567,7 +559,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_search_list_is_gone_through, begin, end),
 		cmocka_unit_test_setup_teardown(truncated_answers_come_by_tcp, begin, end),
 		cmocka_unit_test_setup_teardown(failures_have_their_names, begin, end),
-		cmocka_unit_test_setup_teardown(a_lost_question_is_asked_again, begin, end),
+		cmocka_unit_test_setup_teardown(silence_is_a_time_out_and_asked_again, begin, end),
 		cmocka_unit_test_setup_teardown(nobody_serves, begin, end),
 		cmocka_unit_test_setup_teardown(the_next_server_is_asked, begin, end),
 		cmocka_unit_test_setup_teardown(equal_questions_are_one, begin, end),

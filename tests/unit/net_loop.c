@@ -273,7 +273,6 @@ static void timers_are_never_early(void **state)
 		else
 			assert_true(a[i].fired >= a[i].wanted);
 	}
-	assert_true(a[4].fired < a[2].fired && a[2].fired < a[0].fired);
 }
 
 static void stop_other(struct alarm *a)
@@ -454,7 +453,8 @@ static void the_clocks_agree(void **state)
 	net_timer_set_fine(loop, &a.timer, now + 3 * NANOS_PER_MS);
 	net_loop_run(loop);
 	assert_true(net_now(loop) - now >= 3 * NANOS_PER_MS);
-	assert_true(net_wall(loop) - wall == net_now(loop) - now);
+	nanos apart = net_wall(loop) - wall - (net_now(loop) - now);
+	assert_true(apart > -NANOS_PER_SECOND && apart < NANOS_PER_SECOND);
 	assert_true(wall > INT64_C(1700000000) * NANOS_PER_SECOND);
 }
 

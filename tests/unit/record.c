@@ -35,6 +35,32 @@ nanos net_wall(const struct net_loop *loop)
 	return EPOCH + now;
 }
 
+static struct net_timer *set;
+
+void net_timer_set(struct net_loop *loop, struct net_timer *t, nanos at)
+{
+	(void)loop;
+	(void)at;
+	t->prev = &set;
+	set = t;
+}
+
+void net_timer_stop(struct net_loop *loop, struct net_timer *t)
+{
+	(void)loop;
+	t->prev = NULL;
+	set = NULL;
+}
+
+static void fire(void)
+{
+	struct net_timer *t = set;
+	if (!t)
+		return;
+	net_timer_stop(NULL, t);
+	t->fire(t);
+}
+
 int net_facts(int fd, struct net_facts *ret_facts)
 {
 	*ret_facts = (struct net_facts){ .rtt = fd * MS, .rtt_min = NO_TIME, .retrans = 3 };
@@ -699,6 +725,48 @@ static void what_is_unfinished_is_dropped(void **state)
 	recorder_free(w);
 }
 
+/* Whoever comes to answer a 407 at once may come to another worker. */
+static void a_challenge_waits_for_its_answer(void **state)
+{
+	(void)state;
+	struct challenges *c = challenges_new();
+	struct recorder_options options = {
+		.wanted = true, .done = note, .context = &out, .challenges = c
+	};
+	struct recorder *before = recorder, *one = recorder_new(NULL, &options),
+			*other = recorder_new(NULL, &options);
+	memset(&out, 0, sizeof out);
+	recorder = one;
+	begin();
+	up("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n");
+	down("HTTP/1.1 407 Proxy Authentication Required\r\n"
+	     "Proxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n");
+	fin(PROXY);
+	over();
+	assert_int_equal(out.count, 0);
+	fire(); /* its moment is not over */
+	assert_int_equal(out.count, 0);
+	recorder = other;
+	wrong_credentials(); /* another 407, which waits too */
+	assert_int_equal(out.count, 1);
+	assert_int_equal(out.verdict, V_CHALLENGED);
+	assert_says("\"link\":\"");
+	pass(2 * S);
+	fire();
+	assert_int_equal(out.count, 2);
+	assert_int_equal(out.verdict, V_AUTH_REJECTED);
+	assert_says("\"link\":\"");
+	recorder = one;
+	no_credentials();
+	assert_int_equal(out.count, 2);
+	recorder_free(other); /* gives out what still waits */
+	assert_int_equal(out.count, 3);
+	assert_int_equal(out.verdict, V_AUTH_REQUIRED);
+	recorder_free(one);
+	challenges_free(c);
+	recorder = before;
+}
+
 static void metrics_count(void **state)
 {
 	(void)state;
@@ -758,6 +826,7 @@ int main(void)
 		cmocka_unit_test(walks_see_each_once),
 		cmocka_unit_test(nobody_wants_records),
 		cmocka_unit_test(what_is_unfinished_is_dropped),
+		cmocka_unit_test(a_challenge_waits_for_its_answer),
 		cmocka_unit_test(metrics_count),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
