@@ -554,7 +554,8 @@ static void up_done(struct client *c)
 	nanos now = net_now(c->worker->loop);
 	j->up_state = UP_DONE;
 	j->asked = now;
-	net_timer_set(c->worker->loop, &c->timer, now + c->config->timeout.answer);
+	if (c->config->timeout.answer > 0)
+		net_timer_set(c->worker->loop, &c->timer, now + c->config->timeout.answer);
 }
 
 static void wait_for_brake(struct client *c)
@@ -725,21 +726,30 @@ static void stood_still(struct client *c)
 		fail(c, ANSWER_ORIGIN_TIMEOUT, "the origin took no more of the request");
 }
 
+nanos forward_patience(const struct config *f)
+{
+	nanos idle = f->timeout.idle, answer = f->timeout.answer;
+	if (idle == 0 || answer == 0)
+		return idle + answer;
+	return idle < answer ? idle : answer;
+}
+
 /* It rings now and then; what counts is when something moved last. */
 void forward_timer(struct client *c)
 {
 	struct job *j = c->job;
 	const struct config *f = c->config;
-	nanos now = net_now(c->worker->loop), at;
+	nanos now = net_now(c->worker->loop);
 	bool waiting = j->down_state == DOWN_HEAD && j->up_state != UP_OPEN;
-	if (waiting)
-		at = (j->asked == NO_TIME ? j->busy : j->asked) + f->timeout.answer;
-	else
-		at = j->busy + f->timeout.idle;
-	if (now < at)
-		net_timer_set(c->worker->loop, &c->timer, at);
-	else if (waiting)
-		answer_timed_out(c);
-	else
-		stood_still(c);
+	nanos since = waiting && j->asked != NO_TIME ? j->asked : j->busy;
+	nanos span = waiting ? f->timeout.answer : f->timeout.idle;
+	if (span > 0 && now >= since + span) {
+		if (waiting)
+			answer_timed_out(c);
+		else
+			stood_still(c);
+		return;
+	}
+	net_timer_set(c->worker->loop, &c->timer,
+		      span > 0 ? since + span : now + forward_patience(f));
 }
