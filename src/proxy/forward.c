@@ -16,7 +16,6 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { BRAKE_TICK_MS = 100, MAX_SURPLUS = WORKER_SCRATCH };
 
