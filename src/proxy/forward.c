@@ -16,7 +16,6 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { GONE_SECONDS = 5 };
 
@@ -74,6 +73,7 @@ static bool send_head(struct client *c)
 	record_bytes(j->record, CLIENT, slice_first(early, p.used));
 	struct iovec part[4] = { { w->out.at, w->out.len }, p.part[0], p.part[1], p.part[2] };
 	j->in_at += (uint32_t)p.used;
+	flow_prompt(&j->up.flow, j->origin->watch.fd);
 	/* A kept connection that has ended meanwhile is seen when its answer is waited for. */
 	if (!flow_send(&j->up.flow, j->origin->watch.fd, &j->origin->state, part, p.used ? 4 : 1,
 		       &code)) {
@@ -265,20 +265,6 @@ static void finish(struct client *c)
 
 /* ---- the answer's head --------------------------------------------------------------------- */
 
-static struct slice date_of(struct client *c)
-{
-	static _Thread_local char field[48];
-	static _Thread_local time_t second;
-	time_t now = (time_t)(net_wall(c->worker->loop) / NANOS_PER_SECOND);
-	if (now != second) {
-		struct tm tm;
-		gmtime_r(&now, &tm);
-		strftime(field, sizeof field, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
-		second = now;
-	}
-	return slice_of(field);
-}
-
 /* Credentials that belong to the connection, not to the request (NTLM, Negotiate): it is nobody
  * else's from then on. */
 static bool is_bound(const struct http_fields *fields, struct slice name)
@@ -305,7 +291,7 @@ static void begin_answer(struct client *c, const struct http_response *r)
 		.response = r,
 		.via = via_of(c),
 		.client_minor = j->request.minor,
-		.date = date_of(c),
+		.date = worker_date(c->worker),
 	};
 	bool chunks = http_response_chunks(&f), request_whole = j->up.ended;
 	bool by_close = !chunks && (r->body == HTTP_BODY_CLOSE || r->body == HTTP_BODY_CHUNKED);

@@ -73,6 +73,7 @@ void reply_send(struct client *c, const struct reply *r)
 		.text = text,
 		.proxy = c->config->name,
 		.fields = r->fields,
+		.date = worker_date(w),
 		.request = j->understood ? &j->request : NULL,
 		.close = j->close,
 		.timed_out_dns = r->timed_out_dns,
@@ -124,7 +125,13 @@ void reply_tell(struct worker_listener *l, int fd, const struct address *peer, e
 		const char *text)
 {
 	struct worker *w = l->worker;
-	struct answer a = { .why = why, .text = text, .proxy = w->config->name, .close = true };
+	struct answer a = {
+		.why = why,
+		.text = text,
+		.proxy = w->config->name,
+		.close = true,
+		.date = worker_date(w),
+	};
 	ssize_t got = net_recv(fd, w->scratch, WORKER_SCRATCH);
 	buffer_reset(&w->out);
 	answer_write(&a, &w->out);
@@ -171,6 +178,7 @@ void reply_trace(struct client *c)
 	j->close = !can_go_on(c);
 	buffer_reset(&w->out);
 	buffer_add(&w->out, SLICE("HTTP/1.1 200 OK\r\n"));
+	buffer_add(&w->out, worker_date(w));
 	buffer_add(&w->out,
 		   trace ? SLICE("Content-Type: message/http\r\n")
 			 : SLICE("Allow: CONNECT, DELETE, GET, HEAD, OPTIONS, PATCH, POST, "
