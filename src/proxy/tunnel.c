@@ -388,8 +388,8 @@ static nanos deadline(const struct tunnel *t)
 	nanos at = INT64_MAX;
 	if (idle > 0)
 		at = t->busy * NANOS_PER_SECOND + idle + NANOS_PER_SECOND;
-	if (life > 0 && t->begun * NANOS_PER_SECOND + life < at)
-		at = t->begun * NANOS_PER_SECOND + life;
+	if (life > 0 && (t->begun + 1) * NANOS_PER_SECOND + life < at)
+		at = (t->begun + 1) * NANOS_PER_SECOND + life;
 	return at;
 }
 
@@ -405,7 +405,7 @@ static void timer_rings(struct net_timer *timer)
 {
 	struct tunnel *t = (struct tunnel *)((char *)timer - offsetof(struct tunnel, timer));
 	nanos now = net_now(t->worker->loop), life = t->config->timeout.lifetime;
-	if (life > 0 && now >= t->begun * NANOS_PER_SECOND + life) {
+	if (life > 0 && now >= (t->begun + 1) * NANOS_PER_SECOND + life) {
 		tunnel_cut(t, "timeout-lifetime", "the tunnel was open for as long as one may be");
 		return;
 	}
