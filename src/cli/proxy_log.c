@@ -123,19 +123,20 @@ void proxy_log_say(void *context, const char *text)
 	buffer_done(&line);
 }
 
-/* Another file may be named now, or the first one. Its fault is the operator's to hear; the log
- * goes on as it was. */
+/* Another file may be named now, or the first one. What is wrong with it is the operator's to hear;
+ * the log goes on as it was. */
 void proxy_log_follow(void *context, const struct config *c)
 {
 	struct proxy_log *l = context;
 	struct error err;
+	int code = 0;
 	if (c->access.format == LOG_NONE)
 		return;
 	if (l->access)
-		log_move(l->access, &c->access);
-	else
-		l->access = log_open(&c->access, &err);
-	if (!l->access)
+		code = log_move(l->access, &c->access, &err);
+	else if (!(l->access = log_open(&c->access, &err)))
+		code = err.code;
+	if (code < 0)
 		proxy_log_say(l, err.text);
 }
 
