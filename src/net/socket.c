@@ -145,15 +145,18 @@ int net_connect(const struct address *to, const struct address *from)
 	int fd = open_socket(&s);
 	if (fd < 0)
 		return fd;
-	int code = set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	if (code == 0 && from)
-		code = bind_from(fd, from);
+	int code = from ? bind_from(fd, from) : 0;
 	if (code == 0 && connect(fd, &s.any, len) < 0 && errno != EINPROGRESS)
 		code = -errno;
 	if (code == 0)
 		return fd;
 	close(fd);
 	return code;
+}
+
+int net_prompt(int fd)
+{
+	return set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
 int net_connect_result(int fd)

@@ -179,7 +179,7 @@ static nanos span_of(const struct client *c, enum client_state state)
 	case CLIENT_HEAD:
 		return f->timeout.header;
 	case CLIENT_FORWARD:
-		return f->timeout.idle < f->timeout.answer ? f->timeout.idle : f->timeout.answer;
+		return forward_patience(f);
 	case CLIENT_ANSWER:
 		return f->timeout.idle;
 	case CLIENT_LINGER:

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -49,6 +50,22 @@ void *worker_keep(struct worker *w, size_t size)
 	k->next = w->kept;
 	w->kept = k;
 	return k + 1;
+}
+
+/* ---- the time of day ------------------------------------------------------------------------ */
+
+struct slice worker_date(const struct worker *w)
+{
+	static _Thread_local char field[48];
+	static _Thread_local time_t second;
+	time_t now = (time_t)(net_wall(w->loop) / NANOS_PER_SECOND);
+	if (now != second) {
+		struct tm tm;
+		gmtime_r(&now, &tm);
+		strftime(field, sizeof field, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
+		second = now;
+	}
+	return slice_of(field);
 }
 
 /* ---- pipes --------------------------------------------------------------------------------- */

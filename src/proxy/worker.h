@@ -121,6 +121,8 @@ void worker_cut(struct worker *w);    /* the deadline is over */
 
 /* Zeroed memory that lives as long as the worker; NULL: there is none. */
 void *worker_keep(struct worker *w, size_t size);
+/* The Date field for answers, whole, with CRLF; good until the worker's next event. */
+struct slice worker_date(const struct worker *w);
 /* A connection ended: is that what was waited for? */
 void worker_ended_one(struct worker *w);
 void worker_turn(struct worker *w, struct worker_turn *turn); /* waiting already is fine */

@@ -189,7 +189,7 @@ def _(place):
 def _(place):
     c = place.client()
     c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    for byte in place.request("A: b"):
+    for byte in c.dress(place.request("A: b")):
         c.send(bytes([byte]))
     same(c.answer().status, 200)
     same(place.seen().get("A"), "b")
@@ -323,6 +323,14 @@ def _(place):
     place.answers(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     a = place.client().ask(place.request())
     want(a.get("Date") and a.get("Date").endswith("GMT"), f"Date is {a.get('Date')}")
+
+
+@case("9110 §6.6.1", "the proxy's own answers have a Date")
+def _(place):
+    for data in (place.request(url="https://x.example/", host="x"),
+                 place.request("Max-Forwards: 0", method="OPTIONS")):
+        a = place.client().ask(data)
+        want((a.get("Date") or "").endswith("GMT"), a.raw)
 
 
 @case("9110 §6.6.1", "an answer's Date stays")
