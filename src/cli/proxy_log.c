@@ -128,15 +128,14 @@ void proxy_log_say(void *context, const char *text)
 void proxy_log_follow(void *context, const struct config *c)
 {
 	struct proxy_log *l = context;
-	struct error err;
-	int code = 0;
+	struct error err = { 0 };
 	if (c->access.format == LOG_NONE)
 		return;
 	if (l->access)
-		code = log_move(l->access, &c->access, &err);
-	else if (!(l->access = log_open(&c->access, &err)))
-		code = err.code;
-	if (code < 0)
+		log_move(l->access, &c->access, &err);
+	else
+		l->access = log_open(&c->access, &err);
+	if (err.code < 0)
 		proxy_log_say(l, err.text);
 }
 
