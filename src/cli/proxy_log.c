@@ -9,10 +9,12 @@
 #include "proxy/why.h"
 #include "render/render.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { DIAGNOSIS_LIMIT = 64 << 10, LINE_LIMIT = 128 << 10 };
 
@@ -117,7 +119,8 @@ void proxy_log_say(void *context, const char *text)
 	if (l && l->error) {
 		buffer_add_byte(&line, '\n');
 		log_add(l->error, buffer_slice(&line));
-	} else {
+	} else if (poll(&(struct pollfd){ .fd = STDERR_FILENO, .events = POLLOUT }, 1, 0) != 0) {
+		/* whoever reads it, or does not, never makes a worker wait */
 		complain("%.*s", (int)line.len, (const char *)line.at);
 	}
 	buffer_done(&line);

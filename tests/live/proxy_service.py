@@ -170,6 +170,34 @@ def logs_follow(program):
     proxy.stop()
 
 
+def nobody_reads(program):
+    """standard error is a full pipe that nobody reads: it serves, reloads and ends"""
+    origin = Origin()
+    out, into = os.pipe()
+    os.set_blocking(into, False)
+    try:
+        while True:
+            os.write(into, bytes(4096))
+    except BlockingIOError:
+        os.set_blocking(into, True)
+    proxy = Proxy(program)
+    proxy.process.terminate()
+    proxy.process.wait(LIMIT)
+    proxy.process = subprocess.Popen([os.path.abspath(program), "proxy", "-c", proxy.path],
+                                     stdin=subprocess.DEVNULL, stderr=into)
+    os.close(into)
+    proxy.wait_ready()
+    client = Client(proxy.address)
+    same(client.ask(get(origin)).status, 200, "before")
+    with open(proxy.path, "a", encoding="utf-8") as f:
+        f.write("name other;\n")
+    proxy.signal(signal.SIGHUP)
+    eventually(lambda: "other" in client.ask(get(origin)).get("Via"), "it did not reload")
+    client.close()
+    proxy.stop()
+    os.close(out)
+
+
 # ---- the log -----------------------------------------------------------------------------------
 
 def lines_of(path):
@@ -645,7 +673,7 @@ def circle(program):
 
 
 TESTS = [
-    reload_under_load, faulty_reload, listeners_come_and_go, logs_follow, full_disk, never_a_log,
+    reload_under_load, faulty_reload, listeners_come_and_go, logs_follow, nobody_reads, full_disk, never_a_log,
     file_too_large, rotation, killed, drains, drain_deadline, hand_over_under_load,
     hand_over_by_unix_door, hand_over_to_nothing, notifies, activated, user_nobody, own_listener,
     circle,
