@@ -5,8 +5,10 @@
 #include "cli/command.h"
 #include "cli/options.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 struct wish {
 	const char *config;
@@ -66,9 +68,23 @@ struct config *proxy_load(const char *path)
 	return config_load(path, &faults);
 }
 
+/* What comes while the configuration is being read waits until there is somebody to hear it. And
+ * the time zone is read while files may be. */
+static void prepare(void)
+{
+	sigset_t later;
+	sigemptyset(&later);
+	sigaddset(&later, SIGHUP);
+	sigaddset(&later, SIGUSR1);
+	sigaddset(&later, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &later, NULL);
+	tzset();
+}
+
 static int serve(const char *path)
 {
 	struct error err;
+	prepare();
 	struct config *c = proxy_load(path);
 	if (!c)
 		return EXIT_TROUBLE;

@@ -638,6 +638,7 @@ int server_run(const struct server_options *options, struct error *err)
 		wait_for_signals(s);
 	}
 	stop(s);
+	signal(WORKER_ENDED, SIG_IGN); /* of those that ended since */
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	free(s);
 	return code;

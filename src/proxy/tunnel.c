@@ -297,11 +297,20 @@ static bool judge_sni(struct tunnel *t, struct slice sni)
 	return true;
 }
 
+/* Handshake, of version 3.x: whatever begins otherwise is held no longer. */
+static bool may_be_hello(const struct flow *f)
+{
+	static const uint8_t begins[] = { 0x16, 0x03 };
+	size_t len = f->held_len < sizeof begins ? f->held_len : sizeof begins;
+	return len == 0 || memcmp(f->held + f->held_at, begins, len) == 0;
+}
+
 static bool sniffed_enough(const struct tunnel *t, struct slice *ret_sni)
 {
+	const struct flow *f = &t->half[CLIENT].flow;
 	bool over = false;
 	*ret_sni = record_sni(t->record, &over);
-	return over || ret_sni->len > 0 || t->half[CLIENT].flow.held_len >= SNIFF_MOST;
+	return over || ret_sni->len > 0 || f->held_len >= SNIFF_MOST || !may_be_hello(f);
 }
 
 /* Gathers what the client says first, and passes nothing of it on before it is judged. False: the
