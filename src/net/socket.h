@@ -23,6 +23,8 @@ int net_accept(int listener, struct address *ret_peer);
 /* Begins to connect (TCP_NODELAY is set); the socket becomes writable or fails. -EINPROGRESS is no
  * failure and does not come out: a descriptor does. from: the address to bind to, or NULL. */
 int net_connect(const struct address *to, const struct address *from);
+/* By a socket that was connected before, and is no more. 0, or negative errno. */
+int net_connect_again(int fd, const struct address *to);
 int net_connect_result(int fd); /* SO_ERROR: 0, or negative errno */
 
 /* 0: the peer's FIN. */
