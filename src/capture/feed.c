@@ -33,8 +33,9 @@ struct feed {
 	struct packet_decoder *decoder;
 	struct stream_table *streams;
 	struct feed_counts counts;
-	nanos now;
-	struct link *spare; /* the last one first: it is still in the cache */
+	nanos now, until;    /* until: as told by feed_until */
+	uint64_t last_frame; /* of the connection that ends */
+	struct link *spare;  /* the last one first: it is still in the cache */
 	unsigned spares;
 };
 
@@ -570,6 +571,7 @@ static void on_end(void *context, struct stream_watch *w, const struct stream *s
 	};
 	struct feed *f = context;
 	struct link *l = w ? w->user : NULL;
+	f->last_frame = s->last.frame;
 	if (l) {
 		l->final = s;
 		link_fetch(l, true);
@@ -594,7 +596,7 @@ struct feed *feed_new(const struct feed_options *options, const struct feed_owne
 		return NULL;
 	f->options = *options;
 	f->owner = *owner;
-	f->now = NO_TIME;
+	f->now = f->until = NO_TIME;
 	struct stream_limits limits = { .max_connections = options->max_connections };
 	struct stream_callbacks callbacks = { .wish = on_wish,
 					      .segment = on_segment,
@@ -657,10 +659,11 @@ static unsigned share_of_pair(const struct address *a, const struct address *b, 
 	return (mixed >> 16) % shares;
 }
 
+/* The same whichever packets other feeds took since feed_until. */
 static void note_time(struct feed *f, nanos at)
 {
-	if (at != NO_TIME && (f->now == NO_TIME || at > f->now))
-		f->now = at;
+	if (at != NO_TIME)
+		f->now = f->until == NO_TIME || at > f->until ? at : f->until;
 }
 
 /* What is no connection's is counted by one feed: the only one that gets it, or the first. */
@@ -707,6 +710,9 @@ void feed_segment(struct feed *f, const struct segment *seg)
 	f->counts.packets++;
 	f->counts.tcp++;
 	stream_segment(f->streams, seg);
+	feed_until(f, seg->at, NULL);
+	while (feed_end_next(f)) {
+	}
 }
 
 void feed_note(struct feed *f, const struct icmp_note *note)
@@ -716,10 +722,32 @@ void feed_note(struct feed *f, const struct icmp_note *note)
 	stream_icmp(f->streams, note);
 }
 
-void feed_until(struct feed *f, nanos at)
+void feed_until(struct feed *f, nanos at, const struct stream_crowd *crowd)
 {
 	note_time(f, at);
-	stream_until(f->streams, at);
+	f->until = f->now;
+	stream_until(f->streams, at, crowd);
+}
+
+bool feed_end_next(struct feed *f)
+{
+	return stream_end_next(f->streams);
+}
+
+struct stream_crowd feed_crowd(const struct feed *f)
+{
+	return stream_crowd(f->streams);
+}
+
+uint64_t feed_last_frame(const struct feed *f)
+{
+	return f->last_frame;
+}
+
+void feed_over(struct feed *f, nanos at)
+{
+	note_time(f, at);
+	stream_over(f->streams, at);
 }
 
 void feed_finish(struct feed *f)

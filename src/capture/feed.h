@@ -61,11 +61,18 @@ unsigned feed_share_of(const struct capture_packet *p, unsigned shares);
 void feed_segment(struct feed *f, const struct segment *seg);
 void feed_note(struct feed *f, const struct icmp_note *note);
 
-/* The capture went on until then, be it with packets that other feeds took: the connections that are
+/* As stream_until, which see, feed_end_next as stream_end_next, feed_crowd as stream_crowd: the
+ * capture went on until then, be it with packets that other feeds took; the connections that are
  * still open at the end were observed so long. */
-void feed_until(struct feed *f, nanos at);
+void feed_until(struct feed *f, nanos at, const struct stream_crowd *crowd);
+bool feed_end_next(struct feed *f);
+struct stream_crowd feed_crowd(const struct feed *f);
 
-/* The capture is over: all connections end. */
+/* The last packet of the connection that ends, while the owner is called. */
+uint64_t feed_last_frame(const struct feed *f);
+
+/* The capture was over then: all connections end, by feed_end_next; or at once. */
+void feed_over(struct feed *f, nanos at);
 void feed_finish(struct feed *f);
 
 struct feed_counts feed_counts(const struct feed *f);

@@ -32,15 +32,18 @@ enum {
 	PIECE_LIMIT = 64 << 20,   /* bytes of their records */
 	WORTH_THREADS = 32 << 20, /* bytes: a smaller file is read before a thread is up */
 	KNOWN = 16,
-	RECENT = 1024,   /* connections: the book remembers no more */
+	FINDINGS = 256,  /* of one thread: so many wait to be booked, and some that come with the
+			    last */
 	PATIENCE = 2000, /* looks: some 30 us */
-	AHEAD = 8,       /* packets to fetch into the cache while one is fed */
+	NO_BORDER = CAPTURE_BATCH + 1,
+	AHEAD = 8, /* packets to fetch into the cache while one is fed */
 };
 
-/* What a feed gave out, and at which packet. */
+/* What a feed gave out, and when: at a packet, or behind it, among connections whose time was over,
+ * in the order of their last packets. */
 struct found {
 	enum { FOUND_EXCHANGE, FOUND_CONNECTION, FOUND_PROXY } kind;
-	uint64_t frame;
+	uint64_t frame, last; /* last: 0 at the packet itself */
 	union {
 		struct exchange *exchange;
 		size_t connection;
@@ -48,18 +51,22 @@ struct found {
 	};
 };
 
-/* What one thread found in one batch. */
+/* What one thread found in one batch, or in part of it. */
 struct findings {
+	enum { FINDINGS_OPEN, FINDINGS_FULL, FINDINGS_ALL } stage; /* OPEN: its thread's own */
 	struct found *found;
 	size_t count, room, booked;
-	struct trace_connection *connection; /* a ring of the last RECENT */
+	struct trace_connection *connection;
 	size_t connections, connection_room;
 };
 
 struct slot {
 	struct capture_batch *batch;
-	bool last;                                 /* behind the last packet: all connections end */
-	unsigned users;                            /* threads that have not been through it yet */
+	bool last;     /* behind the last packet: all connections end */
+	size_t border; /* packets before the border; NO_BORDER: it has none */
+	uint64_t border_frame;
+	nanos border_at;
+	struct stream_crowd crowd;                 /* when the batch was SLOTS earlier */
 	uint16_t mine[MAX_THREADS][CAPTURE_BATCH]; /* which packets, by share */
 	size_t count[MAX_THREADS];
 	struct findings findings[MAX_THREADS];
@@ -77,9 +84,12 @@ struct worker {
 	unsigned share;
 	struct feed *feed;
 	struct report_desk *desk;
-	uint64_t next;               /* batch to feed */
-	uint64_t frame;              /* being fed */
-	struct findings *findings;   /* of this batch */
+	uint64_t next;                                                       /* batch to feed */
+	enum step { STEP_BEFORE, STEP_BORDER, STEP_BEHIND, STEP_OVER } step; /* so far it is */
+	size_t fed;                                                          /* packets of it */
+	uint64_t frame;                                                      /* being fed */
+	bool is_ending;                                                      /* behind that */
+	struct findings *findings;                                           /* of this batch */
 	struct address known[KNOWN]; /* proxies that the book has heard of from here */
 	unsigned knows;
 	bool starved; /* found something, and had no memory to say so */
@@ -97,7 +107,8 @@ struct pipeline {
 	atomic_uint news; /* counts what changed; looked at without the lock */
 	struct slot *slot;
 	unsigned slots;
-	uint64_t read, booked; /* batches */
+	struct stream_crowd crowd[SLOTS]; /* of the batches read last */
+	uint64_t read, booked;            /* batches */
 	bool is_reading, is_booking, is_printing;
 	bool over; /* nothing is left to read */
 	int trouble;
@@ -116,7 +127,7 @@ static void *grown(void *list, size_t *room, size_t size)
 	return at;
 }
 
-static struct found *new_found(struct worker *w)
+static struct found *new_found(struct worker *w, int kind)
 {
 	struct findings *f = w->findings;
 	if (f->count == f->room) {
@@ -127,7 +138,11 @@ static struct found *new_found(struct worker *w)
 		}
 		f->found = at;
 	}
-	return &f->found[f->count++];
+	struct found *found = &f->found[f->count++];
+	found->kind = kind;
+	found->frame = w->frame;
+	found->last = w->is_ending ? feed_last_frame(w->feed) : 0;
+	return found;
 }
 
 static void tell_proxy(struct worker *w, const struct address *proxy)
@@ -135,9 +150,9 @@ static void tell_proxy(struct worker *w, const struct address *proxy)
 	for (unsigned i = 0; i < w->knows; i++)
 		if (address_equal(&w->known[i], proxy))
 			return;
-	struct found *f = new_found(w);
+	struct found *f = new_found(w, FOUND_PROXY);
 	if (f)
-		*f = (struct found){ FOUND_PROXY, w->frame, .proxy = *proxy };
+		f->proxy = *proxy;
 	w->known[w->knows < KNOWN ? w->knows++ : KNOWN - 1] = *proxy;
 }
 
@@ -155,9 +170,9 @@ static bool on_glance(void *context, const struct exchange *x)
 static void on_exchange(void *context, struct exchange *x)
 {
 	struct worker *w = context;
-	struct found *f = new_found(w);
+	struct found *f = new_found(w, FOUND_EXCHANGE);
 	if (f)
-		*f = (struct found){ FOUND_EXCHANGE, w->frame, .exchange = x };
+		f->exchange = x;
 	else
 		trace_free(x);
 }
@@ -166,7 +181,7 @@ static void on_connection(void *context, const struct trace_connection *c)
 {
 	struct worker *w = context;
 	struct findings *l = w->findings;
-	if (l->connections == l->connection_room && l->connection_room < RECENT) {
+	if (l->connections == l->connection_room) {
 		void *at = grown(l->connection, &l->connection_room, sizeof *l->connection);
 		if (!at) {
 			w->starved = true;
@@ -174,11 +189,11 @@ static void on_connection(void *context, const struct trace_connection *c)
 		}
 		l->connection = at;
 	}
-	struct found *f = new_found(w);
+	struct found *f = new_found(w, FOUND_CONNECTION);
 	if (!f)
 		return;
-	*f = (struct found){ FOUND_CONNECTION, w->frame, .connection = l->connections };
-	l->connection[l->connections++ % RECENT] = *c;
+	f->connection = l->connections;
+	l->connection[l->connections++] = *c;
 }
 
 /* ---- read ------------------------------------------------------------------------------------ */
@@ -220,12 +235,29 @@ static void share_out(struct slot *s, unsigned shares)
 	}
 }
 
+/* Connections whose time is over end behind the same packets, however batches are cut. */
+static void find_border(struct slot *s)
+{
+	const struct capture_batch *b = s->batch;
+	s->border = NO_BORDER;
+	uint64_t first = b->count ? b->packet[0].frame : 0;
+	uint64_t before = (STREAM_BORDER - first % STREAM_BORDER) % STREAM_BORDER;
+	if (before >= b->count)
+		return;
+	s->border = before + 1;
+	s->border_frame = b->packet[before].frame;
+	s->border_at = b->packet[before].at;
+}
+
 static bool read_batch(struct pipeline *p)
 {
 	struct reading *r = p->reading;
 	if (p->is_reading || p->over || p->read - p->booked == p->slots)
 		return false;
 	struct slot *s = &p->slot[p->read % p->slots];
+	struct stream_crowd *crowd = &p->crowd[p->read % SLOTS];
+	s->crowd = *crowd; /* no slot is that old any more: it is what all threads say */
+	*crowd = (struct stream_crowd){ 0 };
 	p->is_reading = true;
 	pthread_mutex_unlock(&p->lock);
 	int got = capture_read(r->capture, s->batch, &r->err);
@@ -233,47 +265,106 @@ static bool read_batch(struct pipeline *p)
 		s->batch->count = 0;
 	note_batch(r, s->batch);
 	share_out(s, p->shares);
+	find_border(s);
 	show_progress(r);
 	pthread_mutex_lock(&p->lock);
 	p->is_reading = false;
 	p->over = s->last = got <= 0;
 	p->trouble = got < 0 ? got : 0;
-	s->users = p->shares;
+	for (unsigned i = 0; i < p->shares; i++)
+		s->findings[i].stage = FINDINGS_OPEN;
 	p->read++;
 	return true;
 }
 
 /* ---- feed ------------------------------------------------------------------------------------ */
 
-static void feed_slot(struct worker *w, const struct slot *s)
+static bool is_full(const struct worker *w)
+{
+	return w->findings->count >= FINDINGS;
+}
+
+/* True when all of its packets before that one are fed. */
+static bool feed_packets(struct worker *w, const struct slot *s, size_t border)
 {
 	const uint16_t *mine = s->mine[w->share];
 	size_t count = s->count[w->share];
-	for (size_t i = 0; i < count; i++) {
-		const struct capture_packet *packet = &s->batch->packet[mine[i]];
-		if (i + AHEAD < count)
-			__builtin_prefetch(s->batch->packet[mine[i + AHEAD]].data.at);
+	for (; w->fed < count && mine[w->fed] < border && !is_full(w); w->fed++) {
+		const struct capture_packet *packet = &s->batch->packet[mine[w->fed]];
+		if (w->fed + AHEAD < count)
+			__builtin_prefetch(s->batch->packet[mine[w->fed + AHEAD]].data.at);
 		w->frame = packet->frame;
 		feed_packet(w->feed, packet, w->share, w->pipeline->shares);
 	}
-	if (s->last) {
-		w->frame = UINT64_MAX;
-		feed_until(w->feed, w->pipeline->reading->last);
-		feed_finish(w->feed);
-	}
+	return w->fed == count || mine[w->fed] >= border;
+}
+
+static bool end_connections(struct worker *w)
+{
+	while (!is_full(w))
+		if (!feed_end_next(w->feed))
+			return true;
+	return false;
+}
+
+static void reach_border(struct worker *w, const struct slot *s)
+{
+	w->frame = s->border_frame;
+	feed_until(w->feed, s->border_at, &s->crowd);
+}
+
+static void reach_end(struct worker *w)
+{
+	w->frame = UINT64_MAX;
+	feed_over(w->feed, w->pipeline->reading->last);
+}
+
+/* One step on. False when there is no room for more findings. */
+static bool feed_step(struct worker *w, const struct slot *s)
+{
+	bool ready = false;
+	w->is_ending = w->step == STEP_BORDER || w->step == STEP_OVER;
+	if (w->is_ending)
+		return end_connections(w);
+	ready = feed_packets(w, s, w->step == STEP_BEFORE ? s->border : NO_BORDER);
+	w->is_ending = true;
+	if (ready && w->step == STEP_BEFORE && s->border != NO_BORDER)
+		reach_border(w, s);
+	if (ready && w->step == STEP_BEHIND && s->last)
+		reach_end(w);
+	return ready;
+}
+
+/* True when it is through. */
+static bool feed_slot(struct worker *w, const struct slot *s)
+{
+	for (; w->step <= STEP_OVER; w->step++)
+		if (!feed_step(w, s))
+			return false;
+	w->step = STEP_BEFORE;
+	w->fed = 0;
+	return true;
+}
+
+static void count_crowd(struct stream_crowd *all, struct stream_crowd one)
+{
+	all->unanswered += one.unanswered;
+	all->open += one.open;
+	all->half += one.half;
 }
 
 static bool feed_batch(struct pipeline *p, struct worker *w)
 {
-	if (w->next == p->read)
-		return false;
 	struct slot *s = &p->slot[w->next % p->slots];
+	if (w->next == p->read || s->findings[w->share].stage != FINDINGS_OPEN)
+		return false;
 	pthread_mutex_unlock(&p->lock);
 	w->findings = &s->findings[w->share];
-	feed_slot(w, s);
+	bool through = feed_slot(w, s);
 	pthread_mutex_lock(&p->lock);
-	w->next++;
-	s->users--;
+	w->findings->stage = through ? FINDINGS_ALL : FINDINGS_FULL;
+	if (through)
+		count_crowd(&p->crowd[w->next++ % SLOTS], feed_crowd(w->feed));
 	return true;
 }
 
@@ -292,8 +383,7 @@ static void add_to_book(struct trace_book *book, const struct findings *l, const
 		trace_book_add(book, f->exchange);
 		return;
 	case FOUND_CONNECTION:
-		if (f->connection + RECENT >= l->connections)
-			trace_book_connection(book, &l->connection[f->connection % RECENT]);
+		trace_book_connection(book, &l->connection[f->connection]);
 		return;
 	case FOUND_PROXY:
 		trace_book_proxy(book, &f->proxy);
@@ -301,45 +391,71 @@ static void add_to_book(struct trace_book *book, const struct findings *l, const
 	}
 }
 
-/* Whose next finding was at the earliest packet; NULL: all are booked. */
+static bool is_before(const struct found *a, const struct found *b)
+{
+	return a->frame != b->frame ? a->frame < b->frame : a->last < b->last;
+}
+
+/* Whose next finding was the earliest; NULL: all are booked, or whose may be is yet to be fed. */
 static struct findings *earliest(struct slot *s, unsigned shares)
 {
 	struct findings *best = NULL;
 	for (unsigned i = 0; i < shares; i++) {
 		struct findings *l = &s->findings[i];
+		if (l->booked == l->count && l->stage == FINDINGS_FULL)
+			return NULL;
 		if (l->booked < l->count &&
-		    (!best || l->found[l->booked].frame < best->found[best->booked].frame))
+		    (!best || is_before(&l->found[l->booked], &best->found[best->booked])))
 			best = l;
 	}
 	return best;
 }
 
-/* Until the slot is through, or the piece full. True: it is through. */
-static bool book_slot(struct pipeline *p, struct slot *s)
+/* Until the piece is full, or no more can be booked. */
+static void book_slot(struct pipeline *p, struct slot *s)
 {
 	const struct piece *piece = &p->piece[p->filled % PIECES];
 	struct findings *l;
-	while ((l = earliest(s, p->shares))) {
-		if (piece->count == PIECE)
-			return false;
+	while (piece->count < PIECE && (l = earliest(s, p->shares)))
 		add_to_book(p->reading->book, l,
 			    &l->found[l->booked++]); /* gives out one at most */
+}
+
+/* Those who had found too much may go on. True: none had, and all are booked. */
+static bool make_room(struct slot *s, unsigned shares)
+{
+	bool through = true;
+	for (unsigned i = 0; i < shares; i++) {
+		struct findings *l = &s->findings[i];
+		through = through && l->booked == l->count && l->stage == FINDINGS_ALL;
+		if (l->booked < l->count)
+			continue;
+		l->count = l->booked = l->connections = 0;
+		if (l->stage == FINDINGS_FULL)
+			l->stage = FINDINGS_OPEN;
 	}
-	for (unsigned i = 0; i < p->shares; i++)
-		s->findings[i].count = s->findings[i].booked = s->findings[i].connections = 0;
+	return through;
+}
+
+static bool is_fed(const struct slot *s, unsigned shares)
+{
+	for (unsigned i = 0; i < shares; i++)
+		if (s->findings[i].stage == FINDINGS_OPEN)
+			return false;
 	return true;
 }
 
 static bool book_batch(struct pipeline *p)
 {
 	struct slot *s = &p->slot[p->booked % p->slots];
-	if (p->is_booking || p->booked == p->read || s->users > 0 ||
+	if (p->is_booking || p->booked == p->read || !is_fed(s, p->shares) ||
 	    p->filled - p->printed == PIECES)
 		return false;
 	p->is_booking = true;
 	pthread_mutex_unlock(&p->lock);
-	bool through = book_slot(p, s);
+	book_slot(p, s);
 	pthread_mutex_lock(&p->lock);
+	bool through = make_room(s, p->shares);
 	p->is_booking = false;
 	p->booked += through;
 	struct piece *piece = &p->piece[p->filled % PIECES];

@@ -307,13 +307,17 @@ static void note_base(struct sliced *s, const struct segment *seg)
 static void find_action(struct slicer *l, void *context, const struct capture_packet *p,
 			const struct segment *seg, const struct icmp_note *note)
 {
-	(void)p;
 	(void)note;
 	for (size_t i = 0; seg && i < l->count; i++)
 		if (l->slice[i].what->file == l->file)
 			note_base(&l->slice[i], seg);
 	if (seg)
 		stream_segment(context, seg);
+	if (p->frame % STREAM_BORDER != 0)
+		return;
+	stream_until(context, p->at, NULL);
+	while (stream_end_next(context)) {
+	}
 }
 
 static void write_action(struct slicer *l, void *context, const struct capture_packet *p,

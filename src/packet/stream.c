@@ -1,8 +1,11 @@
 /* The table of connections: finding, beginning and ending them, and who is given up first.
  *
- * Time is what the packets say, in ticks of 2^26 ns (67 ms), and may jump either way. A
- * connection moves to the end of its list only when it stood there for a while, so most packets
- * touch no list; whoever looks for the idlest asks how long it has really been quiet. */
+ * Each list has a clock that moves in stream_until alone: forward by the time that passed, in ticks
+ * of 2^26 ns (67 ms), and not at all where the capture's clock went back; that of the closed ones
+ * by no less than TICKS_LEAST, so that they don't pile up where packets are many. So a list is in
+ * the order of its `touched`, and who is over depends on a connection's own packets and on what
+ * stream_until said, not on who else is in the table. A connection moves to the end of its list
+ * only when it stood there for a while, so most packets touch no list. */
 #include "packet/stream_private.h"
 
 #include <assert.h>
@@ -17,22 +20,16 @@
 enum {
 	PRINTS = 4096,
 	FIRST_HEADS = 1024,
-	MAX_CLOSED = 1024,
 	MAX_UNANSWERED = 4096,
 	MAX_HALF = 1024,
-	MAX_IDLE = 4096, /* of each other list: those that are quiet too long cost little */
+	MAX_IDLE = 4096, /* those that are quiet too long cost little */
 };
-enum { TICK_SHIFT = 26, TICKS_CLOSED = 30, TICKS_WAITING = 75, TICKS_MOVE = 8 };
+enum { TICK_SHIFT = 26, TICKS_CLOSED = 30, TICKS_LEAST = 2, TICKS_WAITING = 75, TICKS_MOVE = 8 };
 
 /* A copy by the capture follows at once, or, where the packet itself tells that it is no
  * retransmission (IP id, timestamps), a while later. */
 #define COPY_SOON (5 * NANOS_PER_MS)
 #define COPY_LATE (200 * NANOS_PER_MS)
-
-static uint32_t tick_of(nanos at)
-{
-	return (uint32_t)(at >> TICK_SHIFT);
-}
 
 /* ---- hashing ---- */
 
@@ -111,11 +108,11 @@ static void queue_remove(struct stream_table *t, const struct conn *c)
 	q->count--;
 }
 
-static void queue_append(struct stream_table *t, const struct conn *c, uint32_t tick)
+static void queue_append(struct stream_table *t, const struct conn *c)
 {
 	struct queue *q = &t->queues[c->state];
 	struct place *p = &t->places[c->number];
-	p->touched = tick;
+	p->touched = t->clock[c->state];
 	p->prev = q->last;
 	p->next = 0;
 	if (q->last)
@@ -126,17 +123,17 @@ static void queue_append(struct stream_table *t, const struct conn *c, uint32_t 
 	q->count++;
 }
 
-static void queue_move(struct stream_table *t, struct conn *c, enum conn_state to, uint32_t tick)
+static void queue_move(struct stream_table *t, struct conn *c, enum conn_state to)
 {
 	queue_remove(t, c);
 	c->state = (uint8_t)to;
-	queue_append(t, c, tick);
+	queue_append(t, c);
 }
 
 void conn_go(struct stream_table *t, struct conn *c, enum conn_state to)
 {
 	if (c->state != to)
-		queue_move(t, c, to, t->tick);
+		queue_move(t, c, to);
 }
 
 /* ---- the hash table: chains of numbers ---- */
@@ -245,85 +242,77 @@ static void end_conn(struct stream_table *t, struct conn *c, enum stream_end why
 	t->counts.live--;
 }
 
-/* How long the first of a list has been quiet, in ticks; negative when it wasn't, and went to
- * the end of the list instead. What lies in the future did not happen: the clock went back. */
-static int32_t quiet_ticks(struct stream_table *t, struct conn *c)
+static nanos idle_limit(const struct stream_table *t, enum conn_state state)
 {
-	struct place *p = &t->places[c->number];
-	if (ahead(p->touched, t->tick) > 0)
-		p->touched = t->tick;
-	uint32_t last = p->touched;
-	if (c->state != CONN_CLOSED && c->last.at != NO_TIME)
-		last = tick_of(c->last.at);
-	if (ahead(last, t->tick) > 0)
-		last = p->touched;
-	if (ahead(last, p->touched) > TICKS_MOVE) {
-		queue_move(t, c, c->state, last);
-		return -1;
-	}
-	return ahead(t->tick, last);
+	if (state == CONN_CLOSED)
+		return (nanos)TICKS_CLOSED << TICK_SHIFT;
+	bool half = state == CONN_HALF && HALF_CLOSED_IDLE < t->limits.idle;
+	return half ? HALF_CLOSED_IDLE : t->limits.idle;
 }
 
-static int32_t ticks_of(nanos limit)
+/* Was it quiet for too long, by its own packets? */
+static bool was_idle(const struct stream_table *t, const struct conn *c, nanos now)
 {
-	nanos ticks = limit >> TICK_SHIFT;
-	return ticks > INT32_MAX ? INT32_MAX : (int32_t)ticks;
+	return c->last.at != NO_TIME && now != NO_TIME &&
+	       span(now, c->last.at) > idle_limit(t, c->state);
 }
 
-static bool is_idle(const struct stream_table *t, enum conn_state state, int32_t quiet)
+/* For how many ticks one of that list must be quiet to be over. What is idle is so by its own
+ * packets, or the end of the observation, whatever the clock of others does meanwhile; only where
+ * there are many of them are they given up before. */
+static uint32_t patience(const struct stream_table *t, enum conn_state state, uint32_t count)
 {
-	nanos half = HALF_CLOSED_IDLE < t->limits.idle ? HALF_CLOSED_IDLE : t->limits.idle;
-	return quiet > ticks_of(state == CONN_HALF ? half : t->limits.idle);
+	static const uint32_t crowd[] = { [CONN_NEW] = MAX_UNANSWERED, [CONN_HALF] = MAX_HALF };
+	uint32_t half = t->limits.max_connections / 2;
+	nanos idle = (idle_limit(t, state) >> TICK_SHIFT) + 1;
+	if (state == CONN_CLOSED)
+		return TICKS_CLOSED;
+	if (crowd[state] && count > crowd[state])
+		return TICKS_WAITING + TICKS_MOVE;
+	return count > (half < MAX_IDLE ? half : MAX_IDLE) && idle < INT32_MAX ? (uint32_t)idle
+									       : UINT32_MAX;
 }
 
-/* Is one to be ended because others take its place? What is idle is so by its own packets, or the
- * end of the observation, whatever the clock of others does meanwhile; only where there are many
- * of them are they given up before. */
-static bool outlived(const struct stream_table *t, enum conn_state state, int32_t quiet)
+static bool has_room_to_end(struct stream_table *t)
 {
-	uint32_t count = t->queues[state].count, half = t->limits.max_connections / 2;
-	bool idle = count > (half < MAX_IDLE ? half : MAX_IDLE) && is_idle(t, state, quiet);
-	switch (state) {
-	case CONN_CLOSED:
-		return quiet >= TICKS_CLOSED || count > MAX_CLOSED;
-	case CONN_HALF:
-		return (quiet >= TICKS_WAITING && count > MAX_HALF) || idle;
-	case CONN_NEW:
-		return (quiet >= TICKS_WAITING && count > MAX_UNANSWERED) || idle;
-	default:
-		return idle;
-	}
+	if (t->endings < t->ending_room)
+		return true;
+	size_t room = t->ending_room ? t->ending_room * 2 : 256;
+	struct ending *grown = realloc(t->ending, room * sizeof *grown);
+	if (!grown)
+		return false;
+	t->ending = grown;
+	t->ending_room = room;
+	return true;
 }
 
-static bool was_idle(const struct stream_table *t, const struct conn *c)
+/* The first so many of a list are over; without memory they end in the order of the list. */
+static void doom(struct stream_table *t, enum conn_state state, uint32_t quiet, bool over)
 {
-	return c->state != CONN_CLOSED && c->last.at != NO_TIME &&
-	       is_idle(t, c->state, ahead(t->tick, tick_of(c->last.at)));
-}
-
-static void sweep_list(struct stream_table *t, enum conn_state state)
-{
-	unsigned moves = 64; /* a bound for one sweep; the next goes on */
-	while (t->queues[state].first && moves) {
-		struct conn *c = conn_at(t, t->queues[state].first);
-		int32_t quiet = quiet_ticks(t, c);
-		if (quiet < 0)
-			moves--;
-		else if (!outlived(t, state, quiet))
-			break;
+	uint32_t next;
+	for (uint32_t n = t->queues[state].first; n; n = next) {
+		next = t->places[n].next;
+		if (!over && t->clock[state] - t->places[n].touched < quiet)
+			return;
+		struct conn *c = conn_at(t, n);
+		enum stream_end why = over && !was_idle(t, c, t->until) ? STREAM_OVER : STREAM_IDLE;
+		if (has_room_to_end(t))
+			t->ending[t->endings++] = (struct ending){ c->last.place, n, why };
 		else
-			end_conn(t, c, state == CONN_CLOSED ? STREAM_CLOSED : STREAM_IDLE);
-		if (quiet < 0 && t->queues[state].count == 1)
-			break;
+			end_conn(t, c, why);
 	}
 }
 
-/* Gives up what has been quiet for too long. */
-static void sweep(struct stream_table *t)
+static int by_place(const void *one, const void *other)
 {
-	t->swept = t->tick;
-	for (unsigned state = 0; state < CONN_STATES; state++)
-		sweep_list(t, state);
+	const struct ending *a = one, *b = other;
+	return (a->place > b->place) - (a->place < b->place);
+}
+
+static void sort_endings(struct stream_table *t)
+{
+	if (t->endings > 1)
+		qsort(t->ending, t->endings, sizeof *t->ending, by_place);
 }
 
 /* Makes room: a closed one, or the idlest of the others. */
@@ -373,7 +362,7 @@ static struct conn *begin(struct stream_table *t, const struct segment *seg, uin
 	c->first = pin_of(seg);
 	c->state = seg->flags & TCP_SYN ? CONN_NEW : CONN_OPEN;
 	c->flags = seg->flags & TCP_SYN ? 0 : CONN_LATE;
-	queue_append(t, c, t->tick);
+	queue_append(t, c);
 	t->counts.connections++;
 	if (++t->counts.live > t->counts.peak_live)
 		t->counts.peak_live = t->counts.live;
@@ -642,6 +631,7 @@ static void prefetch(const struct full *f, int side)
 
 void stream_segment(struct stream_table *t, const struct segment *seg)
 {
+	assert(t->endings == 0);
 	uint64_t from = hash_end(&seg->from, t->seed), to = hash_end(&seg->to, t->seed);
 	uint32_t hash = (uint32_t)mix(from + to);
 	uint64_t print = print_of(seg);
@@ -655,13 +645,11 @@ void stream_segment(struct stream_table *t, const struct segment *seg)
 		note_copy(t, c, side);
 		return;
 	}
-	if (seg->at != NO_TIME)
-		t->tick = tick_of(seg->at);
 	if (c && (seg->flags & TCP_SYN) && begins_anew(c, side, seg)) {
 		end_conn(t, c, STREAM_REUSED);
 		c = NULL;
 	}
-	if (c && ahead(t->tick, t->places[c->number].touched) > TICKS_MOVE && was_idle(t, c)) {
+	if (c && was_idle(t, c, seg->at)) {
 		end_conn(t, c, STREAM_IDLE);
 		c = NULL;
 	}
@@ -669,16 +657,12 @@ void stream_segment(struct stream_table *t, const struct segment *seg)
 		c = begin(t, seg, hash, &side);
 	else if (seg->flags & TCP_SYN)
 		side = mend_sides(t, c, side, seg);
-	if (c) {
-		if (ahead(t->tick, t->places[c->number].touched) > TICKS_MOVE &&
-		    c->state != CONN_CLOSED)
-			queue_move(t, c, c->state, t->tick);
-		take(t, c, side, seg);
-	}
-	if (t->tick != t->swept)
-		sweep(t);
-	else if (t->queues[CONN_CLOSED].count > MAX_CLOSED)
-		sweep_list(t, CONN_CLOSED);
+	if (!c)
+		return;
+	if (c->state != CONN_CLOSED &&
+	    t->clock[c->state] - t->places[c->number].touched > TICKS_MOVE)
+		queue_move(t, c, c->state);
+	take(t, c, side, seg);
 }
 
 /* ---- ICMP ---- */
@@ -742,6 +726,7 @@ struct stream_table *stream_table_new(const struct stream_limits *limits,
 	t->mask = FIRST_HEADS - 1;
 	t->heads = calloc(FIRST_HEADS, sizeof *t->heads);
 	t->prints = calloc(PRINTS, sizeof *t->prints);
+	t->until = NO_TIME;
 	t->seed = mix((uintptr_t)t); /* nobody outside can choose chains */
 	t->view.rtt = NO_TIME;
 	for (int side = 0; side < 2; side++)
@@ -765,25 +750,74 @@ void stream_table_free(struct stream_table *t)
 	slab_done(&t->fulls);
 	slab_done(&t->icmps);
 	free(t->places);
+	free(t->ending);
 	free(t->heads);
 	free(t->prints);
 	free(t);
 }
 
-void stream_finish(struct stream_table *t)
+struct stream_crowd stream_crowd(const struct stream_table *t)
 {
-	static const enum conn_state order[] = { CONN_CLOSED, CONN_HALF, CONN_OPEN, CONN_NEW };
-	for (unsigned i = 0; i < CONN_STATES; i++)
-		while (t->queues[order[i]].first) {
-			struct conn *c = conn_at(t, t->queues[order[i]].first);
-			end_conn(t, c, was_idle(t, c) ? STREAM_IDLE : STREAM_OVER);
-		}
+	return (struct stream_crowd){ .unanswered = t->queues[CONN_NEW].count,
+				      .open = t->queues[CONN_OPEN].count,
+				      .half = t->queues[CONN_HALF].count };
 }
 
-void stream_until(struct stream_table *t, nanos at)
+static void move_clocks(struct stream_table *t, nanos at)
 {
-	if (at != NO_TIME)
-		t->tick = tick_of(at);
+	uint32_t ticks = 0;
+	if (at != NO_TIME && t->until != NO_TIME && span(at, t->until) > 0) {
+		nanos passed = (at >> TICK_SHIFT) - (t->until >> TICK_SHIFT);
+		ticks = passed < INT32_MAX / 2 ? (uint32_t)passed : INT32_MAX / 2;
+	}
+	for (unsigned state = 0; state < CONN_CLOSED; state++)
+		t->clock[state] += ticks;
+	t->clock[CONN_CLOSED] += ticks > TICKS_LEAST ? ticks : TICKS_LEAST;
+	t->until = at != NO_TIME ? at : t->until;
+}
+
+void stream_until(struct stream_table *t, nanos at, const struct stream_crowd *crowd)
+{
+	struct stream_crowd own = stream_crowd(t);
+	const struct stream_crowd *all = crowd ? crowd : &own;
+	const uint32_t count[] = { [CONN_NEW] = all->unanswered,
+				   [CONN_OPEN] = all->open,
+				   [CONN_HALF] = all->half,
+				   [CONN_CLOSED] = 0 };
+	while (stream_end_next(t)) {
+	}
+	move_clocks(t, at);
+	for (unsigned state = 0; state < CONN_STATES; state++)
+		doom(t, state, patience(t, state, count[state]), false);
+	sort_endings(t);
+}
+
+bool stream_end_next(struct stream_table *t)
+{
+	if (t->ended == t->endings)
+		return false;
+	const struct ending *e = &t->ending[t->ended++];
+	end_conn(t, conn_at(t, e->number), e->why);
+	if (t->ended == t->endings)
+		t->ended = t->endings = 0;
+	return true;
+}
+
+void stream_over(struct stream_table *t, nanos at)
+{
+	while (stream_end_next(t)) {
+	}
+	t->until = at != NO_TIME ? at : t->until;
+	for (unsigned state = 0; state < CONN_STATES; state++)
+		doom(t, state, 0, true);
+	sort_endings(t);
+}
+
+void stream_finish(struct stream_table *t)
+{
+	stream_over(t, NO_TIME);
+	while (stream_end_next(t)) {
+	}
 }
 
 const struct stream *stream_look(struct stream_table *t, const struct stream_watch *w)

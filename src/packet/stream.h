@@ -190,9 +190,24 @@ void stream_table_free(struct stream_table *t); /* ends nothing: call stream_fin
 void stream_segment(struct stream_table *t, const struct segment *seg);
 void stream_icmp(struct stream_table *t, const struct icmp_note *note);
 
-/* The observation went on until then, be it with packets that other tables took. */
-void stream_until(struct stream_table *t, nanos at);
-/* The observation ended: every connection left gets its `end`. */
+enum { STREAM_BORDER = 1024 };
+
+/* How many connections are open, in all tables that share the work. */
+struct stream_crowd {
+	uint32_t unanswered, open, half; /* half: closed by one side */
+};
+struct stream_crowd stream_crowd(const struct stream_table *t);
+
+/* The observation went on until then, be it with packets that other tables took. Say so every
+ * STREAM_BORDER packets or so: it is what makes connections end whose time is over. Tables that are told the same
+ * at the same packets end the same connections, however these are shared out. `crowd`: by which
+ * those that wait are bounded; NULL: this table's. Their `end` comes by stream_end_next, which has
+ * to be called until it says that there was none left, in the order of their last packets. */
+void stream_until(struct stream_table *t, nanos at, const struct stream_crowd *crowd);
+bool stream_end_next(struct stream_table *t);
+/* The observation ended, then: every connection left gets its `end` by stream_end_next. */
+void stream_over(struct stream_table *t, nanos at);
+/* The same, all at once. */
 void stream_finish(struct stream_table *t);
 
 /* What is known of it by now. The record is the table's, and holds until the callback that asks

@@ -122,7 +122,7 @@ struct talk {
  * by the connection's number, so that searching touches no connection but the one it is after. */
 struct place {
 	uint32_t hash, chain;
-	uint32_t prev, next, touched; /* its list; touched: in ticks */
+	uint32_t prev, next, touched; /* its list; touched: by the list's clock */
 };
 
 /* A segment that came before its turn; with start == end only a number that was shown. */
@@ -230,6 +230,12 @@ struct queue {
 	uint32_t first, last, count;
 };
 
+struct ending { /* a connection that is over, and waits for its `end` */
+	uint64_t place; /* of its last packet */
+	uint32_t number;
+	enum stream_end why;
+};
+
 struct print { /* of a packet seen lately */
 	uint64_t print;
 	nanos at;
@@ -246,7 +252,10 @@ struct stream_table {
 	struct queue queues[CONN_STATES];
 	uint32_t undecided; /* fulls nobody was asked about yet */
 	uint64_t seed;
-	uint32_t tick, swept; /* the capture's time in ticks of 2^26 ns, and when last swept */
+	nanos until;                  /* as stream_until said last; NO_TIME: never */
+	uint32_t clock[CONN_STATES];  /* of the lists; see stream.c */
+	struct ending *ending;
+	size_t ending_room, endings, ended;
 	struct print *prints;
 	struct stream_counts counts;
 	struct stream view;   /* of a noted connection, while a callback runs */

@@ -172,6 +172,8 @@ static bool send_parts(struct body *b, struct flow_way *way, struct body_parts *
 static enum body_result write_taken(struct body *b, struct flow_way *way, struct body_parts *p)
 {
 	int code = 0;
+	if (way->side == CLIENT)
+		flow_prompt(&b->flow, way->to);
 	if (!send_parts(b, way, p, &code))
 		return code == -ENOMEM ? BODY_SHORT : BODY_WRITE_FAILED;
 	return BODY_WAIT;

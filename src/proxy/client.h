@@ -168,5 +168,6 @@ void reply_text(struct job *j, const char *format, ...) __attribute__((format(pr
 void forward_begin(struct client *c);
 bool forward_step(struct client *c);    /* CLIENT_FORWARD */
 void forward_timer(struct client *c);
+nanos forward_patience(const struct config *f); /* until it is looked at; 0: never */
 
 #endif

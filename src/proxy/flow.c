@@ -64,6 +64,15 @@ bool flow_send(struct flow *f, int to, uint8_t *to_ready, const struct iovec *pa
 	return hold(f, part, parts, (size_t)sent, len - (size_t)sent);
 }
 
+void flow_prompt(struct flow *f, int to)
+{
+	if (f->spoke && !f->prompt) {
+		net_prompt(to);
+		f->prompt = true;
+	}
+	f->spoke = true;
+}
+
 static void let_go(struct flow *f)
 {
 	free(f->held);
@@ -180,6 +189,8 @@ static void count_lap(struct worker *w, struct flow *f, const struct flow_way *w
 static void begin_bulk(struct worker *w, struct flow *f, const struct flow_way *way)
 {
 	f->bulk = true;
+	if (way->side == CLIENT)
+		flow_prompt(f, way->to);
 	f->lap_ms = (uint32_t)(net_now(w->loop) / NANOS_PER_MS);
 	if (f->bound == BOUND_NONE)
 		bound(f, way, BOUND_TIGHT);
@@ -198,6 +209,8 @@ static enum flow_result by_copy(struct worker *w, struct flow *f, struct flow_wa
 	way->most -= (uint64_t)got;
 	way->moved += (uint64_t)got;
 	record_bytes(way->record, way->side, (struct slice){ w->scratch, (size_t)got });
+	if (way->side == CLIENT)
+		flow_prompt(f, way->to);
 	int code = 0;
 	struct iovec part = { w->scratch, (size_t)got };
 	if (!flow_send(f, way->to, way->to_ready, &part, 1, &code))

@@ -16,6 +16,7 @@ struct flow {
 	uint32_t piped;          /* bytes in it */
 	bool bulk;               /* by the kernel from now on */
 	uint8_t bound;           /* enum in flow.c: how much the kernel itself may hold */
+	bool spoke, prompt;      /* something was sent; net_prompt was asked for */
 	uint32_t lap_kib, lap_ms; /* of bulk: moved since, and since when */
 };
 
@@ -47,6 +48,9 @@ enum flow_result flow_move(struct worker *w, struct flow *f, struct flow_way *wa
  * of memory, or the socket failed (*ret_code, negative errno). */
 bool flow_send(struct flow *f, int to, uint8_t *to_ready, const struct iovec *part, int parts,
 	       int *ret_code);
+/* A second piece is about to go to an origin, which may not have acknowledged the first. */
+void flow_prompt(struct flow *f, int to);
+
 /* What is held, to the socket: FLOW_FULL when nothing is left. */
 enum flow_result flow_flush(struct worker *w, struct flow *f, int to, uint8_t *to_ready);
 

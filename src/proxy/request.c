@@ -116,6 +116,18 @@ static bool came_through_us(const struct client *c)
 	return false;
 }
 
+static bool is_any(const struct address *a)
+{
+	static const struct address any6, any4 = { .ip = { [10] = 0xff, [11] = 0xff } };
+	return address_same_host(a, &any6) || address_same_host(a, &any4);
+}
+
+static bool is_loopback(const struct address *a)
+{
+	const char *kind = rules_private_name(a);
+	return kind && strcmp(kind, "loopback") == 0;
+}
+
 /* One of our own listeners: by its address, or at any of this host's where it listens to all. */
 static bool is_ourselves(const struct client *c, const struct address *to)
 {
@@ -124,13 +136,12 @@ static bool is_ourselves(const struct client *c, const struct address *to)
 		const struct address *at = &w->listener[i].at;
 		if (at->port != to->port)
 			continue;
-		static const struct address NONE;
-		struct address any4 = { .ip = { [10] = 0xff, [11] = 0xff } };
-		bool any = address_same_host(at, &NONE) || address_same_host(at, &any4);
-		bool loopback =
-			rules_private_name(to) && strcmp(rules_private_name(to), "loopback") == 0;
-		if (address_same_host(at, to) || address_same_host(&c->local, to) ||
-		    (any && loopback))
+		if (address_same_host(at, to) || address_same_host(&c->local, to))
+			return true;
+		/* To connect to 0.0.0.0 or [::] reaches this host's loopback. */
+		if (is_any(to) && (is_any(at) || is_loopback(at)))
+			return true;
+		if (is_any(at) && (is_loopback(to) || net_is_here(to)))
 			return true;
 	}
 	return false;

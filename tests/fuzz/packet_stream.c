@@ -217,6 +217,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			continue;
 		}
 		stream_segment(o.table, &seg);
+		if (m.frame % 16 == 0)
+			stream_until(o.table, seg.at, NULL);
+		while (stream_end_next(o.table)) {
+		}
 		struct stream_counts c = stream_counts(o.table);
 		must(c.live <= MAX_CONNECTIONS && c.live == c.connections - o.ends);
 		must(c.kept <= MAX_KEPT + MAX_KEPT / 4 + 1024);

@@ -100,10 +100,15 @@ static void feed_all(struct run *r, struct capture *c, struct capture_batch *b)
 			for (unsigned k = 0; k < r->shares; k++)
 				if (share == k || share == r->shares || r->shares == 1)
 					feed_packet(r->feed[k], p, k, r->shares);
+			for (unsigned k = 0; p->frame % 16 == 0 && k < r->shares; k++) {
+				feed_until(r->feed[k], p->at, NULL);
+				while (feed_end_next(r->feed[k])) {
+				}
+			}
 		}
 	}
 	for (unsigned k = 0; k < r->shares; k++) {
-		feed_until(r->feed[k], r->until);
+		feed_until(r->feed[k], r->until, NULL);
 		feed_finish(r->feed[k]);
 	}
 	trace_book_finish(r->book);

@@ -5,7 +5,9 @@
 
 The generator (bench/capgen.c) writes the truth beside each capture, a line a connection. Held to
 it are each exchange, by its client's address, and the counts of `read --summary --json`. A
-connection of kind auth-ok holds one exchange more, the 407 that it answered: `challenged`.
+connection of kind auth-ok holds one exchange more, the 407 that it answered: `challenged`. The
+records are the same however many threads read, and the memory is bounded where connections end
+all at once.
 """
 import collections
 import json
@@ -71,16 +73,58 @@ def counts(program, capture, truth):
     return [f"{v}: {got[v]}, not {want[v]}" for v in sorted(want | got) if got[v] != want[v]]
 
 
+def threads(program, capture, _):
+    """By how many threads the records are others than by one."""
+    one = run(program, ["read", "--json", "--threads", "1", capture])
+    return [f"{count} threads say something else" for count in "234"
+            if run(program, ["read", "--json", "--threads", count, capture]) != one]
+
+
+def peak(command):
+    """The most memory that the command took, in MiB; no less than what this process has: a child
+    begins with that."""
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode not in (0, 1):
+        raise Broken(f"exit status {child.returncode}")
+    return usage.ru_maxrss / 1024
+
+
+def is_sanitized(program):
+    with open(program, "rb") as file:
+        return b"__asan_init" in file.read()
+
+
+def memory(program, capgen, capture, tap):
+    """50,000 connections that nobody answered, all open until the end; one of them takes 300 bytes
+    while it is only noted, several thousand when what it shows is told."""
+    subprocess.run([capgen, "-o", capture, "-k", "unreachable", "-n", "50000", "-r", "50000"],
+                   check=True, stdout=subprocess.DEVNULL)
+    for arguments in (["--summary"], ["--json"]):
+        name = f"50,000 live connections: memory of {arguments[0]}"
+        if is_sanitized(program):
+            tap.skip(name, "a sanitizer takes more")
+            continue
+        most = peak([program, "read", *arguments, "--threads", "1", capture])
+        tap.case(name, [] if most < 56 else [f"{most:.0f} MiB"])
+
+
 def main():
     program, capgen = sys.argv[1:]
     tap = Tap()
     with tempfile.TemporaryDirectory() as folder:
         capture, truth = os.path.join(folder, "c.pcap"), os.path.join(folder, "truth.tsv")
+        try:
+            memory(program, capgen, capture, tap)
+        except Broken as error:
+            tap.case("50,000 live connections", [error])
         for name, arguments in CAPTURES.items():
             subprocess.run([capgen, "-o", capture, "-t", truth, *arguments], check=True,
                            stdout=subprocess.DEVNULL)
             known = meant(truth)
-            for what, check in ((f"{name}: exchanges", exchanges), (f"{name}: counts", counts)):
+            for what, check in ((f"{name}: exchanges", exchanges), (f"{name}: counts", counts),
+                                (f"{name}: threads", threads)):
                 try:
                     tap.case(what, check(program, capture, known))
                 except (Broken, KeyError) as error:

@@ -195,7 +195,7 @@ static void feed_all(struct test *t, const struct packet *p, size_t count, const
 static void finish(struct test *t)
 {
 	for (unsigned i = 0; i < t->shares; i++) {
-		feed_until(t->feed[i], t->now);
+		feed_until(t->feed[i], t->now, NULL);
 		feed_finish(t->feed[i]);
 	}
 	trace_book_finish(t->book);
