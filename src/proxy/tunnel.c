@@ -122,10 +122,20 @@ static void end_record(struct tunnel *t)
 	record_end(t->record, client_known ? &client : NULL, origin_known ? &origin : NULL);
 }
 
+/* Both have ended it in good order, and no option was set on its way. */
+static bool may_retire(const struct tunnel *t)
+{
+	const struct half *up = &t->half[CLIENT], *down = &t->half[PROXY];
+	return up->state == HALF_SHUT && down->state == HALF_SHUT && up->flow.bound == 0 &&
+	       down->flow.bound == 0;
+}
+
 static void tunnel_end(struct tunnel *t)
 {
 	struct worker *w = t->worker;
 	end_record(t);
+	if (may_retire(t))
+		net_watch_retire(w->loop, &t->half[PROXY].watch);
 	worker_turn_stop(&t->turn);
 	link_out(t);
 	net_timer_stop(w->loop, &t->timer);
