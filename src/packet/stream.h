@@ -192,9 +192,9 @@ void stream_icmp(struct stream_table *t, const struct icmp_note *note);
 
 enum { STREAM_BORDER = 1024 };
 
-/* How many connections are open, in all tables that share the work. */
+/* How many connections there are, in all tables that share the work. */
 struct stream_crowd {
-	uint32_t unanswered, open, half; /* half: closed by one side */
+	uint32_t unanswered, open, half, closed; /* half: by one side */
 };
 struct stream_crowd stream_crowd(const struct stream_table *t);
 

@@ -254,6 +254,7 @@ struct stream_table {
 	uint64_t seed;
 	nanos until;                  /* as stream_until said last; NO_TIME: never */
 	uint32_t clock[CONN_STATES];  /* of the lists; see stream.c */
+	bool crowded;                 /* many are closed, and wait for a last packet */
 	struct ending *ending;
 	size_t ending_room, endings, ended;
 	struct print *prints;
