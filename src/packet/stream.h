@@ -214,6 +214,9 @@ void stream_finish(struct stream_table *t);
  * for it returns. */
 const struct stream *stream_look(struct stream_table *t, const struct stream_watch *w);
 
+/* The same, but only what is marked (n), and `rtt`: for a third of the price. */
+const struct stream *stream_glance(struct stream_table *t, const struct stream_watch *w);
+
 /* The owner has used what stands in `again` of both sides: from now on the next ones are kept. */
 void stream_saw_again(struct stream_table *t, struct stream_watch *w);
 

@@ -344,6 +344,7 @@ void facts_acked(const struct stream_table *t, const struct conn *c, struct full
 void facts_control(struct stream_table *t, struct conn *c, struct full *f, int side,
 		   const struct segment *seg, uint32_t acked_before);
 nanos facts_rtt(const struct full *f);
+const struct stream *facts_glance(struct stream_table *t, const struct conn *c);
 const struct stream *facts_look(struct stream_table *t, const struct conn *c);
 const struct stream *facts_end(struct stream_table *t, struct conn *c, struct full *f);
 
