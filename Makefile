@@ -4,9 +4,10 @@
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 BENCH_SCALE ?= 1
-BENCH_RUNS ?= 5
+BENCH_RUNS ?=
 
-.PHONY: build help setup demo test sanitize golden fuzz fuzz-afl bench install lint clean
+.PHONY: build help setup demo test sanitize golden fuzz fuzz-afl bench bench-read bench-proxy install
+.PHONY: lint clean
 
 build: build/build.ninja
 	ninja -C build
@@ -20,7 +21,8 @@ help:
 	@echo 'make golden     write the expected outputs in tests/golden anew; review the diff'
 	@echo 'make fuzz       each fuzz target for FUZZ_SECONDS (60) with libFuzzer'
 	@echo 'make fuzz-afl   build the fuzz targets for AFL++, and say how to run them'
-	@echo 'make bench      measure beside other tools; BENCH_SCALE (1) and BENCH_RUNS (5)'
+	@echo 'make bench      measure beside other tools: bench-read and bench-proxy, which can be made'
+	@echo '                alone; BENCH_SCALE (1), BENCH_RUNS (5 and 3)'
 	@echo 'make install    under PREFIX (/usr/local), below DESTDIR if that is set'
 	@echo 'make lint       clang-format, clang-tidy, shellcheck, mandoc'
 	@echo 'make clean      remove every build directory'
@@ -57,10 +59,17 @@ fuzz-afl:
 	@tools/setup.sh build afl
 	@tests/fuzz/afl.sh build-afl
 
-bench:
-	@tools/setup.sh build bench
+bench: bench-read bench-proxy
+
+bench-read:
+	@tools/setup.sh build bench-read
 	@$(MAKE) --no-print-directory build
-	@python3 bench/read.py --scale $(BENCH_SCALE) --runs $(BENCH_RUNS) build/viaduct
+	@python3 bench/read.py --scale $(BENCH_SCALE) --runs $(or $(BENCH_RUNS),5) build/viaduct
+
+bench-proxy:
+	@tools/setup.sh build bench-proxy
+	@$(MAKE) --no-print-directory build
+	@python3 bench/proxy.py --scale $(BENCH_SCALE) --runs $(or $(BENCH_RUNS),3) build/viaduct
 
 # Where a build directory was made for another prefix, it is told; ninja then does what follows.
 install: build

@@ -1,7 +1,9 @@
 #!/bin/sh
 # Installs from Debian what viaduct's targets need, and nothing that is there already.
 #
-#   tools/setup.sh [build] [demo] [test] [lint] [fuzz] [afl] [bench]      all of build and test when none is named
+#   tools/setup.sh [build] [demo] [test] [lint] [fuzz] [afl] [bench-read] [bench-proxy]
+#
+# All of build and test when none is named.
 #
 # Says what is missing before it asks apt for it. As root, or through sudo. What it looks for is
 # the tool or the library itself, so one that came from elsewhere will do.
@@ -71,14 +73,24 @@ for set in "$@"; do
 	afl)
 		need afl++ has afl-clang-fast
 		;;
-	bench)
+	bench-read)
 		need tcpdump has tcpdump
 		need tshark has tshark
 		need tcptrace has tcptrace
 		need util-linux has taskset
 		;;
+	bench-proxy)
+		need squid has squid
+		need tinyproxy has tinyproxy
+		need apache2 has apache2
+		need trafficserver has traffic_server
+		need haproxy has haproxy
+		need strace has strace
+		need iproute2 has ip
+		need util-linux has taskset
+		;;
 	*)
-		echo "setup: no such set: $set (build, test, lint, fuzz, afl, bench)" >&2
+		echo "setup: no such set: $set (build, test, lint, fuzz, afl, bench-read, bench-proxy)" >&2
 		exit 2
 		;;
 	esac
@@ -103,6 +115,18 @@ if [ "$(id -u)" -ne 0 ]; then
 	as_root="sudo"
 fi
 
+# A package that would serve (squid, say) is installed, and not started.
+no_services() {
+	case $missing in
+	*squid*|*tinyproxy*|*apache2*|*trafficserver*|*haproxy*)
+		[ -e /usr/sbin/policy-rc.d ] && return
+		printf '#!/bin/sh\nexit 101\n' | $as_root tee /usr/sbin/policy-rc.d >/dev/null
+		$as_root chmod +x /usr/sbin/policy-rc.d
+		trap '$as_root rm -f /usr/sbin/policy-rc.d' EXIT
+		;;
+	esac
+}
+
 install() {
 	# shellcheck disable=SC2086 # words, on purpose
 	$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
@@ -114,6 +138,7 @@ known() {
 	done
 }
 
+no_services
 # The lists are fetched when they do not know a package, or know one that is there no longer.
 if ! known; then
 	echo "setup: fetching the package lists"

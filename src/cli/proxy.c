@@ -87,6 +87,7 @@ static int serve(const char *path)
 				: NULL,
 		.views = &views,
 		.rotate = proxy_log_rotate,
+		.reloaded = proxy_log_follow,
 		.say = proxy_log_say,
 		.context = log,
 	};

@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/proxy.h"
 #include "diagnose/diagnose.h"
+#include "proxy/confine.h"
 #include "proxy/log.h"
 #include "proxy/why.h"
 #include "render/render.h"
@@ -20,8 +21,6 @@ struct proxy_log {
 	struct log *error;            /* NULL: standard error */
 	struct why *why;              /* NULL: there is no door to ask at */
 	_Atomic uint64_t verdict[V_COUNT_];
-	_Atomic uint64_t generation; /* of the configuration that `access` follows */
-	pthread_mutex_t turn;        /* for following */
 };
 
 /* ---- a thread's own
@@ -72,24 +71,6 @@ static bool judge(struct desk *d, const struct exchange *x, struct diagnosis *re
  * ------------------------------------------------------------------------------------------
  */
 
-/* A reload may have named another file, or the first one. Its fault is the operator's to hear; the
- * log goes on as it was. */
-static void follow(struct proxy_log *l, const struct config *c)
-{
-	struct error err;
-	pthread_mutex_lock(&l->turn);
-	if (l->generation != c->generation && c->access.format != LOG_NONE) {
-		if (l->access)
-			log_move(l->access, &c->access);
-		else
-			l->access = log_open(&c->access, &err);
-		if (!l->access)
-			proxy_log_say(l, err.text);
-	}
-	l->generation = c->generation;
-	pthread_mutex_unlock(&l->turn);
-}
-
 static void write_line(struct proxy_log *l, const struct config *c, struct desk *d,
 		       const struct exchange *x, const struct diagnosis *found)
 {
@@ -115,8 +96,6 @@ void proxy_log_exchange(void *context, const struct config *config, const struct
 	struct diagnosis found;
 	if (!d)
 		return;
-	if (l->generation != config->generation)
-		follow(l, config);
 	judge(d, x, &found);
 	atomic_fetch_add_explicit(&l->verdict[found.verdict], 1, memory_order_relaxed);
 	write_line(l, config, d, x, &found);
@@ -142,6 +121,22 @@ void proxy_log_say(void *context, const char *text)
 		complain("%.*s", (int)line.len, (const char *)line.at);
 	}
 	buffer_done(&line);
+}
+
+/* Another file may be named now, or the first one. Its fault is the operator's to hear; the log
+ * goes on as it was. */
+void proxy_log_follow(void *context, const struct config *c)
+{
+	struct proxy_log *l = context;
+	struct error err;
+	if (c->access.format == LOG_NONE)
+		return;
+	if (l->access)
+		log_move(l->access, &c->access);
+	else
+		l->access = log_open(&c->access, &err);
+	if (!l->access)
+		proxy_log_say(l, err.text);
 }
 
 /* ---- for the admin door
@@ -193,22 +188,28 @@ static bool has_door(const struct config *c)
 	return c->admin_path || !address_is_none(&c->admin);
 }
 
-static bool open_logs(struct proxy_log *l, const struct config *c)
+static struct log *open_log(const struct config *c, const struct config_log *options)
 {
 	struct error err;
+	struct log *l = log_open(options, &err);
+	if (!l)
+		complain("%s", err.text);
+	else if (c->user)
+		confine_give(options->path, c->user);
+	return l;
+}
+
+static bool open_logs(struct proxy_log *l, const struct config *c)
+{
 	if (c->error.path) {
-		l->error = log_open(&c->error, &err);
-		if (!l->error) {
-			complain("%s", err.text);
+		l->error = open_log(c, &c->error);
+		if (!l->error)
 			return false;
-		}
 	}
 	if (c->access.format != LOG_NONE) {
-		l->access = log_open(&c->access, &err);
-		if (!l->access) {
-			complain("%s", err.text);
+		l->access = open_log(c, &c->access);
+		if (!l->access)
 			return false;
-		}
 	}
 	l->why = has_door(c) ? why_new(WHY_LINES) : NULL;
 	return true;
@@ -222,8 +223,6 @@ struct proxy_log *proxy_log_open(const struct config *c)
 		free(l);
 		return NULL;
 	}
-	pthread_mutex_init(&l->turn, NULL);
-	l->generation = c->generation;
 	if (open_logs(l, c))
 		return l;
 	proxy_log_close(l);
@@ -241,6 +240,5 @@ void proxy_log_close(struct proxy_log *l)
 	log_close(l->access);
 	log_close(l->error);
 	why_free(l->why);
-	pthread_mutex_destroy(&l->turn);
 	free(l);
 }

@@ -199,6 +199,9 @@ static void by_own_knowledge(const struct exchange *x, struct finding *f)
 		f->answered_by = ANSWERER_PROXY;
 	} else if (x->onward->outcome == ONWARD_ANSWERED && !x->request.is_connect) {
 		f->answered_by = ANSWERER_ORIGIN;
+	} else if (!x->request.is_connect && !x->onward->seen) { /* TRACE and OPTIONS end here */
+		f->dialect = DIALECT_VIADUCT;
+		f->answered_by = ANSWERER_PROXY;
 	}
 }
 

@@ -2,10 +2,19 @@
  * for a fault, and behind them what remains when nothing was found wrong. */
 #include "diagnose/rules.h"
 
+/* Basic has one step: who sent it, and is asked for it again, had it wrong, whatever came next. */
+static bool had_basic_wrong(const struct exchange *x)
+{
+	bool offered = false;
+	for (size_t i = 0; i < x->response.offers; i++)
+		offered |= x->response.offered[i] == SCHEME_BASIC;
+	return offered && x->request.auth == SCHEME_BASIC;
+}
+
 /* challenged: a 407 that the client answered with credentials. How it ended says the other one. */
 static bool challenged(const struct exchange *x, struct finding *f)
 {
-	if (x->response.status != 407 || !x->links.answered_challenge)
+	if (x->response.status != 407 || !x->links.answered_challenge || had_basic_wrong(x))
 		return false;
 	finding_cite_request(x, f);
 	f->answered_by = ANSWERER_PROXY;

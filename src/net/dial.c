@@ -3,7 +3,8 @@
  *   net_dial -> both families asked -> the first addresses known (or a wait of 50 ms, where only A
  * was answered) -> attempts, one each 250 ms or as soon as one has failed -> finish
  *
- * Whatever happens, `advance` is called: it decides by the state alone what is to be done now. */
+ * Whatever happens, `advance` is called: it decides by the state alone what is to be done now. Who
+ * called it ends the dial when it says so. */
 #include "net/dial.h"
 #include "net/sockaddr.h"
 #include "net/socket.h"
@@ -51,7 +52,7 @@ struct net_dial {
 	struct net_watch *home;
 	struct address from; /* none: all zeros */
 	uint16_t port;
-	bool inside;   /* net_dial has not returned */
+	bool inside;   /* net_dial is asking */
 	bool deferred; /* finished, and `call` will say so */
 	struct net_call call;
 	struct net_timer deadline;
@@ -85,17 +86,13 @@ static void free_dial(struct net_dial *d)
 	free(d);
 }
 
+/* The last of d. */
 static void finish(struct net_dial *d)
 {
-	close_all(d);
-	if (d->inside) {
-		d->deferred = true;
-		net_loop_later(d->loop, &d->call);
-		return;
-	}
 	struct net_dialed result = d->result;
 	void (*done)(void *, const struct net_dialed *) = d->done;
 	void *context = d->context;
+	close_all(d);
 	free_dial(d);
 	if (done)
 		done(context, &result);
@@ -116,16 +113,15 @@ static enum net_dns_status worse(enum net_dns_status a, enum net_dns_status b)
 	return NET_DNS_NO_ADDRESS; /* the name is there for one of them */
 }
 
-static void finish_failed(struct net_dial *d)
+/* Nothing was even tried: why? */
+static void judge_untried(struct net_dial *d)
 {
 	const struct family *v4 = &d->family[NET_V4], *v6 = &d->family[NET_V6];
-	if (d->rank == RANK_NONE && d->result.status != NET_DIAL_FORBIDDEN) {
-		d->result.status = NET_DIAL_UNRESOLVED;
-		d->result.dns = !v6->asked   ? v4->status
-				: !v4->asked ? v6->status
-					     : worse(v4->status, v6->status);
-	}
-	finish(d);
+	if (d->rank != RANK_NONE || d->result.status == NET_DIAL_FORBIDDEN)
+		return;
+	d->result.dns = !v6->asked   ? v4->status
+			: !v4->asked ? v6->status
+				     : worse(v4->status, v6->status);
 }
 
 /* ---- failures ----------------------------------------------------------------------------- */
@@ -174,8 +170,6 @@ static void note_failure(struct net_dial *d, const struct address *peer, int cod
 
 /* ---- attempts ----------------------------------------------------------------------------- */
 
-static void advance(struct net_dial *d);
-
 static unsigned running(const struct net_dial *d)
 {
 	unsigned count = 0;
@@ -194,30 +188,6 @@ static bool any_left(const struct net_dial *d)
 	return has_left(&d->family[NET_V4]) || has_left(&d->family[NET_V6]);
 }
 
-static void on_attempt(struct net_watch *w, unsigned what)
-{
-	struct attempt *a = (struct attempt *)w;
-	struct net_dial *d = a->dial;
-	int code = what & NET_FAILED ? net_connect_result(w->fd) : 0;
-	if (code < 0) {
-		net_watch_close(d->loop, w);
-		note_failure(d, &a->peer, code, false);
-		d->hurry = true;
-		advance(d);
-		return;
-	}
-	if (!(what & NET_WRITABLE))
-		return;
-	d->result.status = NET_DIAL_OK;
-	d->result.code = 0;
-	d->result.fd = w->fd;
-	d->result.ready = what;
-	d->result.peer = a->peer;
-	d->result.connected_at = net_now(d->loop);
-	net_watch_move(d->loop, w, d->home);
-	finish(d);
-}
-
 /* A place for one more; the oldest of all gives way if there is none. */
 static struct attempt *free_attempt(struct net_dial *d)
 {
@@ -233,6 +203,8 @@ static struct attempt *free_attempt(struct net_dial *d)
 	net_watch_close(d->loop, &oldest->watch);
 	return oldest;
 }
+
+static void on_attempt(struct net_watch *w, unsigned what);
 
 static void try_address(struct net_dial *d, const struct address *host)
 {
@@ -280,24 +252,54 @@ static nanos next_at(const struct net_dial *d)
 	return d->hurry || running(d) == 0 ? NO_TIME : d->last_at + DELAY;
 }
 
-static void advance(struct net_dial *d)
+/* True: it is over, and the result is known. */
+static bool advance(struct net_dial *d)
 {
 	while (any_left(d)) {
 		nanos at = next_at(d);
 		if (at > net_now(d->loop)) {
 			net_timer_set_fine(d->loop, &d->step, at);
-			return;
+			return false;
 		}
 		try_next(d);
 	}
 	net_timer_stop(d->loop, &d->step);
-	if (running(d) == 0 && !is_awaited(&d->family[NET_V4]) && !is_awaited(&d->family[NET_V6]))
-		finish_failed(d);
+	if (running(d) > 0 || is_awaited(&d->family[NET_V4]) || is_awaited(&d->family[NET_V6]))
+		return false;
+	judge_untried(d);
+	return true;
+}
+
+static void on_attempt(struct net_watch *w, unsigned what)
+{
+	struct attempt *a = (struct attempt *)w;
+	struct net_dial *d = a->dial;
+	int code = what & NET_FAILED ? net_connect_result(w->fd) : 0;
+	if (code < 0) {
+		net_watch_close(d->loop, w);
+		note_failure(d, &a->peer, code, false);
+		d->hurry = true;
+		if (advance(d))
+			finish(d);
+		return;
+	}
+	if (!(what & NET_WRITABLE))
+		return;
+	d->result.status = NET_DIAL_OK;
+	d->result.code = 0;
+	d->result.fd = w->fd;
+	d->result.ready = what;
+	d->result.peer = a->peer;
+	d->result.connected_at = net_now(d->loop);
+	net_watch_move(d->loop, w, d->home);
+	finish(d);
 }
 
 static void on_step(struct net_timer *t)
 {
-	advance((struct net_dial *)((char *)t - offsetof(struct net_dial, step)));
+	struct net_dial *d = (struct net_dial *)((char *)t - offsetof(struct net_dial, step));
+	if (advance(d))
+		finish(d);
 }
 
 static void on_deadline(struct net_timer *t)
@@ -340,8 +342,8 @@ static void take_answer(struct net_dial *d, struct family *f, const struct net_a
 			d->result.resolved_at = net_now(d->loop);
 		take_addresses(d, f, answer->address, answer->count);
 	}
-	if (!d->inside)
-		advance(d);
+	if (!d->inside && advance(d))
+		finish(d);
 }
 
 static void on_v4(struct net_question *q, const struct net_addresses *answer)
@@ -416,8 +418,12 @@ struct net_dial *net_dial(struct net_loop *loop, struct net_dns *dns,
 		ask(d, options->host, NET_V6);
 		ask(d, options->host, NET_V4);
 	}
-	advance(d);
 	d->inside = false;
+	if (advance(d)) {
+		close_all(d);
+		d->deferred = true;
+		net_loop_later(loop, &d->call);
+	}
 	return d;
 }
 

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -330,8 +331,13 @@ static void on_state(void *data, ares_socket_t fd, int readable, int writable)
 
 static pthread_once_t library_once = PTHREAD_ONCE_INIT;
 
+/* c-ares takes what makes its questions hard to guess from /dev/urandom, and where it must not open
+ * that (a chroot, Landlock) from rand(3) as it stands. */
 static void init_library(void)
 {
+	unsigned seed;
+	if (getrandom(&seed, sizeof seed, 0) == sizeof seed)
+		srand(seed);
 	ares_library_init(ARES_LIB_INIT_ALL);
 }
 

@@ -110,6 +110,8 @@ void dns_cache_remove(struct dns_cache *c, struct dns_entry *e)
 
 void dns_cache_forget_kept(struct dns_cache *c)
 {
-	while (c->oldest)
-		dns_cache_remove(c, c->oldest);
+	for (struct dns_entry *e = c->oldest, *next; e; e = next) {
+		next = e->newer;
+		dns_cache_remove(c, e);
+	}
 }

@@ -4,6 +4,7 @@
 #include "net/sockaddr.h"
 
 #include <errno.h>
+#include <ifaddrs.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -68,6 +69,26 @@ int net_local(int fd, struct address *ret_address)
 	return 0;
 }
 
+bool net_is_here(const struct address *a)
+{
+	struct ifaddrs *all;
+	bool here = false;
+	if (getifaddrs(&all) < 0)
+		return false;
+	for (const struct ifaddrs *i = all; i && !here; i = i->ifa_next) {
+		int family = i->ifa_addr ? i->ifa_addr->sa_family : AF_UNSPEC;
+		if (family != AF_INET && family != AF_INET6)
+			continue;
+		union sockaddr_any s;
+		size_t len = family == AF_INET ? sizeof s.v4 : sizeof s.v6;
+		memcpy(&s, i->ifa_addr, len);
+		struct address own = address_of(&s);
+		here = address_same_host(&own, a);
+	}
+	freeifaddrs(all);
+	return here;
+}
+
 /* What accept(2) passes on of a connection that failed before anybody took it; the next one may
  * be fine. */
 static bool concerns_one(int code)
@@ -124,15 +145,18 @@ int net_connect(const struct address *to, const struct address *from)
 	int fd = open_socket(&s);
 	if (fd < 0)
 		return fd;
-	int code = set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	if (code == 0 && from)
-		code = bind_from(fd, from);
+	int code = from ? bind_from(fd, from) : 0;
 	if (code == 0 && connect(fd, &s.any, len) < 0 && errno != EINPROGRESS)
 		code = -errno;
 	if (code == 0)
 		return fd;
 	close(fd);
 	return code;
+}
+
+int net_prompt(int fd)
+{
+	return set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
 int net_connect_result(int fd)

@@ -18,12 +18,18 @@
 int net_listen(const struct address *at, bool defer, struct error *err);
 int net_local(int fd, struct address *ret_address); /* getsockname */
 
+bool net_is_here(const struct address *a); /* is it one of this host's interfaces'? (no cache) */
+
 int net_accept(int listener, struct address *ret_peer);
 
-/* Begins to connect (TCP_NODELAY is set); the socket becomes writable or fails. -EINPROGRESS is no
+/* Begins to connect; the socket becomes writable or fails. -EINPROGRESS is no
  * failure and does not come out: a descriptor does. from: the address to bind to, or NULL. */
 int net_connect(const struct address *to, const struct address *from);
 int net_connect_result(int fd); /* SO_ERROR: 0, or negative errno */
+/* From now on small pieces go at once, whatever is unacknowledged (TCP_NODELAY). Accepted sockets
+ * are so already; one that was connected needs it before it sends a second piece without having
+ * heard in between, and many never do. */
+int net_prompt(int fd);
 
 /* 0: the peer's FIN. */
 ssize_t net_recv(int fd, void *into, size_t len);

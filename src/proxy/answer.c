@@ -208,6 +208,7 @@ void answer_write(const struct answer *a, struct buffer *out)
 	else
 		add_text_page(a, &page);
 	buffer_printf(out, "HTTP/1.1 %u %s\r\n", status, http_status_name(status));
+	buffer_add(out, a->date);
 	buffer_add(out, a->fields);
 	add_proxy_status(a, out);
 	buffer_printf(out, "Content-Type: %s\r\nContent-Length: %u\r\nCache-Control: no-store\r\n",

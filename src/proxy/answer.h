@@ -48,6 +48,7 @@ struct answer {
 	const char *text;            /* one sentence with this request's own figures, already escaped */
 	const char *proxy;           /* the proxy's name */
 	struct slice fields;         /* further header fields, each with CRLF; may be empty */
+	struct slice date;           /* a Date field with CRLF (RFC 9110 section 6.6.1) */
 	const struct http_request *request; /* NULL: none was read. HEAD gets no body */
 	bool close;                  /* say Connection: close */
 	bool timed_out_dns;          /* ANSWER_UNRESOLVED: 504 */

@@ -39,6 +39,9 @@ enum auth_result auth_ask(struct auth *a, struct net_loop *loop, const struct ht
 			  const struct address *client, nanos wall, struct auth_check *check);
 void auth_forget(struct auth_check *check); /* its owner goes; none under way is fine */
 
+/* Starts the threads that check slow hashes; for whoever will ask from threads that may start none. */
+void auth_start_threads(void);
+
 /* The key that signs nonces. A binary that hands its listeners over gives it along, so that the
  * nonces which clients hold stay good; the one that takes over sets it before it asks anything. */
 enum { AUTH_KEY = 32 };

@@ -200,6 +200,14 @@ bool pool_check(const struct pool_job *wanted, struct net_loop *loop, struct aut
 	return j != NULL;
 }
 
+void auth_start_threads(void)
+{
+	pthread_mutex_lock(&lock);
+	for (size_t left = THREADS - threads; left > 0; left--)
+		start_thread();
+	pthread_mutex_unlock(&lock);
+}
+
 void auth_forget(struct auth_check *check)
 {
 	struct waiter *w = check->job;

@@ -172,6 +172,8 @@ static bool send_parts(struct body *b, struct flow_way *way, struct body_parts *
 static enum body_result write_taken(struct body *b, struct flow_way *way, struct body_parts *p)
 {
 	int code = 0;
+	if (way->side == CLIENT)
+		flow_prompt(&b->flow, way->to);
 	if (!send_parts(b, way, p, &code))
 		return code == -ENOMEM ? BODY_SHORT : BODY_WRITE_FAILED;
 	return BODY_WAIT;
@@ -200,6 +202,7 @@ static enum body_result framed_read(struct worker *w, struct body *b, struct flo
 	}
 	if (got <= 0)
 		return got < 0 ? BODY_READ_FAILED : framed_fin(w, b, way);
+	flow_bound(&b->flow, way, (size_t)got);
 	if ((size_t)got < ask && !(*way->from_ready & (NET_HANGUP | NET_FAILED)))
 		*way->from_ready &= (uint8_t)~NET_READABLE;
 	if (way->side == CLIENT) /* in its own framing, before it is moved about */

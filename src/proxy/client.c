@@ -179,7 +179,7 @@ static nanos span_of(const struct client *c, enum client_state state)
 	case CLIENT_HEAD:
 		return f->timeout.header;
 	case CLIENT_FORWARD:
-		return f->timeout.idle < f->timeout.answer ? f->timeout.idle : f->timeout.answer;
+		return forward_patience(f);
 	case CLIENT_ANSWER:
 		return f->timeout.idle;
 	case CLIENT_LINGER:
@@ -498,10 +498,14 @@ static void timer_rings(struct net_timer *timer)
 
 void client_close_idle(struct client *c)
 {
-	if (c->state == CLIENT_IDLE && !c->running) {
+	uint8_t byte;
+	if (c->state != CLIENT_IDLE || c->running)
+		return;
+	if (net_peek(c->watch.fd, &byte, 1) > 0)
+		c->ready |= NET_READABLE; /* its next request is here already */
+	else
 		client_go(c, CLIENT_GONE);
-		client_run(c);
-	}
+	client_run(c);
 }
 
 static bool is_trusted(const struct config_listen *l, const struct address *peer)

@@ -156,7 +156,7 @@ struct reply {
 	enum answer_why why;
 	const char *text;            /* NULL: j->text */
 	struct slice fields;
-	bool timed_out_dns, by_parent;
+	bool timed_out_dns;
 };
 void reply_send(struct client *c, const struct reply *r);
 bool reply_step(struct client *c);      /* CLIENT_ANSWER; true: the state changed */
@@ -168,5 +168,6 @@ void reply_text(struct job *j, const char *format, ...) __attribute__((format(pr
 void forward_begin(struct client *c);
 bool forward_step(struct client *c);    /* CLIENT_FORWARD */
 void forward_timer(struct client *c);
+nanos forward_patience(const struct config *f); /* until it is looked at; 0: never */
 
 #endif

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -30,6 +31,16 @@ int confine_become(const char *user, struct error *err)
 	if (setuid(0) == 0)
 		return err_set(err, -EPERM, "became user %s, and could still become root", user);
 	return 0;
+}
+
+void confine_give(const char *path, const char *user)
+{
+	const struct passwd *p = geteuid() == 0 ? getpwnam(user) : NULL;
+	struct stat st;
+	/* lchown: whoever may write to that folder could have made a link of it meanwhile */
+	if (p && lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == 0 &&
+	    lchown(path, p->pw_uid, p->pw_gid) != 0)
+		return; /* then a log that is rotated needs its `create` */
 }
 
 void confine_memory(void)

@@ -10,6 +10,9 @@
 /* Becomes that user, with its groups, for good. Negative errno. Before any thread is made. */
 int confine_become(const char *user, struct error *err);
 
+/* A log that root has opened becomes that user's, who is to open it anew one day. */
+void confine_give(const char *path, const char *user);
+
 /* No core dump, no ptrace by others of the same user: there are passwords in this memory. */
 void confine_memory(void);
 

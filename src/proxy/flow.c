@@ -7,10 +7,15 @@
 enum {
 	FILLS = 16 << 10, /* a read of so many bytes says that there is bulk */
 	ROUND = 4 << 20,  /* bytes of one flow before others have their turn */
-	STEP = 128 << 10, /* into a pipe at once: bounds what it holds for a stopped reader */
-	BOUND_RECEIVE = 256 << 10,
-	BOUND_UNSENT = 128 << 10,
+	STEP = 256 << 10, /* into a pipe at once: bounds what it holds for a stopped reader */
+	TIGHT_RECEIVE = 160 << 10,
+	TIGHT_UNSENT = 96 << 10,
+	LIFTED = 4 << 20,
+	LAP_KIB = 4 << 10, /* so much in that time shows a reader that does not stop */
+	LAP_FAST_MS = 250,
 };
+
+enum bound { BOUND_NONE, BOUND_TIGHT, BOUND_LIFTED };
 
 static bool hold(struct flow *f, const struct iovec *part, int parts, size_t skip, size_t len)
 {
@@ -57,6 +62,15 @@ bool flow_send(struct flow *f, int to, uint8_t *to_ready, const struct iovec *pa
 	}
 	*ret_code = -ENOMEM;
 	return hold(f, part, parts, (size_t)sent, len - (size_t)sent);
+}
+
+void flow_prompt(struct flow *f, int to)
+{
+	if (f->spoke && !f->prompt) {
+		net_prompt(to);
+		f->prompt = true;
+	}
+	f->spoke = true;
 }
 
 static void let_go(struct flow *f)
@@ -141,15 +155,45 @@ static enum flow_result judge_read(ssize_t got, uint8_t *from_ready)
 	return FLOW_WAIT_READ;
 }
 
-/* What the kernel would let pile up for a reader that stopped: megabytes, as both its buffers grow
- * with the speed. So it is limited as soon as there is speed. */
-static void bound(struct flow *f, const struct flow_way *way)
+/* What the kernel would let pile up for a reader that stopped are megabytes, as both its buffers
+ * grow with the speed: so they are limited as soon as there is speed. That costs: smaller buffers
+ * are emptied more often, half as much time again for each byte. So whoever has read a good deal at
+ * a speed at which nobody stops is believed, and the limits are lifted for as long as it goes on.
+ */
+static void bound(struct flow *f, const struct flow_way *way, enum bound to)
 {
-	if (f->bounded)
+	if (f->bound == to)
 		return;
-	f->bounded = true;
-	net_limit_buffers(way->from, BOUND_RECEIVE, 0);
-	net_limit_buffers(way->to, 0, BOUND_UNSENT);
+	f->bound = (uint8_t)to;
+	net_limit_buffers(way->from, to == BOUND_TIGHT ? TIGHT_RECEIVE : LIFTED, 0);
+	net_limit_buffers(way->to, 0, to == BOUND_TIGHT ? TIGHT_UNSENT : LIFTED);
+}
+
+void flow_bound(struct flow *f, const struct flow_way *way, size_t got)
+{
+	if (f->bound == BOUND_NONE && got >= FILLS)
+		bound(f, way, BOUND_TIGHT);
+}
+
+static void count_lap(struct worker *w, struct flow *f, const struct flow_way *way, size_t bytes)
+{
+	f->lap_kib += (uint32_t)(bytes >> 10);
+	if (f->lap_kib < LAP_KIB)
+		return;
+	uint32_t now = (uint32_t)(net_now(w->loop) / NANOS_PER_MS);
+	bound(f, way, now - f->lap_ms <= LAP_FAST_MS ? BOUND_LIFTED : BOUND_TIGHT);
+	f->lap_kib = 0;
+	f->lap_ms = now;
+}
+
+static void begin_bulk(struct worker *w, struct flow *f, const struct flow_way *way)
+{
+	f->bulk = true;
+	if (way->side == CLIENT)
+		flow_prompt(f, way->to);
+	f->lap_ms = (uint32_t)(net_now(w->loop) / NANOS_PER_MS);
+	if (f->bound == BOUND_NONE)
+		bound(f, way, BOUND_TIGHT);
 }
 
 /* FLOW_AGAIN: something moved, and there may be more. */
@@ -165,21 +209,22 @@ static enum flow_result by_copy(struct worker *w, struct flow *f, struct flow_wa
 	way->most -= (uint64_t)got;
 	way->moved += (uint64_t)got;
 	record_bytes(way->record, way->side, (struct slice){ w->scratch, (size_t)got });
+	if (way->side == CLIENT)
+		flow_prompt(f, way->to);
 	int code = 0;
 	struct iovec part = { w->scratch, (size_t)got };
 	if (!flow_send(f, way->to, way->to_ready, &part, 1, &code))
 		return code == -ENOMEM ? FLOW_SHORT : FLOW_WRITE_FAILED;
 	way->sent += (uint64_t)got - f->held_len;
-	if (got >= FILLS && !way->copy && !record_curious(way->record)) {
-		f->bulk = true;
-		bound(f, way);
-	}
+	if (got >= FILLS && !f->bulk && !way->copy && !record_curious(way->record))
+		begin_bulk(w, f, way);
 	return FLOW_AGAIN;
 }
 
 static enum flow_result by_pipe(struct worker *w, struct flow *f, struct flow_way *way)
 {
-	size_t ask = way->most < STEP ? (size_t)way->most : STEP;
+	size_t step = f->bound == BOUND_LIFTED ? WORKER_PIPE : STEP;
+	size_t ask = way->most < step ? (size_t)way->most : step;
 	ssize_t got = net_splice_in(way->from, &f->pipe->pipe, ask);
 	if (got <= 0) {
 		give_pipe(w, f);
@@ -189,6 +234,7 @@ static enum flow_result by_pipe(struct worker *w, struct flow *f, struct flow_wa
 	way->most -= (uint64_t)got;
 	way->moved += (uint64_t)got;
 	record_count(way->record, way->side, (uint64_t)got);
+	count_lap(w, f, way, (size_t)got);
 	enum flow_result result = FLOW_FULL;
 	if (*way->to_ready & NET_WRITABLE)
 		result = flush_pipe(f, way->to, way->to_ready);

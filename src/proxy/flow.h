@@ -15,7 +15,9 @@ struct flow {
 	struct worker_pipe *pipe;
 	uint32_t piped;          /* bytes in it */
 	bool bulk;               /* by the kernel from now on */
-	bool bounded;            /* the kernel's own buffers were limited */
+	uint8_t bound;           /* enum in flow.c: how much the kernel itself may hold */
+	bool spoke, prompt;      /* something was sent; net_prompt was asked for */
+	uint32_t lap_kib, lap_ms; /* of bulk: moved since, and since when */
 };
 
 struct flow_way {
@@ -46,6 +48,9 @@ enum flow_result flow_move(struct worker *w, struct flow *f, struct flow_way *wa
  * of memory, or the socket failed (*ret_code, negative errno). */
 bool flow_send(struct flow *f, int to, uint8_t *to_ready, const struct iovec *part, int parts,
 	       int *ret_code);
+/* A second piece is about to go to an origin, which may not have acknowledged the first. */
+void flow_prompt(struct flow *f, int to);
+
 /* What is held, to the socket: FLOW_FULL when nothing is left. */
 enum flow_result flow_flush(struct worker *w, struct flow *f, int to, uint8_t *to_ready);
 
@@ -53,6 +58,9 @@ static inline bool flow_is_empty(const struct flow *f)
 {
 	return f->held_len == 0 && f->piped == 0;
 }
+
+/* Limits what the kernel holds of it, once a read of so many bytes shows that there is bulk. */
+void flow_bound(struct flow *f, const struct flow_way *way, size_t got);
 
 /* Gives back what it holds. */
 void flow_done(struct worker *w, struct flow *f);

@@ -16,7 +16,6 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { BRAKE_TICK_MS = 100, MAX_SURPLUS = WORKER_SCRATCH };
 
@@ -72,6 +71,7 @@ static bool send_head(struct client *c)
 	record_bytes(j->record, CLIENT, slice_first(early, p.used));
 	struct iovec part[4] = { { w->out.at, w->out.len }, p.part[0], p.part[1], p.part[2] };
 	j->in_at += (uint32_t)p.used;
+	flow_prompt(&j->up.flow, j->origin->watch.fd);
 	/* A kept connection that has ended meanwhile is seen when its answer is waited for. */
 	if (!flow_send(&j->up.flow, j->origin->watch.fd, &j->origin->state, part, p.used ? 4 : 1,
 		       &code)) {
@@ -159,14 +159,10 @@ static void retry(struct client *c)
 /* Before any of the answer was passed on. */
 static void fail(struct client *c, enum answer_why why, const char *text)
 {
-	struct job *j = c->job;
-	reply_send(c, &(struct reply){ .why = j->parent && why != ANSWER_BAD_REQUEST &&
-							      why != ANSWER_REQUEST_TOO_LARGE &&
-							      why != ANSWER_HEADER_TIMEOUT
-						      ? ANSWER_PARENT
-						      : why,
-				       .text = text,
-				       .by_parent = j->parent != NULL });
+	bool its_fault = why == ANSWER_ORIGIN_CLOSED || why == ANSWER_ORIGIN_BROKEN;
+	if (c->job->parent && its_fault)
+		why = ANSWER_PARENT;
+	reply_send(c, &(struct reply){ .why = why, .text = text });
 }
 
 /* In the middle of the answer: the client must see that it is not whole. Where its framing shows
@@ -231,20 +227,6 @@ static void finish(struct client *c)
 
 /* ---- the answer's head --------------------------------------------------------------------- */
 
-static struct slice date_of(struct client *c)
-{
-	static _Thread_local char field[48];
-	static _Thread_local time_t second;
-	time_t now = (time_t)(net_wall(c->worker->loop) / NANOS_PER_SECOND);
-	if (now != second) {
-		struct tm tm;
-		gmtime_r(&now, &tm);
-		strftime(field, sizeof field, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
-		second = now;
-	}
-	return slice_of(field);
-}
-
 /* Credentials that belong to the connection, not to the request (NTLM, Negotiate): it is nobody
  * else's from then on. */
 static bool is_bound(const struct http_fields *fields, struct slice name)
@@ -271,7 +253,7 @@ static void begin_answer(struct client *c, const struct http_response *r)
 		.response = r,
 		.via = via_of(c),
 		.client_minor = j->request.minor,
-		.date = date_of(c),
+		.date = worker_date(c->worker),
 	};
 	bool chunks = http_response_chunks(&f), request_whole = j->up.ended;
 	bool by_close = !chunks && (r->body == HTTP_BODY_CLOSE || r->body == HTTP_BODY_CHUNKED);
@@ -413,6 +395,13 @@ static void answer_parent(struct client *c, const struct http_response *r)
 	request_again(c);
 }
 
+/* It is passed on, and the log says whose it is. */
+static void refused_by_parent(struct job *j, const struct http_response *r)
+{
+	reply_text(j, "the parent proxy %s answered with %u", j->parent->host, r->status);
+	record_why(j->record, "parent", j->text, true);
+}
+
 /* The final answer, or a 101. */
 static void take_answer(struct client *c, const struct http_response *r, uint8_t *rest, size_t len)
 {
@@ -432,9 +421,8 @@ static void take_answer(struct client *c, const struct http_response *r, uint8_t
 			   (unsigned long long)r->length, (unsigned long long)most);
 		fail(c, ANSWER_RESPONSE_TOO_LARGE, NULL);
 	} else {
-		if (j->parent && j->ask.connect)
-			record_why(j->record, "parent", "the parent proxy refused the tunnel",
-				   true);
+		if (j->parent && (j->ask.connect || parent_made(r)))
+			refused_by_parent(j, r);
 		begin_answer(c, r);
 		send_answer(c, rest, len);
 	}
@@ -551,7 +539,8 @@ static void up_done(struct client *c)
 	nanos now = net_now(c->worker->loop);
 	j->up_state = UP_DONE;
 	j->asked = now;
-	net_timer_set(c->worker->loop, &c->timer, now + c->config->timeout.answer);
+	if (c->config->timeout.answer > 0)
+		net_timer_set(c->worker->loop, &c->timer, now + c->config->timeout.answer);
 }
 
 static void wait_for_brake(struct client *c)
@@ -722,21 +711,30 @@ static void stood_still(struct client *c)
 		fail(c, ANSWER_ORIGIN_TIMEOUT, "the origin took no more of the request");
 }
 
+nanos forward_patience(const struct config *f)
+{
+	nanos idle = f->timeout.idle, answer = f->timeout.answer;
+	if (idle == 0 || answer == 0)
+		return idle + answer;
+	return idle < answer ? idle : answer;
+}
+
 /* It rings now and then; what counts is when something moved last. */
 void forward_timer(struct client *c)
 {
 	struct job *j = c->job;
 	const struct config *f = c->config;
-	nanos now = net_now(c->worker->loop), at;
+	nanos now = net_now(c->worker->loop);
 	bool waiting = j->down_state == DOWN_HEAD && j->up_state != UP_OPEN;
-	if (waiting)
-		at = (j->asked == NO_TIME ? j->busy : j->asked) + f->timeout.answer;
-	else
-		at = j->busy + f->timeout.idle;
-	if (now < at)
-		net_timer_set(c->worker->loop, &c->timer, at);
-	else if (waiting)
-		answer_timed_out(c);
-	else
-		stood_still(c);
+	nanos since = waiting && j->asked != NO_TIME ? j->asked : j->busy;
+	nanos span = waiting ? f->timeout.answer : f->timeout.idle;
+	if (span > 0 && now >= since + span) {
+		if (waiting)
+			answer_timed_out(c);
+		else
+			stood_still(c);
+		return;
+	}
+	net_timer_set(c->worker->loop, &c->timer,
+		      span > 0 ? since + span : now + forward_patience(f));
 }

@@ -244,6 +244,16 @@ static void add_quoted(struct buffer *out, const char *name, struct slice value)
 	buffer_add_byte(out, '"');
 }
 
+/* The challenge's words are still as they were quoted there; the user's name never was. */
+static void add_escaped(struct buffer *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			buffer_add_byte(out, '\\');
+		buffer_add_byte(out, (uint8_t)*text);
+	}
+}
+
 static bool make_cnonce(char hex[33])
 {
 	uint8_t random[16];
@@ -262,7 +272,9 @@ static char *digest_field(const struct config_parent *p, const struct digest *d,
 	if (!make_cnonce(cnonce) || !respond(p, d, method, uri, slice_of(cnonce), response))
 		return NULL;
 	buffer_init(&out, MAX_FIELD);
-	buffer_printf(&out, "Proxy-Authorization: Digest username=\"%s\"", p->user);
+	buffer_printf(&out, "Proxy-Authorization: Digest username=\"");
+	add_escaped(&out, p->user);
+	buffer_add_byte(&out, '"');
 	add_quoted(&out, "realm", d->realm);
 	add_quoted(&out, "nonce", d->nonce);
 	add_quoted(&out, "uri", uri);
@@ -284,4 +296,14 @@ char *parent_answer(const struct config_parent *p, const struct http_response *c
 	if (!p->user || !p->password || !find_digest(&challenge->fields, &d))
 		return NULL;
 	return digest_field(p, &d, method, uri);
+}
+
+/* An error that shows it: by squid's own field, by an error in Proxy-Status (RFC 9209 section
+ * 2.1.1), or because it was not forwarded: then it had a Via (RFC 9110 section 7.6.3). */
+bool parent_made(const struct http_response *r)
+{
+	const struct http_field *told = http_known(&r->fields, HTTP_PROXY_STATUS);
+	bool error = told && slice_find(told->value, SLICE("error=")) < told->value.len;
+	return r->status >= 400 && (error || http_known(&r->fields, HTTP_X_SQUID_ERROR) ||
+				    !http_known(&r->fields, HTTP_VIA));
 }

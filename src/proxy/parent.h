@@ -19,6 +19,8 @@ char *parent_basic(const struct config_parent *p);
  * nothing that we could say. */
 char *parent_answer(const struct config_parent *p, const struct http_response *challenge,
 		    struct slice method, struct slice uri);
+/* Did the parent make this answer itself (to a request other than CONNECT), and not pass it on? */
+bool parent_made(const struct http_response *r);
 void parent_forget(char *field); /* NULL is fine */
 
 #endif

@@ -18,8 +18,8 @@
 #include <stdlib.h>
 
 enum {
-	USUAL_LIVES = 128, /* beyond these, quiet tunnels are packed */
-	SPARE_LIVES = 32,  /* kept for the next ones, as are */
+	USUAL_LIVES = 80, /* beyond these, quiet tunnels are packed */
+	SPARE_LIVES = 32, /* kept for the next ones, as are */
 	SPARE_RECORDS = 256,
 	EXCHANGE_LIMIT = 256 << 10,
 	PACKED_LIMIT = 32 << 10, /* heads take most, where they are kept */

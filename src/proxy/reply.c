@@ -73,13 +73,14 @@ void reply_send(struct client *c, const struct reply *r)
 		.text = text,
 		.proxy = c->config->name,
 		.fields = r->fields,
+		.date = worker_date(w),
 		.request = j->understood ? &j->request : NULL,
 		.close = j->close,
 		.timed_out_dns = r->timed_out_dns,
 	};
 	buffer_reset(&w->out);
 	answer_write(&a, &w->out);
-	record_why(j->record, answer_name(r->why), text, r->by_parent);
+	record_why(j->record, answer_name(r->why), text, false);
 	start_writing(c);
 }
 
@@ -110,7 +111,9 @@ bool reply_step(struct client *c)
  * RST, which would destroy the answer. */
 void reply_tell(struct worker *w, int fd, enum answer_why why)
 {
-	struct answer a = { .why = why, .proxy = w->config->name, .close = true };
+	struct answer a = {
+		.why = why, .proxy = w->config->name, .close = true, .date = worker_date(w)
+	};
 	ssize_t got = net_recv(fd, w->scratch, WORKER_SCRATCH);
 	buffer_reset(&w->out);
 	answer_write(&a, &w->out);
@@ -155,6 +158,7 @@ void reply_trace(struct client *c)
 	j->close = !can_go_on(c);
 	buffer_reset(&w->out);
 	buffer_add(&w->out, SLICE("HTTP/1.1 200 OK\r\n"));
+	buffer_add(&w->out, worker_date(w));
 	buffer_add(&w->out,
 		   trace ? SLICE("Content-Type: message/http\r\n")
 			 : SLICE("Allow: CONNECT, DELETE, GET, HEAD, OPTIONS, PATCH, POST, "

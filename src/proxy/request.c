@@ -116,6 +116,18 @@ static bool came_through_us(const struct client *c)
 	return false;
 }
 
+static bool is_any(const struct address *a)
+{
+	static const struct address any6, any4 = { .ip = { [10] = 0xff, [11] = 0xff } };
+	return address_same_host(a, &any6) || address_same_host(a, &any4);
+}
+
+static bool is_loopback(const struct address *a)
+{
+	const char *kind = rules_private_name(a);
+	return kind && strcmp(kind, "loopback") == 0;
+}
+
 /* One of our own listeners: by its address, or at any of this host's where it listens to all. */
 static bool is_ourselves(const struct client *c, const struct address *to)
 {
@@ -124,13 +136,12 @@ static bool is_ourselves(const struct client *c, const struct address *to)
 		const struct address *at = &w->listener[i].at;
 		if (at->port != to->port)
 			continue;
-		static const struct address NONE;
-		struct address any4 = { .ip = { [10] = 0xff, [11] = 0xff } };
-		bool any = address_same_host(at, &NONE) || address_same_host(at, &any4);
-		bool loopback =
-			rules_private_name(to) && strcmp(rules_private_name(to), "loopback") == 0;
-		if (address_same_host(at, to) || address_same_host(&c->local, to) ||
-		    (any && loopback))
+		if (address_same_host(at, to) || address_same_host(&c->local, to))
+			return true;
+		/* To connect to 0.0.0.0 or [::] reaches this host's loopback. */
+		if (is_any(to) && (is_any(at) || is_loopback(at)))
+			return true;
+		if (is_any(at) && (is_loopback(to) || net_is_here(to)))
 			return true;
 	}
 	return false;
@@ -165,23 +176,44 @@ static void refuse_by_rule(struct client *c, const struct rules_answer *answer)
 	refuse(c, why, NULL);
 }
 
+static void ask_credentials(struct client *c);
+
 /* What `allow` said no to. */
 static void refuse_address(struct client *c)
 {
 	if (c->job->looped)
 		refuse(c, ANSWER_LOOP, "the target is one of this proxy's own listeners");
+	else if (c->job->address_rules.reason == RULES_AUTH)
+		ask_credentials(c); /* and decide again: this address wants somebody to be known */
 	else
 		refuse_by_rule(c, &c->job->address_rules);
 }
 
+static bool goes_to_parent(const struct client *c)
+{
+	const struct job *j = c->job;
+	size_t place = 0;
+	bool direct;
+	return c->config->parents > 0 &&
+	       parent_next(c->config, slice_of(j->host), j->literal ? &j->address : NULL, &place,
+			   &direct) != NULL;
+}
+
+/* At first as nobody: credentials are asked for by the rules that want them, and not looked at
+ * where no credentials would make a difference. */
 static void decide(struct client *c)
 {
 	struct job *j = c->job;
+	j->ask.unresolved = goes_to_parent(c);
 	rules_decide(c->config, &j->ask, &j->rules);
 	if (j->rules.trial_line > 0) {
 		reply_text(j, "the trial rule at line %u would have denied this",
 			   j->rules.trial_line);
 		record_trial(j->record, j->text);
+	}
+	if (j->rules.reason == RULES_AUTH) {
+		ask_credentials(c);
+		return;
 	}
 	if (j->rules.reason != RULES_ALLOWED) {
 		refuse_by_rule(c, &j->rules);
@@ -252,10 +284,6 @@ static void checked(struct auth_check *check, enum auth_result result)
 static void ask_credentials(struct client *c)
 {
 	struct job *j = c->job;
-	if (!c->config->auth) {
-		decide(c);
-		return;
-	}
 	j->auth.done = checked;
 	judge_credentials(c, auth_ask(c->config->auth, c->worker->loop, &j->request, &c->peer,
 				      net_wall(c->worker->loop), &j->auth));
@@ -351,7 +379,7 @@ void request_begin(struct client *c)
 	} else if (!read_target(c)) {
 		refuse(c, ANSWER_BAD_REQUEST, "the host is none");
 	} else {
-		ask_credentials(c);
+		decide(c);
 	}
 }
 
@@ -572,7 +600,7 @@ static void parents_failed(struct client *c)
 {
 	struct job *j = c->job;
 	j->parent = NULL;
-	reply_send(c, &(struct reply){ .why = ANSWER_PARENT, .by_parent = true });
+	reply_send(c, &(struct reply){ .why = ANSWER_PARENT });
 }
 
 void request_connect(struct client *c)

@@ -10,6 +10,8 @@
 
 #include "net/loop.h"
 #include "net/socket.h"
+#include "proxy/auth.h"
+#include "proxy/confine.h"
 #include "proxy/service.h"
 #include "proxy/worker.h"
 
@@ -36,6 +38,7 @@ struct server_listener {
 };
 
 struct thread {
+	struct server *server;
 	struct worker *worker;
 	pthread_t thread;
 	bool started;
@@ -52,7 +55,8 @@ struct server {
 	struct admin_worker lent[MAX_WORKERS];
 	size_t workers, running;
 	struct admin *admin;
-	int admin_fd;
+	int admin_fd;     /* until the door has it */
+	int admin_shared; /* the same, as long as the door is open */
 	enum server_state state;
 	pid_t successor;
 	struct timespec deadline; /* of draining; 0: none */
@@ -83,6 +87,7 @@ struct order {
 	struct config *config; /* CONFIGURE; a reference of its own */
 	struct server_listener listener;
 	_Atomic unsigned *left; /* STOP_LISTENING: the last one closes it */
+	bool inherited;         /* ..., DRAIN: a successor serves who comes */
 };
 
 static void stop_listening(struct order *o)
@@ -90,6 +95,8 @@ static void stop_listening(struct order *o)
 	worker_stop_listening(o->worker, o->listener.fd);
 	if (atomic_fetch_sub(o->left, 1) > 1)
 		return;
+	if (!o->inherited)
+		worker_accept_rest(o->worker, &o->listener.asked, o->listener.fd);
 	close(o->listener.fd);
 	free(o->left);
 }
@@ -109,7 +116,7 @@ static void obey(struct net_call *call)
 		stop_listening(o);
 		break;
 	case ORDER_DRAIN:
-		worker_drain(w);
+		worker_drain(w, o->inherited);
 		break;
 	case ORDER_CUT:
 		worker_cut(w);
@@ -165,8 +172,17 @@ static int open_listener(struct server *s, const struct address *at,
 	s->listeners++;
 	l->at = *at;
 	net_local(l->fd, &l->at);
-	say_listening(s, l);
 	return 0;
+}
+
+static int open_admin(struct server *s, struct service_listeners *inherited, struct error *err)
+{
+	const struct config *c = s->config;
+	s->admin_fd =
+		c->admin_path ? service_take_local(inherited) : service_take(inherited, &c->admin);
+	if (s->admin_fd < 0)
+		s->admin_fd = admin_listen(c, err);
+	return s->admin_fd == -ENOENT || s->admin_fd >= 0 ? 0 : s->admin_fd;
 }
 
 static int open_listeners(struct server *s, struct error *err)
@@ -174,8 +190,13 @@ static int open_listeners(struct server *s, struct error *err)
 	struct service_listeners inherited;
 	int code = 0;
 	service_inherit(&inherited);
-	for (size_t i = 0; i < s->config->listens && code == 0; i++)
+	for (size_t i = 0; i < s->config->listens && code == 0; i++) {
 		code = open_listener(s, &s->config->listen[i].at, &inherited, err);
+		if (code == 0)
+			say_listening(s, &s->listener[i]);
+	}
+	if (code == 0 && s->options->views)
+		code = open_admin(s, &inherited, err);
 	service_close_rest(&inherited);
 	return code;
 }
@@ -203,9 +224,11 @@ static bool is_open(const struct server *s, const struct address *asked)
 	return false;
 }
 
-static void forget_listener(struct server *s, size_t at)
+static void forget_listener(struct server *s, size_t at, bool inherited)
 {
-	struct order o = { .kind = ORDER_STOP_LISTENING, .listener = s->listener[at] };
+	struct order o = { .kind = ORDER_STOP_LISTENING,
+			   .listener = s->listener[at],
+			   .inherited = inherited };
 	o.left = malloc(sizeof *o.left);
 	if (!o.left)
 		return; /* it stays open until the next reload */
@@ -222,7 +245,7 @@ static void close_unlisted(struct server *s)
 {
 	for (size_t i = s->listeners; i-- > 0;)
 		if (!is_listed(s->config, &s->listener[i].asked))
-			forget_listener(s, i);
+			forget_listener(s, i, false);
 }
 
 /* ---- reload --------------------------------------------------------------------------------- */
@@ -245,19 +268,45 @@ static void told_fault(void *context, uint32_t line, uint32_t column, const char
 		buffer_printf(sink->faults, "%s%s\n", place, text);
 }
 
+/* Those from the first on, which no worker has been told of. */
+static void close_again(struct server *s, size_t first)
+{
+	while (s->listeners > first)
+		close(s->listener[--s->listeners].fd);
+}
+
+/* All of them, or none. */
 static bool open_new(struct server *s, const struct config *c, struct fault_sink *sink)
 {
+	size_t before = s->listeners;
 	struct error err;
 	for (size_t i = 0; i < c->listens; i++) {
-		if (is_open(s, &c->listen[i].at) || s->listeners == CONFIG_MAX_LISTEN)
+		if (is_open(s, &c->listen[i].at))
 			continue;
-		if (open_listener(s, &c->listen[i].at, NULL, &err) < 0) {
+		int code = -ENOSPC;
+		if (s->listeners == CONFIG_MAX_LISTEN)
+			err_set(&err, code, "too many listeners, as long as the old ones are open");
+		else
+			code = open_listener(s, &c->listen[i].at, NULL, &err);
+		if (code < 0) {
 			told_fault(sink, 0, 0, err.text);
+			close_again(s, before);
 			return false;
 		}
-		struct order o = { .kind = ORDER_LISTEN,
-				   .listener = s->listener[s->listeners - 1] };
-		order(s, &o);
+	}
+	return true;
+}
+
+/* False: no memory; those that workers were told of are unlisted. */
+static bool serve_new(struct server *s, size_t first)
+{
+	for (size_t i = first; i < s->listeners; i++) {
+		struct order o = { .kind = ORDER_LISTEN, .listener = s->listener[i] };
+		if (!order(s, &o)) {
+			close_again(s, i);
+			return false;
+		}
+		say_listening(s, &s->listener[i]);
 	}
 	return true;
 }
@@ -269,20 +318,22 @@ static bool reload_locked(struct server *s, struct fault_sink *sink)
 	if (!c)
 		return false;
 	c->generation = s->config->generation + 1;
-	if (!open_new(s, c, sink)) {
-		config_drop(c);
-		return false;
-	}
+	size_t first = s->listeners;
 	struct order o = { .kind = ORDER_CONFIGURE, .config = c };
-	if (!order(s, &o)) {
+	bool done = open_new(s, c, sink);
+	if (c->auth)
+		auth_start_threads();
+	if (done && !(serve_new(s, first) && order(s, &o))) {
 		told_fault(sink, 0, 0, "no memory for it now");
-		config_drop(c);
-		return false;
+		done = false;
 	}
-	config_drop(s->config);
-	s->config = c;
+	if (done && s->options->reloaded)
+		s->options->reloaded(s->options->context, c);
+	config_drop(done ? s->config : c);
+	if (done)
+		s->config = c;
 	close_unlisted(s);
-	return true;
+	return done;
 }
 
 /* A file with a fault changes nothing. May be called from the admin door's thread. */
@@ -290,7 +341,7 @@ static bool reload(void *context, struct buffer *faults)
 {
 	struct server *s = context;
 	struct fault_sink sink = { s, faults };
-	service_notify("RELOADING=1");
+	service_notify_reloading();
 	pthread_mutex_lock(&s->lock);
 	bool done = s->state <= SERVER_HANDING && reload_locked(s, &sink);
 	pthread_mutex_unlock(&s->lock);
@@ -301,10 +352,25 @@ static bool reload(void *context, struct buffer *faults)
 
 /* ---- workers -------------------------------------------------------------------------------- */
 
+/* Said by the first of them. */
+static void say_confined(const struct server *s, bool files, bool calls)
+{
+	if (files || calls)
+		say(s, "workers are confined:%s%s", files ? " files (Landlock)" : "",
+		    calls ? " system calls (seccomp)" : "");
+	else
+		say(s, "workers are not confined: this kernel has neither Landlock nor seccomp");
+}
+
 static void *run_thread(void *context)
 {
-	worker_run(context);
-	kill(getpid(), WORKER_ENDED);
+	struct thread *t = context;
+	bool files, calls;
+	confine_worker(&files, &calls);
+	if (t == t->server->thread)
+		say_confined(t->server, files, calls);
+	worker_run(t->worker);
+	tgkill(getpid(), getpid(), WORKER_ENDED);
 	return NULL;
 }
 
@@ -323,7 +389,7 @@ static int make_worker(struct server *s, struct error *err)
 	struct worker *w = worker_new(&s->shared, s->config, err);
 	if (!w)
 		return -ENOMEM;
-	s->thread[s->workers++].worker = w;
+	s->thread[s->workers++] = (struct thread){ .server = s, .worker = w };
 	for (size_t i = 0; i < s->listeners; i++) {
 		const struct server_listener *l = &s->listener[i];
 		int code = worker_listen(w, l->fd, &l->asked, &l->at);
@@ -334,11 +400,20 @@ static int make_worker(struct server *s, struct error *err)
 	return 0;
 }
 
+/* All but what the process needs for itself; of a small limit that is half. */
+static long descriptors_for_clients(size_t workers, size_t listeners)
+{
+	long all = service_descriptors();
+	long own = OTHER_DESCRIPTORS + (long)(workers * WORKER_DESCRIPTORS + listeners);
+	return all - (own < all / 2 ? own : all / 2);
+}
+
 static int start_workers(struct server *s, struct error *err)
 {
 	size_t count = count_workers(s->config);
-	s->shared.descriptors = service_descriptors() - OTHER_DESCRIPTORS -
-				(long)(count * WORKER_DESCRIPTORS + s->listeners);
+	if (s->config->auth)
+		auth_start_threads();
+	s->shared.descriptors = descriptors_for_clients(count, s->listeners);
 	for (size_t i = 0; i < count; i++) {
 		int code = make_worker(s, err);
 		if (code < 0)
@@ -346,7 +421,7 @@ static int start_workers(struct server *s, struct error *err)
 	}
 	for (size_t i = 0; i < count; i++) {
 		struct thread *t = &s->thread[i];
-		int code = pthread_create(&t->thread, NULL, run_thread, t->worker);
+		int code = pthread_create(&t->thread, NULL, run_thread, t);
 		if (code != 0)
 			return err_set(err, -code, "no thread for a worker");
 		t->started = true;
@@ -359,6 +434,7 @@ static int start_admin(struct server *s, struct error *err)
 {
 	if (s->admin_fd < 0)
 		return 0;
+	s->admin_shared = s->admin_fd;
 	for (size_t i = 0; i < s->workers; i++) {
 		struct worker *w = s->thread[i].worker;
 		s->lent[i] = (struct admin_worker){ w->loop, w->recorder, w->dns, &w->metrics };
@@ -387,13 +463,18 @@ static void server_go(struct server *s, enum server_state to)
 
 static void drain(struct server *s, bool handed_over)
 {
-	struct order o = { .kind = ORDER_DRAIN };
+	struct order o = { .kind = ORDER_DRAIN, .inherited = handed_over };
 	server_go(s, SERVER_DRAINING);
 	atomic_store(&s->shared.draining, true);
-	service_notify("STOPPING=1");
+	if (handed_over)
+		service_notify_successor(s->successor);
+	else
+		service_notify("STOPPING=1");
 	say(s, handed_over ? "handed over; draining without a deadline" : "draining");
 	admin_stop(s->admin);
 	s->admin = NULL;
+	for (size_t i = s->listeners; i-- > 0;)
+		forget_listener(s, i, handed_over);
 	while (!order(s, &o))
 		sched_yield();
 	if (handed_over)
@@ -414,10 +495,13 @@ static void cut(struct server *s)
 static void hand_over(struct server *s)
 {
 	struct error err;
-	int fd[CONFIG_MAX_LISTEN];
-	for (size_t i = 0; i < s->listeners; i++)
+	int fd[CONFIG_MAX_LISTEN + 1];
+	size_t count = s->listeners;
+	for (size_t i = 0; i < count; i++)
 		fd[i] = s->listener[i].fd;
-	s->successor = service_hand_over(fd, s->listeners, &err);
+	if (s->admin)
+		fd[count++] = s->admin_shared;
+	s->successor = service_hand_over(fd, count, &err);
 	if (s->successor < 0) {
 		say(s, "%s", err.text);
 		return;
@@ -497,15 +581,10 @@ static void wait_for_signals(struct server *s)
 
 static int start(struct server *s, struct error *err)
 {
-	const struct server_options *o = s->options;
 	int code = open_listeners(s, err);
-	if (code < 0)
-		return code;
-	if (o->views)
-		s->admin_fd = admin_listen(s->config, err);
-	if (s->admin_fd < 0 && s->admin_fd != -ENOENT && o->views)
-		return s->admin_fd;
-	code = service_become(s->config->user, err);
+	if (code == 0 && s->config->user)
+		code = confine_become(s->config->user, err);
+	confine_memory();
 	if (code == 0)
 		code = start_workers(s, err);
 	return code == 0 ? start_admin(s, err) : code;

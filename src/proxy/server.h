@@ -16,6 +16,9 @@ struct server_options {
 	const struct admin_views *views; /* for the admin door (admin.h); NULL: there is none */
 	/* SIGHUP or SIGUSR1 came: logs are to be opened anew. NULL: nobody cares. */
 	void (*rotate)(void *context);
+	/* A reload brings this configuration into force. Not in a worker's thread: those may open no
+	   files. NULL: nobody cares. */
+	void (*reloaded)(void *context, const struct config *config);
 	/* One line for the operator: started, reloaded, out of descriptors, ... */
 	void (*say)(void *context, const char *text);
 	void *context;

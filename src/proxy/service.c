@@ -1,12 +1,10 @@
-/* Environment, user and successor. */
+/* Environment, service manager and successor. */
 #include "proxy/service.h"
 
 #include "net/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -15,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { FIRST_PASSED = 3, MOST_DESCRIPTORS = 1 << 20, MAX_ARGUMENTS = 64 << 10 };
@@ -27,11 +26,14 @@ extern char **environ;
 
 static void keep(struct service_listeners *l, int fd)
 {
-	int listens = 0;
+	int listens = 0, family = AF_UNSPEC;
 	socklen_t len = sizeof listens;
 	if (l->count == SERVICE_MAX_LISTENERS ||
 	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0 || !listens ||
-	    net_local(fd, &l->at[l->count]) < 0)
+	    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) != 0)
+		return;
+	l->local[l->count] = family == AF_UNIX;
+	if (family != AF_UNIX && net_local(fd, &l->at[l->count]) < 0)
 		return;
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
@@ -74,9 +76,21 @@ int service_take(struct service_listeners *l, const struct address *at)
 {
 	for (size_t i = 0; i < l->count; i++) {
 		bool port = at->port == 0 || at->port == l->at[i].port;
-		if (l->fd[i] < 0 || !port || !address_same_host(&l->at[i], at))
+		if (l->fd[i] < 0 || l->local[i] || !port || !address_same_host(&l->at[i], at))
 			continue;
 		int fd = l->fd[i];
+		l->fd[i] = -1;
+		return fd;
+	}
+	return -1;
+}
+
+int service_take_local(struct service_listeners *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		int fd = l->fd[i];
+		if (fd < 0 || !l->local[i])
+			continue;
 		l->fd[i] = -1;
 		return fd;
 	}
@@ -111,21 +125,25 @@ void service_notify(const char *state)
 	close(fd);
 }
 
-/* ---- user and limits ------------------------------------------------------------------------ */
-
-int service_become(const char *user, struct error *err)
+/* systemd wants to know when, so as to tell this reload from the one before. */
+void service_notify_reloading(void)
 {
-	if (!user || geteuid() != 0)
-		return 0;
-	errno = 0;
-	const struct passwd *p = getpwnam(user);
-	if (!p)
-		return err_set(err, -ENOENT, "user %s: there is none of that name", user);
-	if (setgroups(0, NULL) != 0 || setresgid(p->pw_gid, p->pw_gid, p->pw_gid) != 0 ||
-	    setresuid(p->pw_uid, p->pw_uid, p->pw_uid) != 0)
-		return err_set(err, -errno, "user %s: cannot be become: %m", user);
-	return 0;
+	char text[64];
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld",
+		 now.tv_sec * 1000000LL + now.tv_nsec / 1000);
+	service_notify(text);
 }
+
+void service_notify_successor(pid_t pid)
+{
+	char text[40];
+	snprintf(text, sizeof text, "MAINPID=%ld", (long)pid);
+	service_notify(text);
+}
+
+/* ---- limits --------------------------------------------------------------------------------- */
 
 long service_descriptors(void)
 {

@@ -15,18 +15,19 @@ enum { SERVICE_MAX_LISTENERS = 64 };
 struct service_listeners {
 	int fd[SERVICE_MAX_LISTENERS];
 	struct address at[SERVICE_MAX_LISTENERS];
+	bool local[SERVICE_MAX_LISTENERS]; /* a Unix socket */
 	size_t count;
 };
 void service_inherit(struct service_listeners *ret);
 /* The one that stands for this address, now the caller's; -1: none. Port 0 stands for any. */
 int service_take(struct service_listeners *l, const struct address *at);
+int service_take_local(struct service_listeners *l); /* the Unix socket: there is one at most */
 void service_close_rest(struct service_listeners *l);
 
 /* As sd_notify has it ("READY=1", "STOPPING=1", ...); nobody listening is fine. */
 void service_notify(const char *state);
-
-/* Becomes that user, for good. */
-int service_become(const char *user, struct error *err);
+void service_notify_reloading(void);
+void service_notify_successor(pid_t pid); /* it is the main process from now on */
 
 /* Raises the limit on descriptors as far as it goes, and says how many there may be. */
 long service_descriptors(void);

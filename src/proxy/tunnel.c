@@ -451,6 +451,8 @@ static bool send_early(struct tunnel *t, enum trace_side side, struct slice byte
 	bool wait = side == CLIENT && t->extras && t->extras->sniffing;
 	struct iovec part = { (void *)(uintptr_t)bytes.at, bytes.len };
 	t->moved += bytes.len;
+	if (bytes.len > 0)
+		flow_prompt(&h->flow, other->watch.fd);
 	return flow_send(&h->flow, other->watch.fd, wait ? &held_back : &other->ready, &part, 1,
 			 &code);
 }

@@ -5,9 +5,10 @@
 #include "proxy/client.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 enum {
@@ -49,6 +50,22 @@ void *worker_keep(struct worker *w, size_t size)
 	k->next = w->kept;
 	w->kept = k;
 	return k + 1;
+}
+
+/* ---- the time of day ------------------------------------------------------------------------ */
+
+struct slice worker_date(const struct worker *w)
+{
+	static _Thread_local char field[48];
+	static _Thread_local time_t second;
+	time_t now = (time_t)(net_wall(w->loop) / NANOS_PER_SECOND);
+	if (now != second) {
+		struct tm tm;
+		gmtime_r(&now, &tm);
+		strftime(field, sizeof field, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
+		second = now;
+	}
+	return slice_of(field);
 }
 
 /* ---- pipes --------------------------------------------------------------------------------- */
@@ -186,7 +203,7 @@ static void open_spares(struct worker *w)
 {
 	for (size_t i = 0; i < WORKER_SPARE_DESCRIPTORS; i++)
 		if (w->spare[i] < 0)
-			w->spare[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+			w->spare[i] = eventfd(0, EFD_CLOEXEC);
 }
 
 /* The kernel gives no descriptor: one that was kept for this is let go of, so that whoever waits
@@ -322,6 +339,20 @@ void worker_stop_listening(struct worker *w, int fd)
 			net_timer_set(w->loop, &w->resume, net_now(w->loop));
 }
 
+void worker_accept_rest(struct worker *w, const struct address *asked, int fd)
+{
+	struct worker_listener l = {
+		.watch.fd = fd,
+		.worker = w,
+		.asked = *asked,
+		.at = *asked,
+		.index = index_of(w->config, asked),
+	};
+	net_local(fd, &l.at);
+	while (accept_one(w, &l))
+		;
+}
+
 /* ---- reload and drain ---------------------------------------------------------------------- */
 
 static void tidy(struct net_timer *t)
@@ -347,12 +378,12 @@ void worker_ended_one(struct worker *w)
 		net_loop_stop(w->loop);
 }
 
-void worker_drain(struct worker *w)
+void worker_drain(struct worker *w, bool at_leisure)
 {
 	w->draining = true;
 	worker_stop_listening(w, -1);
 	origin_close_idle(w, INT64_MAX);
-	for (struct client *c = w->clients, *next; c; c = next) {
+	for (struct client *c = w->clients, *next; c && !at_leisure; c = next) {
 		next = c->next;
 		client_close_idle(c);
 	}

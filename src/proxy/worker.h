@@ -112,11 +112,17 @@ void worker_free(struct worker *w);
 int worker_listen(struct worker *w, int fd, const struct address *asked, const struct address *at);
 void worker_stop_listening(struct worker *w, int fd); /* -1: to all */
 void worker_configure(struct worker *w, struct config *config); /* takes the reference */
-void worker_drain(struct worker *w);  /* no new connections; it stops when none is left */
+/* Takes in who waits at a listener that is about to be closed. */
+void worker_accept_rest(struct worker *w, const struct address *asked, int fd);
+/* No new connections; it stops when none is left. Idle ones are closed; at leisure, they may ask once
+ * more. */
+void worker_drain(struct worker *w, bool at_leisure);
 void worker_cut(struct worker *w);    /* the deadline is over */
 
 /* Zeroed memory that lives as long as the worker; NULL: there is none. */
 void *worker_keep(struct worker *w, size_t size);
+/* The Date field for answers, whole, with CRLF; good until the worker's next event. */
+struct slice worker_date(const struct worker *w);
 /* A connection ended: is that what was waited for? */
 void worker_ended_one(struct worker *w);
 void worker_turn(struct worker *w, struct worker_turn *turn); /* waiting already is fine */

@@ -336,7 +336,7 @@ static uint64_t stir(uint64_t h, const void *bytes, size_t len)
 	return h;
 }
 
-void trace_set_id(struct exchange *x)
+void trace_make_id(const struct exchange *x, char *ret_id)
 {
 	static const char digits[] = "0123456789abcdef";
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
@@ -347,8 +347,13 @@ void trace_set_id(struct exchange *x)
 	h = stir(h, &x->first.at, sizeof x->first.at);
 	h = stir(h, &x->order, sizeof x->order);
 	for (int i = 0; i < 16; i++)
-		x->id[i] = digits[h >> (60 - 4 * i) & 15];
-	x->id[16] = 0;
+		ret_id[i] = digits[h >> (60 - 4 * i) & 15];
+	ret_id[16] = 0;
+}
+
+void trace_set_id(struct exchange *x)
+{
+	trace_make_id(x, x->id);
 }
 
 const char *trace_event_name(enum event_kind kind)

@@ -396,6 +396,7 @@ struct slice trace_keep(struct exchange *x, struct slice s, size_t most);
 
 /* Puts id together from who, when and what, so that the same capture gives the same id. */
 void trace_set_id(struct exchange *x);
+void trace_make_id(const struct exchange *x, char *ret_id); /* the same, into 17 bytes */
 
 const char *trace_event_name(enum event_kind kind);
 const char *trace_protocol_name(enum trace_protocol p); /* "TLS", "SSH", ... */

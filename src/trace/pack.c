@@ -183,7 +183,7 @@ static void flags(struct codec *c, bool *const *flag, size_t count)
 
 /* ---- moments --------------------------------------------------------------------------------- */
 
-enum { MARK_NONE, MARK_TIME, MARK_FRAME, MARK_SEEN /* and how long ago */ };
+enum { MARK_NONE, MARK_TIME, MARK_MICROS, MARK_FRAME, MARK_SEEN /* and how long ago */ };
 
 static bool same_mark(const struct mark *a, const struct mark *b)
 {
@@ -210,9 +210,11 @@ static void put_mark(struct codec *c, const struct mark *m)
 		}
 	}
 	bool framed = m->frame || m->line;
-	put_number(c, framed ? MARK_FRAME : MARK_TIME);
 	/* differences wrap around, and back again */
-	put_number(c, fold((int64_t)((uint64_t)m->at - (uint64_t)c->last.at)));
+	int64_t later = (int64_t)((uint64_t)m->at - (uint64_t)c->last.at);
+	bool micros = !framed && later % 1000 == 0;
+	put_number(c, framed ? MARK_FRAME : micros ? MARK_MICROS : MARK_TIME);
+	put_number(c, fold(micros ? later / 1000 : later));
 	if (framed) {
 		put_number(c, fold((int64_t)((uint64_t)m->frame - (uint64_t)c->last.frame)));
 		put_number(c, m->line);
@@ -230,7 +232,8 @@ static struct mark get_mark(struct codec *c)
 		uint64_t ago = checked(c, kind - MARK_SEEN, c->marks);
 		return c->bad ? m : c->mark[c->marks - 1 - ago];
 	}
-	m.at = (nanos)((uint64_t)c->last.at + (uint64_t)unfold(get_number(c)));
+	uint64_t later = (uint64_t)unfold(get_number(c)) * (kind == MARK_MICROS ? 1000 : 1);
+	m.at = (nanos)((uint64_t)c->last.at + later);
 	if (kind == MARK_FRAME) {
 		m.frame = (uint64_t)c->last.frame + (uint64_t)unfold(get_number(c));
 		m.line = (uint32_t)get_number(c);
@@ -257,13 +260,20 @@ static void mark(struct codec *c, struct mark *m)
 /* ---- texts ------------------------------------------------------------------------------------
  */
 
+/* What stands in most of them: as if each began with it. */
+static const struct slice COMMON =
+	SLICE("CONNECT Connection established http/1.1 viaduct timeout-idle text/html");
+
 /* Length doubled; plus one: it stands in the string already, so far from its beginning. */
 static void put_text(struct codec *c, struct slice s)
 {
 	struct slice sofar = slice_from(buffer_slice(c->out), c->start);
-	size_t at = s.len >= SHORT_TEXT ? slice_find(sofar, s) : sofar.len;
-	put_number(c, (uint64_t)s.len << 1 | (at < sofar.len));
-	if (at < sofar.len)
+	size_t at = s.len >= SHORT_TEXT ? slice_find(COMMON, s) : COMMON.len;
+	if (at == COMMON.len && s.len >= SHORT_TEXT)
+		at += slice_find(sofar, s);
+	bool again = s.len >= SHORT_TEXT && at < COMMON.len + sofar.len;
+	put_number(c, (uint64_t)s.len << 1 | again);
+	if (again)
 		put_number(c, at);
 	else
 		buffer_add(c->out, s);
@@ -275,8 +285,11 @@ static struct slice get_text(struct codec *c)
 	bool again = len & 1;
 	len >>= 1;
 	struct reader before = { .left = c->whole };
-	if (again)
-		read_bytes(&before, get_number(c));
+	uint64_t at = again ? get_number(c) : 0;
+	if (again && at < COMMON.len)
+		before.left = slice_from(COMMON, (size_t)at);
+	else if (again)
+		read_bytes(&before, at - COMMON.len);
 	struct slice s = read_bytes(again ? &before : &c->in, len);
 	c->bad |= before.ran_out;
 	return c->bad || c->in.ran_out ? (struct slice){ 0 } : arena_copy(c->arena, s);
@@ -656,16 +669,27 @@ static void tell_course(struct codec *c, struct exchange *x)
 		x->observed_until = until.at;
 }
 
+/* The name can be put together anew, but for one that several captures gave another start. */
+static void tell_id(struct codec *c, struct exchange *x)
+{
+	char id[sizeof x->id];
+	trace_make_id(x, id);
+	if (number(c, memcmp(id, x->id, sizeof id) == 0))
+		memcpy(c->reading ? x->id : id, id, sizeof id);
+	else
+		name(c, x->id);
+}
+
 static void tell(struct codec *c, struct exchange *x)
 {
 	address(c, &x->client);
 	address(c, &x->proxy);
-	name(c, x->id);
 	tell_events(c, x);
 	tell_course(c, x);
 	tell_request(c, x);
 	tell_response(c, x);
 	part(c, x, NULL, tell_origin);
+	tell_id(c, x);
 	part(c, x, NULL, tell_tunnel);
 	part(c, x, trace_open_tls, tell_tls);
 	part(c, x, trace_open_icmp, tell_icmp);

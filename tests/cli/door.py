@@ -309,9 +309,28 @@ def manners(program, tap):
             (p.get().startswith(b"HTTP/1.1 200"), "it no longer serves")))
 
 
+def hand_over(program, tap):
+    with Proxy(program) as p:
+        peer = p.tunnel()
+        p.process.send_signal(signal.SIGUSR2)
+        successor = int(p.await_said(rb"handing over to process (\d+)").group(1))
+        try:
+            p.await_said(rb"handed over")
+            peer.sendall(b"still there?")
+            status, body = p.ask("/healthz")
+            tap.case("the door is handed over with the rest", expect(
+                (peer.recv(100).startswith(b"HTTP/1.1 200"), "the tunnel is gone"),
+                (status == 200, body), (p.get().startswith(b"HTTP/1.1 200"), "nobody serves")))
+            peer.close()
+            tap.case("the old one ends with its last tunnel", expect(
+                (p.process.wait(PATIENCE) == 0, p.process.returncode)))
+        finally:
+            os.kill(successor, signal.SIGTERM)
+
+
 def main():
     program, tap = sys.argv[1], Tap()
-    for check in (json_log, text_log, rotation, full_disk, door, manners):
+    for check in (json_log, text_log, rotation, full_disk, door, manners, hand_over):
         try:
             check(program, tap)
         except (Broken, KeyError, OSError, ValueError) as error:

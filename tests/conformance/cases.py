@@ -3,7 +3,7 @@ import socket
 import threading
 from collections import namedtuple
 
-from peer import Client, Head, LIMIT, Raw, same, slug, want
+from peer import Client, Head, LIMIT, Origin, Raw, same, slug, want
 
 Case = namedtuple("Case", "section title name run")
 CASES = []
@@ -189,7 +189,7 @@ def _(place):
 def _(place):
     c = place.client()
     c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    for byte in place.request("A: b"):
+    for byte in c.dress(place.request("A: b")):
         c.send(bytes([byte]))
     same(c.answer().status, 200)
     same(place.seen().get("A"), "b")
@@ -323,6 +323,14 @@ def _(place):
     place.answers(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     a = place.client().ask(place.request())
     want(a.get("Date") and a.get("Date").endswith("GMT"), f"Date is {a.get('Date')}")
+
+
+@case("9110 §6.6.1", "the proxy's own answers have a Date")
+def _(place):
+    for data in (place.request(url="https://x.example/", host="x"),
+                 place.request("Max-Forwards: 0", method="OPTIONS")):
+        a = place.client().ask(data)
+        want((a.get("Date") or "").endswith("GMT"), a.raw)
 
 
 @case("9110 §6.6.1", "an answer's Date stays")
@@ -973,3 +981,249 @@ def _(place):
     a = c.answer()
     same(a.status, 408)
     want(c.ended(), "the connection stayed open")
+
+
+# --- the rest of what a proxy meets -----------------------------------------------------------
+
+@case("9110 §15.2.2", "a 101 that nobody asked for")
+def _(place):
+    place.answers(lambda wire, seen: wire.send(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n") and False)
+    same(place.client().ask(place.request()).status, 502)
+
+
+@case("9110 §15.2", "a thousand 1xx are passed on or end in 502")
+def _(place):
+    place.answers(lambda wire, seen: wire.send(
+        b"HTTP/1.1 102 Processing\r\n\r\n" * 1000 + ok_body(b"end")) and True)
+    a = place.client().send(place.request()).answer()
+    want(a.status == 502 or a.body == b"end", a.line)
+
+
+@case("9112 §6.3", "an answer to HEAD that says chunked has no content")
+def _(place):
+    place.answers(lambda wire, seen: wire.send(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n") and True)
+    c = place.client()
+    same(c.ask(place.request(method="HEAD"), "HEAD").status, 200)
+    place.answers(ok_body(b"next"))
+    same(c.ask(place.request()).body, b"next")
+
+
+@case("9112 §6.3", "bytes behind an answer belong to nobody")
+def _(place):
+    place.answers(lambda wire, seen: wire.send(
+        ok_body(b"one") + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil") and True)
+    c = place.client()
+    same(c.ask(place.request()).body, b"one")
+    place.answers(ok_body(b"two"))
+    same(c.ask(place.request()).body, b"two")
+
+
+@case("9112 §6.3", "a body behind a 204 belongs to nobody")
+def _(place):
+    place.answers(lambda wire, seen: wire.send(
+        b"HTTP/1.1 204 No Content\r\nContent-Length: 4\r\n\r\nevil") and True)
+    c = place.client()
+    same(c.ask(place.request()).status, 204)
+    place.answers(ok_body(b"two"))
+    same(c.ask(place.request()).body, b"two")
+
+
+@case("9112 §9.3", "keep-alive and close at once: close wins")
+def _(place):
+    c = place.client()
+    c.ask(place.request("Connection: keep-alive, close"))
+    want(c.ended(), "the connection stayed open")
+
+
+@case("9112 §9.3", "HTTP/1.0 with Proxy-Connection: keep-alive stays")
+def _(place):
+    c = place.client()
+    a = c.ask(place.request("Proxy-Connection: keep-alive", version="1.0"))
+    same(a.status, 200)
+    same(c.ask(place.request("Proxy-Connection: keep-alive", version="1.0")).status, 200)
+
+
+@case("9110 §7.6.1", "Connection may not name what frames the body")
+def _(place):
+    same(place.client().ask(place.request("Content-Length: 5", "Connection: Content-Length, Host",
+                                          method="POST", body=b"hello")).status, 200)
+    same((place.seen().body, place.seen().get("Host")), (b"hello", place.origin.host))
+
+
+@case("9110 §7.6.1", "an empty Connection does nothing")
+def _(place):
+    same(place.client().ask(place.request("Connection: ", "Connection: ,, ,")).status, 200)
+
+
+@case("9110 §5.5", "obs-text and UTF-8 in values are left alone")
+def _(place):
+    place.client().ask(place.request("X: \xe9\xff \xc3\xbc"))
+    same(place.seen().get("X"), "\xe9\xff \xc3\xbc")
+
+
+@case("9110 §5.5", "an empty value is left alone")
+def _(place):
+    place.client().ask(place.request("X:", "Y:  "))
+    same((place.seen().all("X"), place.seen().all("Y")), ([""], [""]))
+
+
+@case("9110 §14.2", "ranges are the origin's business")
+def _(place):
+    place.answers(b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-1/9\r\nContent-Length: 2"
+                  b"\r\n\r\nab")
+    a = place.client().ask(place.request("Range: bytes=0-1"))
+    same((a.status, a.get("Content-Range"), a.body), (206, "bytes 0-1/9", b"ab"))
+    same(place.seen().get("Range"), "bytes=0-1")
+
+
+@case("9110 §13", "conditions are the origin's business")
+def _(place):
+    place.client().ask(place.request("If-None-Match: \"x\"", "Cache-Control: no-cache",
+                                     "Pragma: no-cache"))
+    same([place.seen().get(n) for n in ("If-None-Match", "Cache-Control", "Pragma")],
+         ['"x"', "no-cache", "no-cache"])
+
+
+@case("9110 §15.5.22", "a 426 keeps its Upgrade")
+def _(place):
+    place.answers(b"HTTP/1.1 426 Upgrade Required\r\nUpgrade: foo/2\r\nConnection: Upgrade\r\n"
+                  b"Content-Length: 0\r\n\r\n")
+    a = place.client().ask(place.request())
+    same((a.status, a.get("Upgrade")), (426, "foo/2"))
+
+
+@case("9110 §11.6", "an origin's 401 and its credentials go through")
+def _(place):
+    place.answers(b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0"
+                  b"\r\n\r\n")
+    a = place.client().ask(place.request("Authorization: Basic YTpi"))
+    same((a.status, a.get("WWW-Authenticate")), (401, 'Basic realm="x"'))
+    same(place.seen().get("Authorization"), "Basic YTpi")
+
+
+@case("9112 §3.2.2", "a bracketed IPv6 host")
+def _(place):
+    try:
+        six = Origin("::1")
+    except OSError:
+        return   # this machine has no IPv6
+    a = place.client().ask(place.request(url=f"http://{six.host}/six", host=six.host))
+    same(a.status, 200)
+    same(six.wait_for("/six")[0].get("Host"), six.host)
+    six.stop()
+
+
+@case("9110 §9.3.6", "CONNECT to a bracketed IPv6 host")
+def _(place):
+    try:
+        server = Raw(echo, "::1")
+    except OSError:
+        return
+    c, _a = tunnel(place, server)
+    same(c.send(b"x").exactly(1), b"x")
+
+
+@case("9110 §9.3.6", "CONNECT takes no notice of Host")
+def _(place):
+    server = Raw(echo)
+    c = place.client().send(f"CONNECT {server.host} HTTP/1.1\r\nHost: other.example:1\r\n\r\n".encode())
+    same(c.head().status, 200)
+    same(c.send(b"x").exactly(1), b"x")
+
+
+@case("9110 §9.3.6", "a hundred tunnels, one after the other")
+def _(place):
+    server = Raw(echo)
+    for _number in range(100):
+        c, _a = tunnel(place, server)
+        same(c.send(b"abc").exactly(3), b"abc")
+        c.close()
+
+
+@case("9110 §9.3.6", "a megabyte each way at once")
+def _(place):
+    server = Raw(echo)
+    c, _a = tunnel(place, server)
+    data = bytes(range(256)) * 16384
+    threading.Thread(target=send_quietly, args=(c, data), daemon=True).start()
+    want(c.exactly(len(data)) == data, "the bytes were changed")
+
+
+@case("9112 §7.1", "ten thousand chunks of one byte")
+def _(place):
+    same(place.client().ask(place.request("Transfer-Encoding: chunked", method="POST",
+                                          body=b"1\r\nx\r\n" * 10000 + b"0\r\n\r\n")).status, 200)
+    same(place.seen().body, b"x" * 10000)
+
+
+@case("9112 §7.1", "a chunked answer in single bytes")
+def _(place):
+    def does(wire, seen):
+        wire.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                     b"5;a=\"b\"\r\nhello\r\n00000006\r\n world\r\n000;z\r\nX-Y: z\r\n\r\n"):
+            wire.send(bytes([byte]))
+        return True
+    place.answers(does)
+    a = place.client().ask(place.request())
+    same((a.body, a.trailers), (b"hello world", [b"X-Y: z"]))
+
+
+@case("9112 §6.1", "a chunked body and the next request behind it")
+def _(place):
+    place.answers(ok_body(b"two"), place.path + "-2")
+    c = place.client().send(
+        place.request("Transfer-Encoding: chunked", method="POST", body=b"3\r\nabc\r\n0\r\n\r\n") +
+        place.request(url=place.url + "-2"))
+    same(c.answer().body, b"ok")
+    same(c.answer().body, b"two")
+    same(place.seen().body, b"abc")
+
+
+@case("9110 §5.4", "an answer's header of 60 kB")
+def _(place):
+    place.answers(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" +
+                  b"".join(b"X-%d: %s\r\n" % (i, b"y" * 1000) for i in range(60)) + b"\r\nok")
+    a = place.client().ask(place.request())
+    want(a.status == 200 and len(a.all("X-59")) == 1 and a.body == b"ok", a.line)
+
+
+@case("9110 §5.4", "an answer's header without an end gives 502")
+def _(place):
+    def does(wire, seen):
+        send_quietly(wire, b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 300000)
+        return False
+    place.answers(does)
+    same(place.client().ask(place.request()).status, 502)
+
+
+@case("9112 §9.5", "a client that goes away leaves no request behind")
+def _(place):
+    gone = threading.Event()
+
+    def does(wire, seen):
+        want(wire.rest() == b"", "bytes behind the request")
+        gone.set()
+        return False
+    place.answers(does)
+    c = place.client().send(place.request())
+    place.seen()
+    c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    c.close()
+    want(gone.wait(LIMIT), "the origin was left waiting")
+
+
+@case("9110 §10.1.1", "Expect of an HTTP/1.0 client is ignored")
+def _(place):
+    a = place.client().ask(place.request("Expect: 100-continue", "Content-Length: 2", method="POST",
+                                         version="1.0", body=b"hi"))
+    same(a.status, 200)
+    same(place.seen().body, b"hi")
+
+
+@case("9110 §7.6.2", "a Max-Forwards that is no number")
+def _(place):
+    a = place.client().ask(place.request("Max-Forwards: x", method="OPTIONS"))
+    want(a.status in (200, 400), a.line)

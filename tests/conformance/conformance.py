@@ -3,18 +3,22 @@
 
     conformance.py VIADUCT            runs all cases, in TAP
     conformance.py VIADUCT WORD...    those whose name holds one of the words
+    conformance.py --user VIADUCT ... the same by a proxy that wants credentials, and gets them
     conformance.py --list             doc/conformance.md, as it should be
     conformance.py --check FILE       is that what stands in it?
     conformance.py --proxy HOST:PORT  against a proxy that runs already
 
 Each case names the section that it holds the proxy to."""
+import base64
 import os
+import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cases                                                   # noqa: E402
-from peer import Origin, Proxy                                 # noqa: E402
+from peer import Client, Origin, Proxy                                 # noqa: E402
 from viaduct import Tap                                        # noqa: E402
 
 
@@ -48,6 +52,17 @@ def check(path):
     return tap.done()
 
 
+def with_user(program):
+    """A proxy that wants credentials; the cases' clients send them with every request."""
+    users = tempfile.NamedTemporaryFile(prefix="viaduct-users-")
+    subprocess.run([program, "proxy", "user", "add", "-f", users.name, "--realm", "test", "user"],
+                   input=b"secret", check=True, stdout=subprocess.DEVNULL)
+    proxy = Proxy(program, f"auth basic {{ realm test; users {users.name}; }}")
+    users.close()
+    Client.credentials = b"Proxy-Authorization: Basic " + base64.b64encode(b"user:secret")
+    return proxy
+
+
 class Outside:
     """A proxy that somebody else started."""
 
@@ -65,7 +80,9 @@ def main(arguments):
         return 0
     if arguments[0] == "--check":
         return check(arguments[1])
-    if arguments[0] == "--proxy":
+    if arguments[0] == "--user":
+        proxy, words = with_user(arguments[1]), arguments[2:]
+    elif arguments[0] == "--proxy":
         proxy, words = Outside(arguments[1]), arguments[2:]
     else:
         proxy, words = Proxy(arguments[0]), arguments[1:]

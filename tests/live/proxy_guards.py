@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 
-from proxykit import (Origin, Proxy, is_reset, main, read_all, read_answer, read_exactly, read_head,
+from proxykit import (Origin, Proxy, is_reset, length_of, main, read_all, read_answer, read_exactly, read_head,
                       status)
 
 
@@ -76,6 +76,17 @@ def braked(program):
         sent = os.urandom(250000)
         threading.Thread(target=s.sendall, args=(sent,), daemon=True).start()
         assert read_exactly(s, len(sent)) == sent
+
+    def serve(s):
+        head = read_head(s)
+        body = read_exactly(s, length_of(head))
+        s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+
+    with running(program, serve, config + "timeout idle 0;\n") as (proxy, origin):
+        s = proxy.connect(b"POST http://127.0.0.1:%d/ HTTP/1.1\r\nHost: x\r\nContent-Length: %d"
+                          b"\r\n\r\n" % (origin.port, len(sent)))
+        threading.Thread(target=s.sendall, args=(sent,), daemon=True).start()
+        assert read_answer(s)[1] == sent
 
 
 def rules(program):

@@ -67,7 +67,7 @@ void scene_begin(const struct sim_options *options, struct config *config)
 
 unsigned scene_end(void)
 {
-	worker_drain(scene.worker);
+	worker_drain(scene.worker, false);
 	worker_cut(scene.worker);
 	worker_free(scene.worker);
 	net_close(scene.listener);

@@ -88,6 +88,8 @@ static void sockets_are_as_promised(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		struct link l = connection(hosts[i]);
 		const int fds[] = { l.here, l.there };
+		assert_true(has(l.there, IPPROTO_TCP, TCP_NODELAY));
+		assert_int_equal(net_prompt(l.here), 0);
 		for (size_t j = 0; j < 2; j++) {
 			assert_true(has(fds[j], IPPROTO_TCP, TCP_NODELAY));
 			assert_true(fcntl(fds[j], F_GETFL) & O_NONBLOCK);
