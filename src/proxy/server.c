@@ -28,7 +28,7 @@
 
 enum server_state { SERVER_RUNNING, SERVER_HANDING, SERVER_DRAINING, SERVER_ENDED };
 
-enum { MAX_WORKERS = 64, OTHER_DESCRIPTORS = 64, WORKER_DESCRIPTORS = 16 };
+enum { MAX_WORKERS = 64, OTHER_DESCRIPTORS = 64, WORKER_DESCRIPTORS = 32 };
 
 #define WORKER_ENDED (SIGRTMIN + 1)
 
@@ -638,6 +638,7 @@ int server_run(const struct server_options *options, struct error *err)
 		wait_for_signals(s);
 	}
 	stop(s);
+	signal(WORKER_ENDED, SIG_IGN); /* of those that ended since */
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	free(s);
 	return code;
