@@ -351,6 +351,7 @@ static void count_crowd(struct stream_crowd *all, struct stream_crowd one)
 	all->unanswered += one.unanswered;
 	all->open += one.open;
 	all->half += one.half;
+	all->closed += one.closed;
 }
 
 static bool feed_batch(struct pipeline *p, struct worker *w)

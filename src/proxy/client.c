@@ -179,7 +179,6 @@ static nanos span_of(const struct client *c, enum client_state state)
 	case CLIENT_HEAD:
 		return f->timeout.header;
 	case CLIENT_FORWARD:
-		return forward_patience(f);
 	case CLIENT_ANSWER:
 		return f->timeout.idle;
 	case CLIENT_LINGER:
@@ -480,8 +479,7 @@ static void timer_rings(struct net_timer *timer)
 	switch ((enum client_state)c->state) {
 	case CLIENT_HEAD:
 		c->requests++;
-		reply_text(c->job, "%u bytes of a header came, and no end of it", c->job->in_len);
-		reply_send(c, &(struct reply){ .why = ANSWER_HEADER_TIMEOUT });
+		request_refuse_late(c);
 		break;
 	case CLIENT_FORWARD:
 		forward_timer(c);

@@ -17,6 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { GONE_SECONDS = 5 };
+
 enum { BRAKE_TICK_MS = 100, MAX_SURPLUS = WORKER_SCRATCH };
 
 /* ---- the request's head -------------------------------------------------------------------- */
@@ -110,7 +112,7 @@ void forward_begin(struct client *c)
 	j->up_state = UP_OPEN;
 	j->down_state = DOWN_HEAD;
 	j->busy = net_now(c->worker->loop);
-	j->asked = NO_TIME;
+	j->asked = j->ended = NO_TIME;
 	j->braked = brake(c);
 	j->begun = true;
 	record_sockets(j->record, c->watch.fd, j->origin->watch.fd);
@@ -124,6 +126,42 @@ void forward_begin(struct client *c)
 	}
 	send_head(c);
 	buffer_reset(&c->worker->out);
+}
+
+/* ---- time ---------------------------------------------------------------------------------- */
+
+static bool awaits_answer(const struct job *j)
+{
+	return j->down_state == DOWN_HEAD && j->up_state != UP_OPEN;
+}
+
+/* A client that has ended its half may still read, but most that did so have gone: for long nobody
+ * waits in their stead. */
+static nanos patience(const struct job *j)
+{
+	nanos from = j->busy > j->ended ? j->busy : j->ended;
+	return j->ended == NO_TIME ? INT64_MAX : from + GONE_SECONDS * NANOS_PER_SECOND;
+}
+
+/* What counts is when something moved last. */
+static nanos deadline(const struct client *c)
+{
+	const struct job *j = c->job;
+	const struct config *f = c->config;
+	bool waiting = awaits_answer(j);
+	nanos span = waiting ? f->timeout.answer : f->timeout.idle;
+	nanos from = waiting && j->asked != NO_TIME ? j->asked : j->busy;
+	nanos at = span > 0 ? from + span : INT64_MAX, gone = patience(j);
+	return gone < at ? gone : at;
+}
+
+static void set_timer(struct client *c)
+{
+	nanos at = deadline(c);
+	if (at == INT64_MAX)
+		net_timer_stop(c->worker->loop, &c->timer);
+	else
+		net_timer_set(c->worker->loop, &c->timer, at);
 }
 
 /* ---- the end, good and bad ----------------------------------------------------------------- */
@@ -268,6 +306,8 @@ static void begin_answer(struct client *c, const struct http_response *r)
 		  c->config->limit.response);
 	j->down.flow = interim;
 	j->down_state = DOWN_BODY;
+	if (c->config->timeout.idle != c->config->timeout.answer)
+		set_timer(c);
 	buffer_reset(&c->worker->out);
 	http_forward_response(&f, &c->worker->out);
 }
@@ -539,8 +579,7 @@ static void up_done(struct client *c)
 	nanos now = net_now(c->worker->loop);
 	j->up_state = UP_DONE;
 	j->asked = now;
-	if (c->config->timeout.answer > 0)
-		net_timer_set(c->worker->loop, &c->timer, now + c->config->timeout.answer);
+	set_timer(c);
 }
 
 static void wait_for_brake(struct client *c)
@@ -558,6 +597,14 @@ static void client_ended(struct client *c, bool reset)
 		client_drop(c);
 	else
 		fail(c, ANSWER_BAD_REQUEST, "the body ended before its end");
+}
+
+/* ... or behind it. */
+static void half_closed(struct client *c)
+{
+	c->job->ended = net_now(c->worker->loop);
+	record_closed(c->job->record, EV_FIN, CLIENT);
+	set_timer(c);
 }
 
 static void after_up(struct client *c, enum body_result result)
@@ -673,6 +720,8 @@ bool forward_step(struct client *c)
 	bool more = false;
 	if (j->up_state == UP_OPEN)
 		more |= move(c, CLIENT);
+	else if ((c->ready & NET_HANGUP) && j->ended == NO_TIME)
+		half_closed(c);
 	if (is_forwarding(c) && j->down_state == DOWN_HEAD)
 		read_answer(c);
 	if (is_forwarding(c) && j->down_state == DOWN_BODY)
@@ -690,7 +739,7 @@ bool forward_step(struct client *c)
 	return false;
 }
 
-/* ---- time ---------------------------------------------------------------------------------- */
+/* ---- what time brings ------------------------------------------------------------------------ */
 
 static void answer_timed_out(struct client *c)
 {
@@ -711,30 +760,18 @@ static void stood_still(struct client *c)
 		fail(c, ANSWER_ORIGIN_TIMEOUT, "the origin took no more of the request");
 }
 
-nanos forward_patience(const struct config *f)
-{
-	nanos idle = f->timeout.idle, answer = f->timeout.answer;
-	if (idle == 0 || answer == 0)
-		return idle + answer;
-	return idle < answer ? idle : answer;
-}
-
-/* It rings now and then; what counts is when something moved last. */
+/* It rings now and then, instead of being set at every byte. */
 void forward_timer(struct client *c)
 {
 	struct job *j = c->job;
-	const struct config *f = c->config;
 	nanos now = net_now(c->worker->loop);
-	bool waiting = j->down_state == DOWN_HEAD && j->up_state != UP_OPEN;
-	nanos since = waiting && j->asked != NO_TIME ? j->asked : j->busy;
-	nanos span = waiting ? f->timeout.answer : f->timeout.idle;
-	if (span > 0 && now >= since + span) {
-		if (waiting)
-			answer_timed_out(c);
-		else
-			stood_still(c);
-		return;
+	if (now < deadline(c)) {
+		set_timer(c);
+	} else if (now >= patience(j)) {
+		client_drop(c);
+	} else if (awaits_answer(j)) {
+		answer_timed_out(c);
+	} else {
+		stood_still(c);
 	}
-	net_timer_set(c->worker->loop, &c->timer,
-		      span > 0 ? since + span : now + forward_patience(f));
 }

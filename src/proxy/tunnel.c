@@ -122,10 +122,20 @@ static void end_record(struct tunnel *t)
 	record_end(t->record, client_known ? &client : NULL, origin_known ? &origin : NULL);
 }
 
+/* Both have ended it in good order, and no option was set on its way. */
+static bool may_retire(const struct tunnel *t)
+{
+	const struct half *up = &t->half[CLIENT], *down = &t->half[PROXY];
+	return up->state == HALF_SHUT && down->state == HALF_SHUT && up->flow.bound == 0 &&
+	       down->flow.bound == 0;
+}
+
 static void tunnel_end(struct tunnel *t)
 {
 	struct worker *w = t->worker;
 	end_record(t);
+	if (may_retire(t))
+		net_watch_retire(w->loop, &t->half[PROXY].watch);
 	worker_turn_stop(&t->turn);
 	link_out(t);
 	net_timer_stop(w->loop, &t->timer);
@@ -397,8 +407,8 @@ static nanos deadline(const struct tunnel *t)
 	nanos at = INT64_MAX;
 	if (idle > 0)
 		at = t->busy * NANOS_PER_SECOND + idle + NANOS_PER_SECOND;
-	if (life > 0 && t->begun * NANOS_PER_SECOND + life < at)
-		at = t->begun * NANOS_PER_SECOND + life;
+	if (life > 0 && (t->begun + 1) * NANOS_PER_SECOND + life < at)
+		at = (t->begun + 1) * NANOS_PER_SECOND + life;
 	return at;
 }
 
@@ -414,7 +424,7 @@ static void timer_rings(struct net_timer *timer)
 {
 	struct tunnel *t = (struct tunnel *)((char *)timer - offsetof(struct tunnel, timer));
 	nanos now = net_now(t->worker->loop), life = t->config->timeout.lifetime;
-	if (life > 0 && now >= t->begun * NANOS_PER_SECOND + life) {
+	if (life > 0 && now >= (t->begun + 1) * NANOS_PER_SECOND + life) {
 		tunnel_cut(t, "timeout-lifetime", "the tunnel was open for as long as one may be");
 		return;
 	}

@@ -220,7 +220,7 @@ static void tell_with_spare(struct worker *w, struct worker_listener *l)
 		fd = net_accept(l->watch.fd, &peer);
 	}
 	if (fd >= 0)
-		reply_tell(w, fd, ANSWER_BUSY);
+		reply_tell(l, fd, &peer, ANSWER_BUSY, "no descriptor is left");
 	open_spares(w);
 	say_short(w, "descriptors");
 	if (fd < 0 && fd != -EAGAIN)
@@ -257,7 +257,13 @@ static void admit(struct worker *w, struct worker_listener *l, int fd, const str
 	if (two)
 		worker_give_descriptors(w, 2);
 	atomic_fetch_sub_explicit(&w->shared->clients, 1, memory_order_relaxed);
-	reply_tell(w, fd, in == LIMITS_TOO_MANY ? ANSWER_PER_CLIENT : ANSWER_BUSY);
+	if (in == LIMITS_TOO_MANY)
+		reply_tell(l, fd, peer, ANSWER_PER_CLIENT,
+			   "as many of its connections are open as may be");
+	else
+		reply_tell(l, fd, peer, ANSWER_BUSY,
+			   room ? "no descriptor or no memory is left for it"
+				: "as many connections are open as may be");
 }
 
 /* True: there was one. */

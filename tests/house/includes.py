@@ -23,7 +23,7 @@ OWNERS = {
     "sqlite3.h": {"store"},
     "ares.h": {"net"},
     "crypt.h": {"proxy"},
-    "pthread.h": {"capture", "net", "proxy", "cli"},
+    "pthread.h": {"tls", "capture", "net", "proxy", "cli"},     # tls: to load OpenSSL once
     "threads.h": set(),
 }
 
