@@ -38,6 +38,7 @@ struct shared {
 	_Atomic unsigned clients;     /* connections of clients, tunnels with them */
 	_Atomic long descriptors;     /* that may still be taken */
 	_Atomic bool draining;
+	bool watched;                 /* there is an admin door */
 	void (*exchange)(void *context, const struct config *config, const struct exchange *x);
 	void (*say)(void *context, const char *text);
 	void *context;
