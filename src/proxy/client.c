@@ -497,8 +497,8 @@ static void timer_rings(struct net_timer *timer)
 void client_close_idle(struct client *c)
 {
 	uint8_t byte;
-	if (c->state != CLIENT_IDLE || c->running)
-		return;
+	if (c->state != CLIENT_IDLE || c->running || c->requests == 0)
+		return; /* who was let in and has not spoken yet is heard, if it speaks in time */
 	if (net_peek(c->watch.fd, &byte, 1) > 0)
 		c->ready |= NET_READABLE; /* its next request is here already */
 	else
