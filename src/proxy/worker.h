@@ -78,6 +78,8 @@ struct worker {
 	nanos said_short;             /* to the operator */
 
 	uint8_t *scratch;             /* WORKER_SCRATCH bytes */
+	uint64_t basic_generation;    /* of the configuration; of its parents those that were */
+	uint32_t basic_parents;       /* content with Basic, a bit each */
 	struct buffer out;            /* heads and pages being made; empty between events */
 	struct buffer end;            /* the last chunk and trailers, likewise */
 	struct http_response *response; /* being read; for the length of an event */
