@@ -524,6 +524,7 @@ LAUNCHER = """
 import os, socket, sys
 s = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 os.dup2(s.fileno(), 3)
+os.set_inheritable(3, True)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
 os.execv(sys.argv[2], sys.argv[2:])
 """
