@@ -98,10 +98,7 @@ static int serve(const char *path)
 	struct server_options options = {
 		.config_path = path,
 		.config = c,
-		.exchange =
-			c->access.format != LOG_NONE || c->admin_path || !address_is_none(&c->admin)
-				? proxy_log_exchange
-				: NULL,
+		.exchange = proxy_log_exchange,
 		.views = &views,
 		.rotate = proxy_log_rotate,
 		.reloaded = proxy_log_follow,

@@ -20,7 +20,7 @@
 enum {
 	PRINTS = 4096,
 	FIRST_HEADS = 1024,
-	MAX_CLOSED = 1024,
+	MAX_CLOSED = 512,
 	MAX_UNANSWERED = 4096,
 	MAX_HALF = 1024,
 	MAX_IDLE = 4096, /* those that are quiet too long cost little */

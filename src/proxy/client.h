@@ -84,6 +84,7 @@ struct job {
 	size_t parent_at;            /* the next parent to try */
 	char *parent_credentials;    /* a Proxy-Authorization field for it; NULL */
 	bool challenged;             /* the parent's 407 was answered */
+	bool held;                   /* the body waits for what the parent says to the head */
 
 	struct net_dial *dial;
 	struct tunnel *tunnel;       /* taken before a tunnel is promised */

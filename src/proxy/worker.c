@@ -370,10 +370,19 @@ static void tidy(struct net_timer *t)
 		net_timer_set(w->loop, t, now + NANOS_PER_SECOND);
 }
 
+/* For the log, for who asks at the admin door, for the server names of tunnels. */
+static bool wants_records(const struct worker *w)
+{
+	const struct config *c = w->config;
+	bool read = c->access.format != LOG_NONE || w->shared->watched;
+	return (w->shared->exchange && read) || c->sni != SNI_OFF;
+}
+
 void worker_configure(struct worker *w, struct config *config)
 {
 	config_drop(w->config);
 	w->config = config;
+	recorder_want(w->recorder, wants_records(w));
 	for (size_t i = 0; i < w->listeners; i++)
 		w->listener[i].index = index_of(config, &w->listener[i].asked);
 }
@@ -437,7 +446,7 @@ static bool open_parts(struct worker *w, struct error *err)
 		.cache = w->config->dns_cache,
 	};
 	struct recorder_options records = {
-		.wanted = w->shared->exchange != NULL || w->config->sni != SNI_OFF,
+		.wanted = wants_records(w),
 		.metrics = &w->metrics,
 		.challenges = w->shared->challenges,
 		.done = exchange_done,

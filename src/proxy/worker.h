@@ -39,6 +39,7 @@ struct shared {
 	_Atomic unsigned clients;     /* connections of clients, tunnels with them */
 	_Atomic long descriptors;     /* that may still be taken */
 	_Atomic bool draining;
+	bool watched;                 /* there is an admin door */
 	void (*exchange)(void *context, const struct config *config, const struct exchange *x);
 	void (*say)(void *context, const char *text);
 	void *context;
@@ -79,6 +80,8 @@ struct worker {
 	nanos said_short;             /* to the operator */
 
 	uint8_t *scratch;             /* WORKER_SCRATCH bytes */
+	uint64_t basic_generation;    /* of the configuration; of its parents those that were */
+	uint32_t basic_parents;       /* content with Basic, a bit each */
 	struct buffer out;            /* heads and pages being made; empty between events */
 	struct buffer end;            /* the last chunk and trailers, likewise */
 	struct http_response *response; /* being read; for the length of an event */

@@ -156,17 +156,25 @@ def listeners_come_and_go(program):
 
 
 def logs_follow(program):
-    """a reload that names a log for the first time, or another one, opens it"""
-    proxy, origin = Proxy(program, log="json"), Origin()
+    """a reload that names a log for the first time, or another one, opens it; one that can't is told"""
+    proxy, origin = Proxy(program, log="none"), Origin()
     with open(proxy.path, encoding="utf-8") as f:
         text = f.read()
-    other = os.path.join(proxy.folder, "other.log")
-    proxy.write(text.replace(proxy.log, other))
-    at = len(proxy.said())
-    proxy.signal(signal.SIGHUP)
-    said_after(proxy, at, r"\breloaded")
-    same(Client(proxy.address).ask(get(origin)).status, 200, "a request")
-    eventually(lambda: os.path.exists(other) and lines_of(other), "nothing in the other log")
+
+    def log_to(path, news):
+        at = len(proxy.said())
+        proxy.write(text.replace("log access none;", f"log access {path} json;"))
+        proxy.signal(signal.SIGHUP)
+        said_after(proxy, at, news)
+        said_after(proxy, at, r"\breloaded")
+        same(Client(proxy.address).ask(get(origin)).status, 200, "a request")
+
+    for name in ("first", "second"):
+        path = os.path.join(proxy.folder, name)
+        log_to(path, "reloaded")
+        eventually(lambda: os.path.exists(path) and lines_of(path), f"nothing in the {name} log")
+    log_to(os.path.join(proxy.folder, "no", "such"), "open the log .*no/such: No such file")
+    eventually(lambda: len(lines_of(path)) == 2, "the log did not go on as it was")
     proxy.stop()
 
 

@@ -304,7 +304,44 @@ def hello(p, place, target, name, trust=True):
         return False
 
 
-@case("sni match: log, deny, with a hello in several segments; openssl as client", "nginx", "openssl")
+def first_flight(name):
+    """A ClientHello."""
+    out = ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    try:
+        context.wrap_bio(ssl.MemoryBIO(), out, server_hostname=name).do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return out.read()
+
+
+@case("sni match deny: a hello in many segments, and in many records", "nginx")
+def sni_in_pieces(place):
+    target = f"origin.test:{place.web.https}"
+    with place.proxy("sni match deny;\n") as p:
+        for name, answered in (("origin.test", True), ("other.test", False)):
+            whole = first_flight(name)
+            body = whole[5:]
+            records = b"".join(whole[:3] + len(body[i:i + 50]).to_bytes(2, "big") + body[i:i + 50]
+                               for i in range(0, len(body), 50))
+            for hello_bytes in (whole, records):
+                wire = connect(p, target)
+                wire.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                try:
+                    for i in range(0, len(hello_bytes), 100):
+                        wire.send(hello_bytes[i:i + 100])
+                except OSError:
+                    want(not answered, "it was cut")   # the name was in what came before
+                if answered:
+                    same(wire.exactly(1), b"\x16", "a ServerHello")
+                    wire.close()
+                    p.logged(tunnel(sni=name, why=None, verdict=lambda v: bool(v)))
+                else:
+                    same(wire.rest(), b"", "nothing of it reached the origin")
+                    p.logged(struck("sni", "denied", 200, sni=name))
+
+
+@case("sni match: log, deny; openssl as client", "nginx", "openssl")
 def sni(place):
     target = f"origin.test:{place.web.https}"
     for mode in ("log", "deny"):

@@ -188,6 +188,26 @@ def by_viaduct(place):
             above.loose = True
 
 
+@case("a body that comes with its head, to a parent that asks for Digest, or Basic", "nginx")
+def body_at_once(place):
+    users, secret = users_file(place, place.program), password(place)
+    for scheme in ("digest", "basic"):
+        with place.proxy(f"name above;\nauth {scheme} {{ users {users}; }}\n") as above:
+            above.loose = True
+            with place.proxy(f"parent 127.0.0.1:{above.port} {{ user parent; "
+                             f"password-file {secret}; }}\n") as p:
+                for size in (10, 3000, 300000):
+                    with socket.create_connection(("127.0.0.1", p.port)) as s:
+                        s.sendall(b"PUT http://127.0.0.1:%d/put/once HTTP/1.1\r\nHost: a\r\n"
+                                  b"Connection: close\r\nContent-Length: %d\r\n\r\n%s" %
+                                  (place.web.http, size, bytes(size)))
+                        answer = Wire(s).rest()
+                    want(answer.split()[1] in (b"201", b"204"), (size, answer))
+                    same(os.path.getsize(os.path.join(place.root, "put/once")), size)
+                    p.logged({"method": "PUT", "status": one_of(201, 204),
+                              "answered_by": "origin"})
+
+
 @case("the PROXY protocol to a parent: it sees the client", "curl", "nginx")
 def proxy_protocol(place):
     listen = ("127.0.0.1:0 { proxy-protocol from 127.0.0.0/8; }",)
