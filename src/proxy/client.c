@@ -7,10 +7,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stddef.h>
 #include <stdlib.h>
 
-enum { LINGER_SECONDS = 3, EAGER_PARSE = 2048, SLAB = 16 };
+enum { SHRINK_MS = 100, LINGER_SECONDS = 3, EAGER_PARSE = 2048, SLAB = 16 };
 
 /* ---- pools --------------------------------------------------------------------------------- */
 
@@ -21,6 +22,8 @@ static struct job *take_job(struct client *c)
 	if (j) {
 		w->spare_jobs = j->next;
 		w->spare_job_count--;
+		if (w->spare_jobs_unused > w->spare_job_count)
+			w->spare_jobs_unused = w->spare_job_count;
 	} else {
 		j = malloc(sizeof *j);
 	}
@@ -62,6 +65,29 @@ static void give_job(struct client *c)
 	j->next = w->spare_jobs;
 	w->spare_jobs = j;
 	w->spare_job_count++;
+	if (w->spare_job_count > WORKER_SPARE_JOBS_IDLE && !net_timer_is_set(&w->shrink)) {
+		w->spare_jobs_unused = 0;
+		net_timer_set(w->loop, &w->shrink, net_now(w->loop) + SHRINK_MS * NANOS_PER_MS);
+	}
+}
+
+/* Gives back what was not needed since the last time, and goes on while there is more to watch. */
+void client_shrink_spares(struct net_timer *t)
+{
+	struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, shrink));
+	size_t before = w->spare_job_count;
+	for (; w->spare_jobs_unused > 0 && w->spare_job_count > WORKER_SPARE_JOBS_IDLE;
+	     w->spare_jobs_unused--) {
+		struct job *j = w->spare_jobs;
+		w->spare_jobs = j->next;
+		w->spare_job_count--;
+		free(j);
+	}
+	if (w->spare_job_count < before)
+		malloc_trim(0); /* else the allocator keeps it */
+	w->spare_jobs_unused = w->spare_job_count;
+	if (w->spare_job_count > WORKER_SPARE_JOBS_IDLE)
+		net_timer_set(w->loop, t, net_now(w->loop) + SHRINK_MS * NANOS_PER_MS);
 }
 
 void client_free_spare_jobs(struct worker *w)

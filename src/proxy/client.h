@@ -143,6 +143,7 @@ bool client_watch(struct client *c); /* from now on; false: the kernel has no me
 void client_finish(struct client *c); /* the request is over: the next one, or the end */
 void client_drop(struct client *c);   /* cut it now, with a RST; GONE */
 void client_free_spare_jobs(struct worker *w);
+void client_shrink_spares(struct net_timer *t); /* the worker's `shrink` */
 void client_close_idle(struct client *c); /* it drains: the connection ends when it may */
 
 /* request.c: a head was read; or refused as bytes. */

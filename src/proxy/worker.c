@@ -468,6 +468,7 @@ struct worker *worker_new(struct shared *shared, struct config *config, struct e
 	w->config = config_hold(config);
 	w->resume.fire = resume_listeners;
 	w->tidy.fire = tidy;
+	w->shrink.fire = client_shrink_spares;
 	w->turns_call.run = take_turns;
 	for (size_t i = 0; i < WORKER_SPARE_DESCRIPTORS; i++)
 		w->spare[i] = -1;
