@@ -43,6 +43,7 @@ for set in "$@"; do
 		need libzstd-dev library libzstd
 		need libc-ares-dev library libcares
 		need libcrypt-dev library libcrypt
+		need libmnl-dev library libmnl
 		need libcmocka-dev library cmocka
 		;;
 	demo)
@@ -51,6 +52,8 @@ for set in "$@"; do
 		;;
 	test)
 		need curl has curl
+		need iproute2 has ss
+		need util-linux has unshare
 		need clang has clang
 		need libclang-rt-dev fuzzer_runtime
 		need llvm has llvm-symbolizer
