@@ -115,6 +115,22 @@ _viaduct_proxy() {
 	esac
 }
 
+_viaduct_connections() {
+	case $prev in
+	--color)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur")
+		return
+		;;
+	esac
+	case $cur in
+	--color=*)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "${cur#*=}")
+		;;
+	-*) mapfile -t COMPREPLY < <(compgen -W '--watch --json --color --help' -- "$cur") ;;
+	*) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
+	esac
+}
+
 _viaduct() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	# bash splits words at "=": put --color=al together again
@@ -125,13 +141,14 @@ _viaduct() {
 		prev=${COMP_WORDS[COMP_CWORD - 3]}
 	fi
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'read explain proxy --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'read explain proxy connections --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
 	read) _viaduct_read ;;
 	explain) _viaduct_explain ;;
 	proxy) _viaduct_proxy ;;
+	connections) _viaduct_connections ;;
 	esac
 }
 
