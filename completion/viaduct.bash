@@ -140,6 +140,22 @@ _viaduct_settings() {
 	esac
 }
 
+_viaduct_connections() {
+	case $prev in
+	--color)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur")
+		return
+		;;
+	esac
+	case $cur in
+	--color=*)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "${cur#*=}")
+		;;
+	-*) mapfile -t COMPREPLY < <(compgen -W '--watch --json --color --help' -- "$cur") ;;
+	*) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
+	esac
+}
+
 _viaduct() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	# bash splits words at "=": put --color=al together again
@@ -150,7 +166,7 @@ _viaduct() {
 		prev=${COMP_WORDS[COMP_CWORD - 3]}
 	fi
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'read explain proxy settings --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'read explain proxy settings connections --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
@@ -158,6 +174,7 @@ _viaduct() {
 	explain) _viaduct_explain ;;
 	proxy) _viaduct_proxy ;;
 	settings) _viaduct_settings ;;
+	connections) _viaduct_connections ;;
 	esac
 }
 

@@ -62,6 +62,7 @@ for set in "$@"; do
 		need libzstd-dev library libzstd
 		need libc-ares-dev library libcares
 		need libcrypt-dev library libcrypt
+		need libmnl-dev library libmnl
 		need libcmocka-dev library cmocka
 		;;
 	demo)
@@ -70,6 +71,8 @@ for set in "$@"; do
 		;;
 	test)
 		need curl has curl
+		need iproute2 has ss
+		need util-linux has unshare
 		need clang has clang
 		need libclang-rt-dev fuzzer_runtime
 		need llvm has llvm-symbolizer
