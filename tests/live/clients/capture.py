@@ -166,6 +166,7 @@ def inside(place):
         p.loose = True
         place.web   # it is started now
         dump = Tcpdump(path, p.port)
+        place.keep(dump.server)   # it ends, whatever comes
         work(place, p)
         there = origins()
         misbehave(p, there)
