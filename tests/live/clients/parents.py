@@ -17,7 +17,6 @@ cache deny all
 pinger_enable off
 shutdown_lifetime 0 seconds
 visible_hostname squid.test
-dns_v4_first on
 {more}
 http_access allow all
 """
@@ -40,7 +39,7 @@ def squid(place, more="", port=None):
     os.mkdir(folder)
     os.chmod(folder, 0o777)   # it becomes another user
     conf = place.file(f"squid-{port}.conf", SQUID.format(port=port, folder=folder, more=more))
-    server = Server(find("squid"), "-N", "-f", conf, "-d", "0")
+    server = Server(find("squid"), "-N", "-n", f"viaduct{port}", "-f", conf, "-d", "0")
     server.port = port
     return server.wait_port(port)
 
