@@ -70,7 +70,7 @@ static void add_proxy_header(const struct client *c, struct buffer *out)
 
 static const char *via_of(const struct client *c)
 {
-	return c->config->via ? c->config->name : NULL;
+	return c->config->via ? c->config->pseudonym : NULL;
 }
 
 static bool make_head(struct client *c)

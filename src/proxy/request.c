@@ -117,7 +117,8 @@ static bool came_through_us(const struct client *c)
 			struct slice item = slice_trim(slice_cut(&rest, ','));
 			slice_cut(&item, ' ');
 			item = slice_trim(item);
-			if (slice_equal_nocase(slice_cut(&item, ' '), slice_of(c->config->name)))
+			if (slice_equal_nocase(slice_cut(&item, ' '),
+					       slice_of(c->config->pseudonym)))
 				return true;
 		}
 	}
@@ -363,7 +364,7 @@ static bool refuse_request(struct client *c)
 			   (unsigned long long)most);
 		refuse(c, ANSWER_REQUEST_TOO_LARGE, NULL);
 	} else if (came_through_us(c)) {
-		reply_text(j, "its Via names this proxy, %s", c->config->name);
+		reply_text(j, "its Via names this proxy, %s", c->config->pseudonym);
 		refuse(c, ANSWER_LOOP, NULL);
 	} else {
 		return false;
