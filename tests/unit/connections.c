@@ -226,6 +226,14 @@ static void test_ends(void **state)
 	len = load("error-eperm", bytes, sizeof bytes);
 	assert_int_equal(read_cut(bytes, len, &t, &err), HOST_DUMP_FAILED);
 	assert_int_equal(err.code, -EPERM);
+	len = load("established", bytes, sizeof bytes);
+	for (uint32_t wrong = 0x80000000; wrong != 0;
+	     wrong = wrong > UINT32_MAX - 88 ? 0 : UINT32_MAX - 87) {
+		memcpy(bytes, &wrong, sizeof wrong);
+		assert_int_equal(read_cut(bytes, len, &t, &err), HOST_DUMP_FAILED);
+		assert_int_equal(t.count, 0);
+	}
+	len = load("error-eperm", bytes, sizeof bytes);
 	bytes[8]++; /* the answer to another question */
 	assert_int_equal(read_cut(bytes, len, &t, &err), HOST_DUMP_MORE);
 }
