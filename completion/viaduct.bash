@@ -115,6 +115,31 @@ _viaduct_proxy() {
 	esac
 }
 
+_viaduct_settings() {
+	local options='--file --help'
+	if ((COMP_CWORD == 2)); then
+		mapfile -t COMPREPLY < <(compgen -W 'show set unset --help' -- "$cur")
+		return
+	fi
+	case $prev in
+	-f | --file)
+		_viaduct_files -f
+		return
+		;;
+	esac
+	[[ ${COMP_WORDS[2]} == show ]] && options+=' --json'
+	case ${COMP_WORDS[2]}:$cur in
+	*:-*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") ;;
+	set:*)
+		compopt -o nospace 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -W 'enabled= host= port= auth= user= password' -- "$cur")
+		;;
+	unset:*)
+		mapfile -t COMPREPLY < <(compgen -W 'enabled host port auth user password all' -- "$cur")
+		;;
+	esac
+}
+
 _viaduct_connections() {
 	case $prev in
 	--color)
@@ -141,13 +166,14 @@ _viaduct() {
 		prev=${COMP_WORDS[COMP_CWORD - 3]}
 	fi
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'read explain proxy connections --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'read explain proxy settings connections --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
 	read) _viaduct_read ;;
 	explain) _viaduct_explain ;;
 	proxy) _viaduct_proxy ;;
+	settings) _viaduct_settings ;;
 	connections) _viaduct_connections ;;
 	esac
 }

@@ -61,6 +61,14 @@ void request_refuse_bytes(struct client *c, const struct http_bad *bad)
 	refuse(c, target ? ANSWER_TARGET_TOO_LONG : ANSWER_HEAD_TOO_LARGE, NULL);
 }
 
+void request_refuse_late(struct client *c)
+{
+	struct job *j = c->job;
+	begin_record(c, j->in_len);
+	reply_text(j, "%u bytes of a header came, and no end of it", j->in_len);
+	refuse(c, ANSWER_HEADER_TIMEOUT, NULL);
+}
+
 /* ---- for whom ------------------------------------------------------------------------------ */
 
 static bool lower_host(struct job *j, struct slice host)

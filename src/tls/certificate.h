@@ -33,4 +33,8 @@ struct tls_chain {
  * TLS_MAX_CHAIN. */
 bool tls_read_chain(struct slice body, struct slice host, struct tls_chain *ret_chain);
 
+/* What reading one needs is loaded with the first. This loads it now: for whoever is about to give up
+ * opening files. */
+void tls_prepare_certificates(void);
+
 #endif

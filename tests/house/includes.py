@@ -24,7 +24,7 @@ OWNERS = {
     "ares.h": {"net"},
     "libmnl": {"host"},
     "crypt.h": {"proxy"},
-    "pthread.h": {"capture", "net", "proxy", "cli"},
+    "pthread.h": {"tls", "capture", "net", "proxy", "cli"},     # tls: to load OpenSSL once
     "threads.h": set(),
 }
 
