@@ -1,7 +1,8 @@
 /* What the kernel says of a socket, read from its netlink messages: struct inet_diag_msg and
  * attributes behind it, all in the host's byte order but addresses and ports. Nothing here trusts
- * a length: libmnl's _ok functions judge messages and attributes, and structs are copied out as far
- * as they go, since kernels differ in how long they are. */
+ * a length: libmnl's _ok functions judge messages and attributes (is_whole says where that is too
+ * little), and structs are copied out as far as they go, since kernels differ in how long they are.
+ */
 #include "host/connections.h"
 
 #include <errno.h>
@@ -237,6 +238,12 @@ static enum host_dump refused(struct error *err, int code)
 	return HOST_DUMP_FAILED;
 }
 
+/* mnl_nlmsg_ok compares signed: a length of 2^31 or more is smaller than any for it. */
+static bool is_whole(const struct nlmsghdr *h, int left)
+{
+	return mnl_nlmsg_ok(h, left) && h->nlmsg_len <= (uint32_t)left;
+}
+
 enum host_dump host_connections_read(struct slice datagram, uint32_t seq,
 				     host_connection_taker *take, void *context, struct error *err)
 {
@@ -244,7 +251,7 @@ enum host_dump host_connections_read(struct slice datagram, uint32_t seq,
 	int left = datagram.len > INT32_MAX / 2 ? INT32_MAX / 2 : (int)datagram.len;
 	for (; left > 0; h = mnl_nlmsg_next(h, &left)) {
 		struct host_connection c;
-		if (!mnl_nlmsg_ok(h, left)) {
+		if (!is_whole(h, left)) {
 			err_set(err, -EPROTO,
 				"the kernel's answer breaks off: %d bytes of a message are there",
 				left);

@@ -20,7 +20,8 @@ static void look(void *context, const struct host_connection *c)
 	enum host_trouble worst = host_connection_trouble(c);
 	for (int s = 0; s < HOST_SIGNS; s++) {
 		assert(host_connection_sign(c, s) <= worst);
-		host_connection_say(&said, c, s);
+		if (host_connection_sign(c, s) != HOST_FINE)
+			host_connection_say(&said, c, s);
 	}
 	assert(!said.failed);
 	buffer_done(&said);

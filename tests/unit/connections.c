@@ -226,6 +226,14 @@ static void test_ends(void **state)
 	len = load("error-eperm", bytes, sizeof bytes);
 	assert_int_equal(read_cut(bytes, len, &t, &err), HOST_DUMP_FAILED);
 	assert_int_equal(err.code, -EPERM);
+	len = load("established", bytes, sizeof bytes);
+	static const uint32_t wrong[] = { 0, 15, 457, 0x80000000, 0x80000058, UINT32_MAX };
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		memcpy(bytes, &wrong[i], sizeof wrong[i]);
+		assert_int_equal(read_cut(bytes, len, &t, &err), HOST_DUMP_FAILED);
+		assert_int_equal(t.count, 0);
+	}
+	len = load("error-eperm", bytes, sizeof bytes);
 	bytes[8]++; /* the answer to another question */
 	assert_int_equal(read_cut(bytes, len, &t, &err), HOST_DUMP_MORE);
 }
