@@ -117,8 +117,9 @@ _viaduct_proxy() {
 
 _viaduct_settings() {
 	local options='--file --help'
+	local tools='environment curl wget git apt npm pip docker systemd'
 	if ((COMP_CWORD == 2)); then
-		mapfile -t COMPREPLY < <(compgen -W 'show set unset --help' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'show set unset apply undo --help' -- "$cur")
 		return
 	fi
 	case $prev in
@@ -126,14 +127,23 @@ _viaduct_settings() {
 		_viaduct_files -f
 		return
 		;;
+	--root)
+		_viaduct_files -d
+		return
+		;;
 	esac
-	[[ ${COMP_WORDS[2]} == show ]] && options+=' --json'
+	case ${COMP_WORDS[2]} in
+	show) options+=' --json' ;;
+	apply) options+=' --root --yes' ;;
+	undo) options='--root --yes --help' ;;
+	esac
 	case ${COMP_WORDS[2]}:$cur in
 	*:-*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") ;;
 	set:*)
 		compopt -o nospace 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -W 'enabled= host= port= auth= user= password' -- "$cur")
 		;;
+	apply:*) mapfile -t COMPREPLY < <(compgen -W "$tools" -- "$cur") ;;
 	unset:*)
 		mapfile -t COMPREPLY < <(compgen -W 'enabled host port auth user password all' -- "$cur")
 		;;

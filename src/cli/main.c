@@ -17,7 +17,7 @@ static const struct {
 } COMMANDS[] = {
 	{ "read", cmd_read, "captures in, diagnoses out" },
 	{ "proxy", cmd_proxy, "the explicit proxy, which logs the same verdicts" },
-	{ "settings", cmd_settings, "which proxy this host is to use: shown, changed" },
+	{ "settings", cmd_settings, "which proxy this host is to use: shown, changed, applied" },
 	{ "connections", cmd_connections, "this host's live connections to the proxy" },
 	{ "explain", cmd_explain, "the catalogue: verdicts and HTTP codes, with cause and remedy" },
 };

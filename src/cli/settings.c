@@ -16,6 +16,14 @@
 	{                                                                                          \
 		"json", 0, OPTION_FLAG, NULL, "one object for programs"                            \
 	}
+#define ROOT_OPTION                                                                                \
+	{                                                                                          \
+		"root", 0, OPTION_VALUE, "DIR", "an image's root, in place of this machine"        \
+	}
+#define YES_OPTION                                                                                 \
+	{                                                                                          \
+		"yes", 'y', OPTION_FLAG, NULL, "do not ask"                                        \
+	}
 #define HELP_OPTION                                                                                \
 	{                                                                                          \
 		"help", 'h', OPTION_FLAG, NULL, "this help"                                        \
@@ -24,11 +32,17 @@
 static const struct option SHOW_OPTIONS[] = { FILE_OPTION, JSON_OPTION, HELP_OPTION };
 static const struct option CHANGE_OPTIONS[] = { FILE_OPTION, HELP_OPTION };
 
+static const struct option APPLY_OPTIONS[] = { FILE_OPTION, ROOT_OPTION, YES_OPTION, HELP_OPTION };
+static const struct option UNDO_OPTIONS[] = { ROOT_OPTION, YES_OPTION, HELP_OPTION };
+
 static bool take(void *context, const struct option *o, const char *value)
 {
 	struct settings_wish *w = context;
 	if (o->letter == 'f')
 		w->file = value;
+	else if (strcmp(o->name, "root") == 0)
+		w->root = value;
+	w->yes |= o->letter == 'y';
 	w->json |= strcmp(o->name, "json") == 0;
 	w->help |= o->letter == 'h';
 	return true;
@@ -128,12 +142,16 @@ static const struct task {
 	size_t option_count;
 	const char *usage, *line;
 } TASKS[] = {
-	{ "show", show, TABLE(SHOW_OPTIONS), "[--json]",
+	{ "show", show, TABLE(SHOW_OPTIONS), "[--json] [--file FILE]",
 	  "what they are, and what is wrong with them" },
-	{ "set", settings_change_set, TABLE(CHANGE_OPTIONS), "NAME=VALUE... [password]",
-	  "change them; what can't work is refused" },
-	{ "unset", settings_change_unset, TABLE(CHANGE_OPTIONS), "NAME...|all",
+	{ "set", settings_change_set, TABLE(CHANGE_OPTIONS),
+	  "NAME=VALUE... [password] [--file FILE]", "change them; what can't work is refused" },
+	{ "unset", settings_change_unset, TABLE(CHANGE_OPTIONS), "NAME...|all [--file FILE]",
 	  "forget some of them" },
+	{ "apply", settings_apply, TABLE(APPLY_OPTIONS),
+	  "[TOOL...] [--root DIR] [--yes] [--file FILE]", "write them for the tools of this host" },
+	{ "undo", settings_undo, TABLE(UNDO_OPTIONS), "[--root DIR] [--yes]",
+	  "bring back what the last apply replaced" },
 };
 
 enum { TASK_COUNT = sizeof TASKS / sizeof *TASKS };
@@ -151,13 +169,17 @@ static int print_help(void)
 
 static int print_task_help(const struct task *t)
 {
-	printf("Usage: viaduct settings %s %s [--file FILE]\n\n", t->name, t->usage);
+	printf("Usage: viaduct settings %s %s\n\n", t->name, t->usage);
 	if (t->run == settings_change_set || t->run == settings_change_unset)
 		printf("NAME is enabled, host, port, auth, user or password. The password is never "
 		       "an\n"
 		       "argument: the word 'password' has it asked for, twice and without echo, or "
 		       "read\n"
 		       "from standard input where that is no terminal.\n\n");
+	if (t->run == settings_apply)
+		printf("TOOL is environment, curl, wget, git, apt, npm, pip, docker or systemd; "
+		       "without\n"
+		       "one, all of them. The change is shown first, without passwords.\n\n");
 	options_print(t->options, t->option_count);
 	return EXIT_FINE;
 }
@@ -179,7 +201,7 @@ static int unknown_task(const char *word)
 
 static int run_task(const struct task *t, int argc, char **argv)
 {
-	struct settings_wish w = { .file = HOST_SETTINGS_PATH };
+	struct settings_wish w = { .file = HOST_SETTINGS_PATH, .root = "" };
 	argc = options_read(argc, argv, t->options, t->option_count, take, &w);
 	if (argc < 0)
 		return EXIT_TROUBLE;
@@ -192,9 +214,8 @@ int cmd_settings(int argc, char **argv)
 	complain_as("viaduct settings");
 	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
 		return print_help();
-	if (argc > 1 && word[0] == '-') { /* options without a task: show has them */
+	if (word[0] == '-') /* options without a task: show has them */
 		return run_task(&TASKS[0], argc, argv);
-	}
 	for (size_t i = 0; i < TASK_COUNT; i++)
 		if (strcmp(word, TASKS[i].name) == 0)
 			return run_task(&TASKS[i], argc > 1 ? argc - 1 : argc,

@@ -167,6 +167,14 @@ int host_file_write(const char *path, struct slice text, const struct host_file 
 	return 0;
 }
 
+int host_file_make_folder(const char *path, struct error *err)
+{
+	char copy[PATH_MAX];
+	snprintf(copy, sizeof copy, "%s", path);
+	int code = make_folders(copy);
+	return code < 0 ? err_set(err, code, "%s can't be made: %s", path, strerror(-code)) : 0;
+}
+
 int host_file_remove(const char *path, struct error *err)
 {
 	char copy[PATH_MAX];

@@ -27,6 +27,9 @@ void host_file_done(struct host_file *f);
 int host_file_write(const char *path, struct slice text, const struct host_file *like,
 		    struct error *err);
 
+/* With those above it, 0755; no error when it is there. */
+int host_file_make_folder(const char *path, struct error *err);
+
 /* No error when it is not there. */
 int host_file_remove(const char *path, struct error *err);
 

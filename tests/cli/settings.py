@@ -3,11 +3,18 @@
 
     settings.py VIADUCT
 """
+import base64
 import json
 import os
+import re
+import shutil
+import socket
 import stat
+import subprocess
 import sys
 import tempfile
+import threading
+import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from viaduct import Broken, Tap, run  # noqa: E402
@@ -180,9 +187,248 @@ def broken(program, tap):
                  ([] if "more than 262144 bytes" in err else [err]))
 
 
+# ---- apply and undo ------------------------------------------------------------------------------
+
+BEFORE = {
+    "etc/environment": b"# mine\nHTTPS_PROXY=http://old:secret@x:1\nLANG=C\nNO_PROXY=.lan",
+    "etc/wgetrc": b"timeout = 3\n#http_proxy = no\nHttp-Proxy = http://o:1\nproxy_password = secret\n",
+    "etc/gitconfig": b"[user]\n\tname = x\n[http]\n\tproxy = old\n\tsslVerify = true\n[core]\n",
+    "etc/pip.conf": b"[global]\nproxy =\n   http://o\nindex-url = a\n[install]\nproxy-x = y\n",
+    "root/.curlrc": b"silent\n-x old:1\nproxy-user = \"o:secret\"\n",
+    "root/.npmrc": b"//registry/:_authToken=secret\nproxy = http://o:1\n",
+    "root/.docker/config.json": b'{"auths": {"r": {"auth": "secret"}}, "proxies": {"default": '
+                                b'{"noProxy": "a", "httpProxy": "http://o:1"}}, "x": [1, {"y": []}]}',
+}
+
+
+def snapshot(root):
+    """{path: (mode, content)} of an image, but for what viaduct keeps there."""
+    found = {}
+    for folder, _, names in os.walk(root):
+        for name in names:
+            path = os.path.join(folder, name)
+            with open(path, "rb") as file:
+                found[os.path.relpath(path, root)] = (os.stat(path).st_mode, file.read())
+    return {k: v for k, v in found.items() if not k.startswith("var/")}
+
+
+class Image(Host):
+    """A host with an image beside it."""
+
+    def __init__(self, program, before=None):
+        super().__init__(program)
+        self.root = os.path.join(self.folder.name, "image")
+        os.mkdir(self.root)
+        for name, text in (before or {}).items():
+            os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
+            with open(self.path(name), "wb") as file:
+                file.write(text)
+
+    def path(self, name):
+        return os.path.join(self.root, name)
+
+    def apply(self, *words):
+        return self.do("apply", "--root", self.root, *words)
+
+    def undo(self, *words):
+        return run(self.program, ["settings", "undo", "--root", self.root, *words])
+
+    def read(self, name):
+        with open(self.path(name), encoding="utf-8") as file:
+            return file.read()
+
+
+def applying(program, tap):
+    with Image(program, BEFORE) as host:
+        host.do("set", "host=proxy.example", "port=3128", "user=me", "password", stdin="geheim\n")
+        os.chmod(host.path("root/.npmrc"), 0o600)
+        before = snapshot(host.root)
+        status, out, err = host.apply()
+        tap.case("without consent nothing changes", differ("status", status, 2) +
+                 differ("files", snapshot(host.root), before) +
+                 ([] if "--yes" in err and "+proxy=http://me:***@proxy.example:3128" in out else
+                  [out, err]))
+        tap.case("the diff has no secrets", [out] if re.search("secret|geheim", out) else [])
+        status, out, err = host.apply("--yes")
+        tap.case("with --yes it does", differ("status", status, 0) +
+                 ([out + err] if re.search("secret|geheim", out + err) else []))
+        url = "http://me:geheim@proxy.example:3128"
+        expected = {
+            "etc/environment": f"# mine\nHTTPS_PROXY={url}\nLANG=C\nNO_PROXY=.lan\nhttp_proxy={url}\n"
+                               f"https_proxy={url}\n",
+            "etc/wgetrc": f"timeout = 3\n#http_proxy = no\nhttp_proxy = {url}\nuse_proxy = on\n"
+                          f"https_proxy = {url}\n",
+            "etc/gitconfig": f"[user]\n\tname = x\n[http]\n\tproxy = {url}\n\tsslVerify = true\n[core]\n",
+            "etc/pip.conf": f"[global]\nproxy = {url}\nindex-url = a\n[install]\nproxy-x = y\n",
+            "root/.curlrc": f"silent\nproxy = \"{url}\"\nproxy-anyauth\n",
+            "root/.npmrc": f"https-proxy={url}\n//registry/:_authToken=secret\nproxy={url}\n",
+        }
+        for name, text in expected.items():
+            tap.case(f"{name} is as it should be", differ("text", host.read(name), text))
+        known = json.loads(host.read("root/.docker/config.json"))
+        tap.case("docker's configuration keeps the rest", differ("read", known, {
+            "auths": {"r": {"auth": "secret"}}, "x": [1, {"y": []}], "proxies": {"default": {
+                "noProxy": "a", "httpProxy": url, "httpsProxy": url}}}))
+        tap.case("modes stay", differ("mode", stat.S_IMODE(
+            os.stat(host.path("root/.npmrc")).st_mode), 0o600))
+        applied = snapshot(host.root)
+        said = host.apply("--yes")
+        tap.case("again, there is nothing to do", differ("said", said[:2], (
+            0, "all is set so already\n")))
+        host.do("set", "enabled=no")
+        status, _, err = host.apply("--yes")
+        gone = [n for n, (_, text) in snapshot(host.root).items() if b"proxy.example" in text]
+        tap.case("disabled, the proxy is nowhere", differ("said", (status, err), (0, "")) +
+                 differ("files with it", gone, []))
+        status = host.undo("--yes")[0]
+        tap.case("undo brings back the last", differ("status", status, 0) +
+                 differ("files", snapshot(host.root), applied))
+        with open(host.path("etc/wgetrc"), "a", encoding="utf-8") as file:
+            file.write("# edited\n")
+        edited = snapshot(host.root)
+        status, _, err = host.undo("--yes")
+        tap.case("what others changed is not undone unasked", differ("status", status, 2) +
+                 differ("files", snapshot(host.root), edited) +
+                 ([] if "was changed since" in err else [err]))
+        with open(host.path("etc/wgetrc"), "wb") as file:
+            file.write(applied["etc/wgetrc"][1])
+        status, out, err = host.undo("--yes")
+        tap.case("undo twice, and all is as it was, byte for byte", differ("status", status, 0) +
+                 differ("files", snapshot(host.root), before) +
+                 ([out + err] if re.search("secret|geheim", out + err) else []))
+        status, _, err = host.undo("--yes")
+        tap.case("and then there is nothing to undo", differ("status", status, 2) +
+                 ([] if "nothing was applied" in err else [err]))
+
+
+def escaping(program, tap):
+    with Image(program) as host:
+        host.do("set", "host=a", "port=1")
+        outside = os.path.join(host.folder.name, "outside")
+        os.mkdir(outside)
+        os.symlink(outside, host.path("etc"))
+        status, _, err = host.apply("--yes", "wget")
+        tap.case("a link that leads out of the image is refused", differ("status", status, 2) +
+                 differ("outside", os.listdir(outside), []) +
+                 ([] if "leads out of" in err else [err]))
+    with Image(program, {"root/.docker/config.json": b"[]", "etc/wgetrc": b""}) as host:
+        host.do("set", "host=a", "port=1")
+        before = snapshot(host.root)
+        status, _, err = host.apply("--yes")
+        tap.case("one file that can't be changed, and none is", differ("status", status, 2) +
+                 differ("files", snapshot(host.root), before) +
+                 ([] if "is no JSON object" in err else [err]))
+        status, _, err = host.apply("--yes", "wgte")
+        tap.case("an unknown tool", differ("status", status, 2) +
+                 ([] if "did you mean 'wget'?" in err else [err]))
+
+
+class Listener:
+    """A proxy that asks for Basic credentials, says yes to all, and remembers what it was told."""
+
+    def __init__(self):
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        self.told = []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            peer, _ = self.server.accept()
+            threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
+
+    def serve(self, peer):
+        with peer:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                more = peer.recv(65536)
+                if not more:
+                    return
+                head += more
+            found = re.search(rb"(?i)proxy-authorization: basic (\S+)", head)
+            if found:
+                self.told.append(base64.b64decode(found[1]).decode())
+            peer.sendall((b"HTTP/1.1 200 OK" if found else b"HTTP/1.1 407 No\r\n"
+                          b"Proxy-Authenticate: Basic realm=x") +
+                         b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
+def ask(command, **environment):
+    keep = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
+    done = subprocess.run(command, env={**keep, "LC_ALL": "C.UTF-8", **environment}, check=False,
+                          timeout=60, capture_output=True, stdin=subprocess.DEVNULL)
+    return done.stdout.decode().strip()
+
+
+def by_url(url):
+    """user:password of a URL, as the tool that gave it to us would undo it."""
+    parts = urllib.parse.urlsplit(url)
+    return urllib.parse.unquote(f"{parts.username}:{parts.password}") if parts.username else url
+
+
+PYTHON = "import urllib.request as r; print(r.getproxies().get('http'))"
+
+# tool: how it is made to tell, or to use, what it was set to; the slow ones are asked once
+READERS = {
+    "sh": lambda h, p: by_url(ask(["sh", "-c", '. "$0"; printf %s "$http_proxy"',
+                                   h.path("etc/profile.d/viaduct-proxy.sh")])),
+    "environment": lambda h, p: by_url(ask([sys.executable, "-c", PYTHON], **dict(
+        line.split("=", 1) for line in h.read("etc/environment").splitlines()))),
+    "curl": lambda h, p: used(p, ["curl", "-sK", h.path("root/.curlrc"), "http://a.invalid/"]),
+    "wget": lambda h, p: used(p, ["wget", "-qO-", "http://a.invalid/"], WGETRC=h.path("etc/wgetrc")),
+    "git": lambda h, p: by_url(ask(["git", "config", "-f", h.path("etc/gitconfig"), "http.proxy"])),
+    "apt-config": lambda h, p: by_url(ask(["sh", "-c", 'apt-config shell X Acquire::http::Proxy | '
+                                           'sed "s/^X=.//; s/.$//"'],
+                                          APT_CONFIG=h.path("etc/apt/apt.conf.d/99viaduct-proxy"))),
+}
+SLOW = {
+    "npm": lambda h, p: used(p, ["npm", "ping", "--registry=http://a.invalid/", "--fetch-retries=0"],
+                             NPM_CONFIG_USERCONFIG=h.path("root/.npmrc"), NO_UPDATE_NOTIFIER="1"),
+    "pip": lambda h, p: used(p, [sys.executable, "-m", "pip", "--retries=0", "download", "--no-deps",
+                                 "--index-url=http://a.invalid/",
+                                 "--trusted-host=a.invalid", "-d", h.root, "x"],
+                             PIP_CONFIG_FILE=h.path("etc/pip.conf")),
+    "docker": lambda h, p: by_url(json.loads(h.read("root/.docker/config.json"))
+                                  ["proxies"]["default"]["httpProxy"]),
+    "systemd": lambda h, p: by_url(re.search('"http_proxy=(.*?)"', h.read(
+        "etc/systemd/system.conf.d/viaduct-proxy.conf"))[1].replace("%%", "%")),
+}
+
+
+def used(listener, command, **environment):
+    listener.told.clear()
+    ask(command, **environment)
+    return listener.told[-1] if listener.told else "nothing"
+
+
+def reading_back(program, tap):
+    """Each tool has what was set, whatever characters it was made of."""
+    listener = Listener()
+    every = "".join(chr(c) for c in range(0x20, 0x7f)) + "ä密𐍈"
+    texts = [every[i:i + 7] for i in range(0, len(every), 7)] + [SPECIAL]
+    wrong = {tool: [] for tool in [*READERS, *SLOW]}
+    for text in texts:
+        with Image(program) as host:
+            user = f"u{text.replace(':', '')}v"
+            host.do("set", "host=127.0.0.1", f"port={listener.port}", "user=" + user, "password",
+                    stdin=f"a{text}b\n")
+            status, _, err = host.apply("--yes")
+            if status:
+                raise Broken(err)
+            for tool, reader in {**READERS, **(SLOW if text == SPECIAL else {})}.items():
+                if tool in ("environment", "docker", "systemd") or shutil.which(tool):
+                    wrong[tool] += differ(repr(text), reader(host, listener), f"{user}:a{text}b")
+    for tool, complaints in wrong.items():
+        if tool in ("environment", "docker", "systemd") or shutil.which(tool):
+            tap.case(f"{tool} reads back every character", complaints)
+        else:
+            tap.skip(f"{tool} reads back every character", f"there is no {tool}")
+
+
 def main():
     program, tap = os.path.abspath(sys.argv[1]), Tap()
-    for check in (first, keeping, refusing, secrets, broken):
+    for check in (first, keeping, refusing, secrets, broken, applying, escaping,
+                  reading_back):
         try:
             check(program, tap)
         except (Broken, OSError, ValueError) as error:

@@ -45,7 +45,8 @@ def complete(program, line):
 # What stands behind a command, where that has words of its own.
 WORDS = {"read": ["read"], "explain": ["explain"], "connections": ["connections"],
          "proxy": ["proxy", "proxy user", "proxy top"],
-         "settings": ["settings show", "settings set", "settings unset"]}
+         "settings": ["settings show", "settings set", "settings unset",
+                      "settings apply", "settings undo"]}
 
 
 def options(program, tap):

@@ -9,7 +9,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "base/escape.h"
+#include "settings/diff.h"
+#include "settings/json.h"
+#include "settings/plan.h"
 
 enum { ROOM = 1 << 20 };
 
@@ -236,6 +238,100 @@ static void one_byte_too_far_is_not_read(void **state)
 	}
 }
 
+static void json_changes_in_one_place(void **state)
+{
+	(void)state;
+	static const char *const PATH[] = { "a", "b", NULL };
+	static const struct {
+		const char *before, *value, *after; /* value NULL: goes; after NULL: refused */
+	} cases[] = {
+		{ "", "v", "{\n\t\"a\": {\"b\": \"v\"}\n}\n" },
+		{ "{}", "v", "{\n\t\"a\": {\"b\": \"v\"}}" },
+		{ "{\"x\":1}", "v", "{\n\t\"a\": {\"b\": \"v\"},\"x\":1}" },
+		{ "{\"a\": {\"c\": 1}}", "v", "{\"a\": {\n\t\"b\": \"v\",\"c\": 1}}" },
+		{ "{\"a\": {\"b\": [1, {}, \"]\"]}}", "v", "{\"a\": {\"b\": \"v\"}}" },
+		{ "{\"a\":{\"b\":\"1\"},\"a\":{\"b\":\"2\"}}", "v",
+		  "{\"a\":{\"b\":\"1\"},\"a\":{\"b\":\"v\"}}" },
+		{ "{\"a\": {\"b\": 1, \"c\": 2}}", NULL, "{\"a\": {\"c\": 2}}" },
+		{ "{\"a\": {\"c\": 2, \"b\": 1}}", NULL, "{\"a\": {\"c\": 2}}" },
+		{ "{\"a\": {\"b\": \"\\\"}\"}}", NULL, "{\"a\": {}}" },
+		{ "{\"x\": {}}", NULL, "{\"x\": {}}" },
+		{ "{\"a\": 1}", "v", NULL },
+		{ "[]", "v", NULL },
+		{ "{\"a\": {}} x", "v", NULL },
+		{ "{\"a\"}", "v", NULL },
+		{ "{\"a\": {}", "v", NULL },
+		{ "{\"a\": \"", "v", NULL },
+		{ "{\"a\": {},}", "v", NULL },
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct buffer out;
+		buffer_init(&out, ROOM);
+		bool fine = json_set_string(slice_of(cases[i].before), PATH,
+					    slice_of(cases[i].value), &out);
+		assert_int_equal(fine, cases[i].after != NULL);
+		buffer_add_byte(&out, 0);
+		assert_string_equal((char *)out.at, fine ? cases[i].after : "");
+		buffer_done(&out);
+	}
+}
+
+static void differences_are_shown_without_secrets(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *before, *after, *shown;
+	} cases[] = {
+		{ "a\nb\n", "a\nb\n", "" },
+		{ "", "a\n", "@@ -1 +1 @@\n+a\n" },
+		{ "a\nb\nc\nd\ne\n", "a\nB\nc\nD\nd\ne\n",
+		  "@@ -2 +2 @@\n-b\n+B\n@@ -4 +4 @@\n+D\n" },
+		{ "a\nb", "b", "@@ -1 +1 @@\n-a\n" },
+		{ "x\033[31m\ty\n", "", "@@ -1 +1 @@\n-x\\x1b[31m\ty\n" },
+		{ "", "http://u:p@h:1 'https://v:q/@r@h/' http://h:1/ http://u@h",
+		  "@@ -1 +1 @@\n+http://u:***@h:1 'https://v:***@h/' http://h:1/ http://u@h\n" },
+		{ "proxy-user = \"a:b\"\nProxy_Password=c\n-U a:b\n", "",
+		  "@@ -1 +1 @@\n-proxy-user ***\n-Proxy_Passw ***\n--U ***\n" },
+		{ "{\"auths\":{\"r\":{\"auth\":\"c2VjcmV0\"}}}", "",
+		  "@@ -1 +1 @@\n-{\"auths\":{\"r\":{\"auth\" ***\n" },
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct buffer out;
+		buffer_init(&out, ROOM);
+		diff_add(&out, slice_of(cases[i].before), slice_of(cases[i].after));
+		buffer_add_byte(&out, 0);
+		assert_string_equal((char *)out.at, cases[i].shown);
+		buffer_done(&out);
+	}
+}
+
+static void the_proxys_url_needs_no_quoting(void **state)
+{
+	(void)state;
+	static const struct {
+		struct settings s;
+		const char *url;
+	} cases[] = {
+		{ { .host = SLICE("p"), .port = 1 }, "http://p:1" },
+		{ { .host = SLICE("2001:db8::1"), .port = 65535 }, "http://[2001:db8::1]:65535" },
+		{ { .host = SLICE("p"), .port = 1, .user = SLICE("u") }, "http://p:1" },
+		{ { .host = SLICE("p"),
+		    .port = 1,
+		    .auth = true,
+		    .user = SLICE("D\\u"),
+		    .password = SLICE("-._~ @:/%\xc3\xa4") },
+		  "http://D%5Cu:-._%7E%20%40%3A%2F%25%C3%A4@p:1" },
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct buffer out;
+		buffer_init(&out, ROOM);
+		plan_add_url(&out, &cases[i].s);
+		buffer_add_byte(&out, 0);
+		assert_string_equal((char *)out.at, cases[i].url);
+		buffer_done(&out);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +340,9 @@ int main(void)
 		cmocka_unit_test(what_cannot_stand_in_the_text_is_refused),
 		cmocka_unit_test(settings_are_judged),
 		cmocka_unit_test(one_byte_too_far_is_not_read),
+		cmocka_unit_test(json_changes_in_one_place),
+		cmocka_unit_test(differences_are_shown_without_secrets),
+		cmocka_unit_test(the_proxys_url_needs_no_quoting),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
