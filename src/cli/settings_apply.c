@@ -188,15 +188,15 @@ static int read_settings(struct host_settings *h, const char *path, struct setti
 int settings_apply(const struct settings_wish *w, int argc, char **argv)
 {
 	struct error err;
-	struct settings s;
+	struct settings s = { 0 };
 	struct host_settings h;
 	struct plan *p = calloc(1, sizeof *p);
 	int code = read_settings(&h, w->file, &s, &err);
 	if (!p)
 		code = err_set(&err, -ENOMEM, "out of memory");
-	if (code == 0)
+	if (p && code == 0)
 		code = make_plan(p, &s, w, argc, argv, &err);
-	if (code == 0)
+	if (p && code == 0)
 		code = carry_out(p, &s, w, &err);
 	if (code < 0 && code != -ECANCELED)
 		complain("%s", err.text);

@@ -38,7 +38,7 @@ static int read_fd(int fd, size_t limit, struct slice *ret_text)
 
 int host_file_read(const char *path, size_t limit, struct host_file *ret_file, struct error *err)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	struct host_file f = { .mode = 0644, .owner = geteuid(), .group = getegid() };
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0 && errno == ENOENT) {

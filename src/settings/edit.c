@@ -189,7 +189,7 @@ static int change(struct slice text, enum settings_name name, const struct slice
 		  struct buffer *out, struct error *err)
 {
 	struct arena *arena = arena_new(ROOM);
-	struct edit_entries found;
+	struct edit_entries found = { 0 };
 	int code = arena ? edit_find(text, arena, &found, err)
 			 : err_set(err, -ENOMEM, "out of memory");
 	if (code < 0)

@@ -4,8 +4,10 @@
     settings.py VIADUCT
 """
 import base64
+import configparser
 import json
 import os
+import pty
 import re
 import shutil
 import socket
@@ -301,6 +303,60 @@ def applying(program, tap):
                  ([] if "nothing was applied" in err else [err]))
 
 
+# a file of pip's before, and what of it pip reads afterwards beside the proxy
+INDENTED = {
+    "[global]\n   index-url = a\n[install]\nx = y\n": {"index-url": "a"},
+    "[global]\nproxy =\n  http://o\n\n  # c\n  http://p\nindex-url = a\n": {"index-url": "a"},
+    "[global]\n  proxy = o\n  find-links =\n     a\n     b": {"find-links": "\na\nb"},
+    "[install]\nx = y": {},
+    "": {},
+}
+
+
+def continuing(program, tap):
+    for text, rest in INDENTED.items():
+        with Image(program, {"etc/pip.conf": text.encode()}) as host:
+            host.do("set", "host=a", "port=1")
+            host.apply("--yes", "pip")
+            parser = configparser.RawConfigParser()
+            parser.read_string(host.read("etc/pip.conf"))
+            tap.case(f"pip reads {text!r} as before", differ(
+                "read", dict(parser["global"]), {"proxy": "http://a:1", **rest}))
+
+
+def asking(program, tap):
+    """On a terminal it asks, and a password is not echoed."""
+    def answer(host, words, text):
+        ours, theirs = pty.openpty()
+        with subprocess.Popen([program, "settings", *words, "--file", host.file], stdin=theirs,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            for line in text:
+                if "set" in words:
+                    while not process.stderr.read(1) == b":":
+                        pass   # the prompt: the terminal is silent by now
+                os.write(ours, line)
+            process.communicate(timeout=60)
+        os.close(theirs)
+        os.set_blocking(ours, False)
+        try:
+            echoed = os.read(ours, 65536)
+        except OSError:
+            echoed = b""
+        os.close(ours)
+        return process.returncode, echoed
+    with Image(program) as host:
+        host.do("set", "host=a", "port=1")
+        said = answer(host, ["set", "user=u", "password"], [b"geheim\n", b"geheim\n"])
+        tap.case("a password is asked for twice, without echo", differ("status", said[0], 0) +
+                 differ("password", host.password(), "geheim\n") +
+                 ([said] if b"geheim" in said[1] else []))
+        words = ["apply", "wget", "--root", host.root]
+        tap.case("no is no", differ("status", answer(host, words, [b"n\n"])[0], 2) +
+                 differ("files", snapshot(host.root), {}))
+        tap.case("yes is yes", differ("status", answer(host, words, [b"y\n"])[0], 0) +
+                 differ("files", list(snapshot(host.root)), ["etc/wgetrc"]))
+
+
 def escaping(program, tap):
     with Image(program) as host:
         host.do("set", "host=a", "port=1")
@@ -427,7 +483,7 @@ def reading_back(program, tap):
 
 def main():
     program, tap = os.path.abspath(sys.argv[1]), Tap()
-    for check in (first, keeping, refusing, secrets, broken, applying, escaping,
+    for check in (first, keeping, refusing, secrets, broken, applying, continuing, asking, escaping,
                   reading_back):
         try:
             check(program, tap)
