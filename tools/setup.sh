@@ -43,6 +43,7 @@ for set in "$@"; do
 		need libzstd-dev library libzstd
 		need libc-ares-dev library libcares
 		need libcrypt-dev library libcrypt
+		need libcurl4-openssl-dev library libcurl
 		need libcmocka-dev library cmocka
 		;;
 	demo)

@@ -16,6 +16,7 @@ static const struct {
 	const char *line;
 } COMMANDS[] = {
 	{ "read", cmd_read, "captures in, diagnoses out" },
+	{ "check", cmd_check, "walk the path through a proxy, and say where it breaks" },
 	{ "proxy", cmd_proxy, "the explicit proxy, which logs the same verdicts" },
 	{ "explain", cmd_explain, "the catalogue: verdicts and HTTP codes, with cause and remedy" },
 };

@@ -43,7 +43,7 @@ def complete(program, line):
 
 
 # What stands behind a command, where that has words of its own.
-WORDS = {"read": ["read"], "explain": ["explain"], "proxy": ["proxy", "proxy user", "proxy top"]}
+WORDS = {"read": ["read"], "check": ["check"], "explain": ["explain"], "proxy": ["proxy", "proxy user", "proxy top"]}
 
 
 def options(program, tap):
@@ -100,7 +100,8 @@ def main():
             check(program, tap)
         except (Broken, IndexError) as error:
             tap.case(check.__name__, [error])
-    for page in ("viaduct.1", "viaduct-read.1", "viaduct-explain.1", "viaduct-proxy.1", "viaduct-proxy.conf.5"):
+    for page in ("viaduct.1", "viaduct-read.1", "viaduct-explain.1", "viaduct-check.1",
+                 "viaduct-proxy.1", "viaduct-proxy.conf.5"):
         if not shutil.which("mandoc"):
             tap.skip(page, "there is no mandoc")
             continue
