@@ -57,6 +57,30 @@ _viaduct_explain() {
 	esac
 }
 
+_viaduct_check() {
+	case $prev in
+	-X | --method)
+		mapfile -t COMPREPLY < <(compgen -W 'GET HEAD' -- "$cur")
+		return
+		;;
+	--color)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur")
+		return
+		;;
+	--ca)
+		_viaduct_files -f
+		return
+		;;
+	-x | --proxy | -U | --proxy-user | -u | --user | --download | -w | --wait)
+		return
+		;;
+	esac
+	case $cur in
+	-*) mapfile -t COMPREPLY < <(compgen -W '--proxy --proxy-user --user --method --download --ca
+		--wait --json --verbose --color --help' -- "$cur") ;;
+	esac
+}
+
 _viaduct_proxy_user() {
 	case $prev in
 	-f | --file | -c | --config)
@@ -176,11 +200,12 @@ _viaduct() {
 		prev=${COMP_WORDS[COMP_CWORD - 3]}
 	fi
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'read explain proxy settings connections --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'read check explain proxy settings connections --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
 	read) _viaduct_read ;;
+	check) _viaduct_check ;;
 	explain) _viaduct_explain ;;
 	proxy) _viaduct_proxy ;;
 	settings) _viaduct_settings ;;

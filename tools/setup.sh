@@ -63,6 +63,7 @@ for set in "$@"; do
 		need libc-ares-dev library libcares
 		need libcrypt-dev library libcrypt
 		need libmnl-dev library libmnl
+		need libcurl4-openssl-dev library libcurl
 		need libcmocka-dev library cmocka
 		;;
 	demo)

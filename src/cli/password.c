@@ -42,14 +42,14 @@ static void say(const char *text)
 	(void)ignored; /* a prompt that can't be seen is no reason not to ask */
 }
 
-static int ask_twice(const char *user, char *into, size_t size, struct error *err)
+static int ask_for(const char *user, bool is_new, char *into, size_t size, struct error *err)
 {
 	char again[1024], prompt[256];
 	snprintf(prompt, sizeof prompt, "Password for %s: ", user);
 	say(prompt);
 	int code = read_line(STDIN_FILENO, into, size, err);
-	say(code < 0 ? "\n" : "\nAgain: ");
-	if (code < 0)
+	say(code < 0 || !is_new ? "\n" : "\nAgain: ");
+	if (code < 0 || !is_new)
 		return code;
 	code = read_line(STDIN_FILENO, again, sizeof again, err);
 	say("\n");
@@ -60,7 +60,7 @@ static int ask_twice(const char *user, char *into, size_t size, struct error *er
 }
 
 /* A signal ends the reading; it is raised again when the terminal echoes as before. */
-static int ask_terminal(const char *user, char *into, size_t size, struct error *err)
+static int ask_terminal(const char *user, bool is_new, char *into, size_t size, struct error *err)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP };
 	enum { COUNT = sizeof signals / sizeof *signals };
@@ -73,7 +73,7 @@ static int ask_terminal(const char *user, char *into, size_t size, struct error 
 	for (size_t i = 0; i < COUNT; i++)
 		sigaction(signals[i], &action, &before[i]);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-	int code = ask_twice(user, into, size, err);
+	int code = ask_for(user, is_new, into, size, err);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &echoing);
 	for (size_t i = 0; i < COUNT; i++)
 		sigaction(signals[i], &before[i], NULL);
@@ -82,9 +82,9 @@ static int ask_terminal(const char *user, char *into, size_t size, struct error 
 	return code;
 }
 
-int password_ask(const char *user, char *into, size_t size, struct error *err)
+int password_ask(const char *user, bool is_new, char *into, size_t size, struct error *err)
 {
 	if (isatty(STDIN_FILENO))
-		return ask_terminal(user, into, size, err);
+		return ask_terminal(user, is_new, into, size, err);
 	return read_line(STDIN_FILENO, into, size, err);
 }

@@ -189,7 +189,7 @@ static int add(struct edit *e, const char *name, const char *realm, struct error
 	struct buffer line, text;
 	buffer_init(&line, 1 << 16);
 	buffer_init(&text, USERS_MAX_FILE);
-	int code = password_ask(escape_into(shown, sizeof shown, slice_of(name)), password,
+	int code = password_ask(escape_into(shown, sizeof shown, slice_of(name)), true, password,
 				sizeof password, err);
 	if (code == 0)
 		code = users_make_line(&line, slice_of(name), slice_of(realm), password, err);

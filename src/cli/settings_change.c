@@ -90,7 +90,7 @@ static int ask_password(struct change *c, struct error *err)
 	if (code < 0)
 		return code;
 	return password_ask(s.user.len ? escape_into(user, sizeof user, s.user) : "the proxy",
-			    c->password, sizeof c->password, err);
+			    true, c->password, sizeof c->password, err);
 }
 
 /* ---- words --------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 
 const char *const SIGHT_WORDS[SIGHT_COUNT_] = {
 	[SAW_NOTHING] = "the first packet that was seen of it",
+	[SAW_PROBE] = "%x",
 	[SAW_SYN] = "SYN from %c to %p",
 	[SAW_SYN_AGAIN] = "SYN sent for the %nth time, still unanswered",
 	[SAW_SYN_ACK] = "SYN-ACK: the proxy's port is open",
@@ -123,6 +124,20 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 				 "to in clear",
 				 "on the client: set the proxy as https://%y, or use its plain "
 				 "port" },
+	[CAUSE_PLAIN_PROXY] = { "the proxy's port speaks plain HTTP, and was spoken to in TLS, as "
+				"https:// "
+				"before a proxy's name asks for",
+				"on the client: set the proxy as http://%p" },
+	[CAUSE_PROXY_NAME] = { "the name of the proxy is misspelt, or known only to other DNS "
+			       "servers "
+			       "than this host asks",
+			       "on the client: see what the host asks (/etc/resolv.conf, "
+			       "/etc/hosts)" },
+	[CAUSE_PROXY_CERTIFICATE] = { "this host does not trust the certificate of the proxy "
+				      "itself",
+				      "on the client: add the authority that issued the proxy's "
+				      "certificate (--ca), or set the proxy by the name that "
+				      "stands in it" },
 	[CAUSE_WEB_SERVER] = { "%p is a web server: it refuses CONNECT as web servers do, and "
 			       "nothing in its "
 			       "answer is a proxy's",

@@ -58,6 +58,10 @@ static void tell_open(struct telling *t)
 
 static void tell_unreachable(struct telling *t)
 {
+	if (t->x->probe && t->x->probe->no_route) {
+		phrase_tell(t, "this host can't reach %p: %x");
+		return;
+	}
 	if (t->x->icmp->unreachable) {
 		phrase_tell(t, "%p cannot be reached from %c: %I answered the SYN with ICMP %N");
 		return;
@@ -190,8 +194,20 @@ static void tell_slow(struct telling *t)
 	}
 }
 
+/* With the proxy itself, so that there is no tunnel yet and no target. */
+static bool tell_outer(struct telling *t)
+{
+	const struct trace_probe *p = t->x->probe;
+	if (!p || p->outer <= OUTER_DONE)
+		return false;
+	phrase_tell(t, "the TLS handshake with the proxy %p itself failed: %x");
+	return true;
+}
+
 static void tell_summary(struct telling *t)
 {
+	if (tell_outer(t))
+		return;
 	switch (t->f->verdict) {
 	case V_OK:
 		tell_ok(t);

@@ -90,7 +90,7 @@ static bool inspection_signed(const struct exchange *x)
 static bool client_rejected(const struct exchange *x)
 {
 	const struct trace_tls *t = x->tls;
-	if (t->alert && t->alert_from == CLIENT)
+	if ((t->alert && t->alert_from == CLIENT) || (x->probe && x->probe->distrusted))
 		return true;
 	if (tls_settled(x))
 		return false;

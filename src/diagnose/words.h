@@ -6,6 +6,8 @@
 /* What stands at a cited mark. The finding's figure with it is a number or a span. */
 enum sight {
 	SAW_NOTHING,
+	/* before the connection */
+	SAW_PROBE,
 	/* connect */
 	SAW_SYN,
 	SAW_SYN_AGAIN,
@@ -87,6 +89,9 @@ enum cause {
 	CAUSE_FIREWALL_STATE,
 	CAUSE_INLINE_RESET,
 	CAUSE_TLS_TO_PROXY,
+	CAUSE_PLAIN_PROXY,
+	CAUSE_PROXY_NAME,
+	CAUSE_PROXY_CERTIFICATE,
 	CAUSE_WEB_SERVER,
 	CAUSE_OTHER_SERVICE,
 	/* refused */

@@ -72,6 +72,12 @@ void observe_event(struct conversation *c, enum event_kind kind, enum trace_side
  * moment it was observed. */
 void observe_end(struct conversation *c, enum trace_end end, nanos until);
 
+/* What TLS 1.3 hides from whoever reads along, for an owner that ends the TLS of a tunnel itself:
+ * the body of the server's Certificate message, and an alert (two bytes), in the clear. */
+void observe_chain(struct exchange *x, const struct mark *mark, struct slice body);
+void observe_alert(struct exchange *x, enum trace_side side, const struct mark *mark,
+		   struct slice body);
+
 /* Do a client's first bytes speak to a proxy: CONNECT, or a request in absolute-form (any form of
  * request when any_request is set)? */
 enum observe_wish { OBSERVE_NO, OBSERVE_YES, OBSERVE_MORE };

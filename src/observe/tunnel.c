@@ -55,28 +55,36 @@ static void take_server_hello(struct conversation *c, struct exchange *x, struct
 	trace_add(x, EV_SERVER_HELLO, PROXY, mark, hello.version);
 }
 
-static void take_chain(struct exchange *x, struct slice body, const struct mark *mark)
+static void note_chain(struct exchange *x, const struct tls_chain *chain, const struct mark *mark)
+{
+	struct trace_tls *t = x->tls;
+	t->certificates = chain->count;
+	t->subject = trace_keep(x, slice_of(chain->leaf.subject), TLS_MAX_NAME);
+	t->issuer = trace_keep(x, slice_of(chain->leaf.issuer), TLS_MAX_NAME);
+	t->top_issuer = trace_keep(x, slice_of(chain->top.issuer), TLS_MAX_NAME);
+	t->names = trace_keep(x, slice_of(chain->leaf.names), TLS_MAX_NAME);
+	t->not_before = chain->leaf.not_before;
+	t->not_after = chain->leaf.not_after;
+	t->name = chain->name == TLS_NAME_MATCHES   ? NAME_MATCHES
+		  : chain->name == TLS_NAME_DIFFERS ? NAME_DIFFERS
+						    : NAME_UNKNOWN;
+	t->self_signed = chain->leaf.self_signed;
+	t->issued_by_top = chain->leaf_issued_by_top;
+	t->incomplete = chain->incomplete;
+	trace_add(x, EV_CERTIFICATE, PROXY, mark, chain->count);
+}
+
+static struct slice asked_name(const struct exchange *x)
 {
 	uint16_t port;
-	struct slice host = x->tls->sni.len ? x->tls->sni : trace_target_host(x, &port);
+	return x->tls->sni.len ? x->tls->sni : trace_target_host(x, &port);
+}
+
+static void take_chain(struct exchange *x, struct slice body, const struct mark *mark)
+{
 	struct tls_chain chain;
-	if (!tls_read_chain(body, host, &chain))
-		return;
-	struct trace_tls *t = x->tls;
-	t->certificates = chain.count;
-	t->subject = trace_keep(x, slice_of(chain.leaf.subject), TLS_MAX_NAME);
-	t->issuer = trace_keep(x, slice_of(chain.leaf.issuer), TLS_MAX_NAME);
-	t->top_issuer = trace_keep(x, slice_of(chain.top.issuer), TLS_MAX_NAME);
-	t->names = trace_keep(x, slice_of(chain.leaf.names), TLS_MAX_NAME);
-	t->not_before = chain.leaf.not_before;
-	t->not_after = chain.leaf.not_after;
-	t->name = chain.name == TLS_NAME_MATCHES   ? NAME_MATCHES
-		  : chain.name == TLS_NAME_DIFFERS ? NAME_DIFFERS
-						   : NAME_UNKNOWN;
-	t->self_signed = chain.leaf.self_signed;
-	t->issued_by_top = chain.leaf_issued_by_top;
-	t->incomplete = chain.incomplete;
-	trace_add(x, EV_CERTIFICATE, PROXY, mark, chain.count);
+	if (tls_read_chain(body, asked_name(x), &chain))
+		note_chain(x, &chain, mark);
 }
 
 static void take_message(struct conversation *c, struct exchange *x, enum trace_side side,
@@ -141,6 +149,22 @@ static void read_alert(struct exchange *x, enum trace_side side, const struct ma
 	x->tls->alert_from = side;
 	x->tls->alert_level = alert.level;
 	x->tls->alert_what = alert.what;
+}
+
+/* ---- from whoever holds the keys ----------------------------------------------------------- */
+
+void observe_chain(struct exchange *x, const struct mark *mark, struct slice body)
+{
+	struct tls_chain chain;
+	if (trace_open_tls(x) && tls_read_chain_13(body, asked_name(x), &chain))
+		note_chain(x, &chain, mark);
+}
+
+void observe_alert(struct exchange *x, enum trace_side side, const struct mark *mark,
+		   struct slice body)
+{
+	if (trace_open_tls(x))
+		read_alert(x, side, mark, body);
 }
 
 /* ---- records ------------------------------------------------------------------------------- */

@@ -140,14 +140,20 @@ static enum tls_name_match match_host(X509 *x, struct slice host)
 
 /* --- the chain --------------------------------------------------------------------------- */
 
-/* First and last of the list; how many there are, 0 when it is not well formed. */
-static size_t cut_list(struct slice body, struct slice *ret_first, struct slice *ret_last)
+/* First and last of the list; how many there are, 0 when it is not well formed. TLS 1.3 has a
+ * context before the list, and extensions behind each certificate. */
+static size_t cut_list(struct slice body, bool newer, struct slice *ret_first,
+		       struct slice *ret_last)
 {
 	struct reader r = { .left = body };
+	if (newer)
+		read_counted(&r, 1);
 	struct reader list = { .left = read_counted(&r, 3) };
 	size_t count = 0;
 	while (list.left.len > 0 && !list.ran_out) {
 		*ret_last = read_counted(&list, 3);
+		if (newer)
+			read_counted(&list, 2);
 		if (count++ == 0)
 			*ret_first = *ret_last;
 	}
@@ -177,10 +183,11 @@ static bool describe_chain(X509 *leaf, X509 *top, struct slice host, struct tls_
 	return true;
 }
 
-bool tls_read_chain(struct slice body, struct slice host, struct tls_chain *ret_chain)
+static bool read_chain(struct slice body, bool newer, struct slice host,
+		       struct tls_chain *ret_chain)
 {
 	struct slice first = { 0 }, last = { 0 };
-	struct tls_chain chain = { .count = cut_list(body, &first, &last) };
+	struct tls_chain chain = { .count = cut_list(body, newer, &first, &last) };
 	if (chain.count == 0 || !openssl())
 		return false;
 	openssl()->ERR_set_mark();
@@ -199,4 +206,14 @@ bool tls_read_chain(struct slice body, struct slice host, struct tls_chain *ret_
 void tls_prepare_certificates(void)
 {
 	openssl();
+}
+
+bool tls_read_chain(struct slice body, struct slice host, struct tls_chain *ret_chain)
+{
+	return read_chain(body, false, host, ret_chain);
+}
+
+bool tls_read_chain_13(struct slice body, struct slice host, struct tls_chain *ret_chain)
+{
+	return read_chain(body, true, host, ret_chain);
 }

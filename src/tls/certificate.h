@@ -37,4 +37,7 @@ bool tls_read_chain(struct slice body, struct slice host, struct tls_chain *ret_
  * opening files. */
 void tls_prepare_certificates(void);
 
+/* The same of TLS 1.3 (RFC 8446 section 4.4.2), for whoever holds the keys. */
+bool tls_read_chain_13(struct slice body, struct slice host, struct tls_chain *ret_chain);
+
 #endif

@@ -200,6 +200,13 @@ bool trace_open_leg(struct exchange *x)
 	return x->leg != NULL;
 }
 
+bool trace_open_probe(struct exchange *x)
+{
+	if (!x->probe)
+		x->probe = arena_alloc(x->arena, sizeof *x->probe);
+	return x->probe != NULL;
+}
+
 struct exchange *trace_new(enum trace_source source, size_t limit)
 {
 	struct exchange *x = trace_begin(source, limit);

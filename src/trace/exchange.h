@@ -289,6 +289,20 @@ struct trace_leg {
 
 /* What every packet touches stands first. What only few exchanges have is a pointer: to a
  * constant in which all is unknown, until trace_open_... makes it. */
+/* What a probe alone knows: what kept it from the conversation. Texts are constant, or live in the
+ * exchange's arena, and are safe to show; NULL: it was not so. */
+enum trace_outer { OUTER_NONE, OUTER_DONE, OUTER_NOT_TLS, OUTER_UNTRUSTED, OUTER_FAILED, OUTER_SILENT,
+                   OUTER_RESET, OUTER_CLOSED };
+struct trace_probe {
+	const char *settings_fault;  /* why they can't work */
+	const char *unresolved;      /* what the resolver said of the proxy's name */
+	const char *no_route;        /* what the kernel said instead of trying */
+	enum trace_outer outer;      /* how the TLS with an https:// proxy went */
+	const char *outer_text;
+	bool distrusted;             /* the probe turned the certificate down, without an alert */
+	bool inside;                 /* it went on inside a tunnel's TLS, which the probe itself ends */
+};
+
 struct exchange {
 	struct arena *arena;
 	struct event *event;         /* in order of time */
@@ -344,6 +358,7 @@ struct exchange {
 	struct trace_onward *onward; /* until trace_open_onward: not seen */
 	struct trace_view *view;     /* until trace_open_view: not seen */
 	struct trace_leg *leg;       /* NULL until trace_open_leg; of TRACE_PROXY alone */
+	struct trace_probe *probe;   /* NULL until trace_open_probe; of TRACE_CHECK alone, never packed */
 
 	/* where the observation has names, not numbers: of a text */
 	struct slice client_name, proxy_name;
@@ -372,6 +387,7 @@ bool trace_open_icmp(struct exchange *x);
 bool trace_open_onward(struct exchange *x);
 bool trace_open_view(struct exchange *x);
 bool trace_open_leg(struct exchange *x);
+bool trace_open_probe(struct exchange *x);
 
 /* It is about to be added to, or read as a whole: brings what that will touch into the cache, all
  * lines at once, where each would be waited for alone. */

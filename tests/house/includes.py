@@ -16,7 +16,8 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*(?P<open>["<])(?P<what>[^">]+)[">]')
 
 # header, or its folder: the rooms that may know it
 OWNERS = {
-    "openssl": {"tls", "proxy", "cli"},
+    "openssl": {"tls", "proxy", "check", "cli"},
+    "curl": {"check"},
     "zlib.h": {"capture", "cli"},
     "zstd.h": {"capture", "cli"},
     "pcap": {"capture"},

@@ -1,0 +1,61 @@
+/* A walk along the path through a proxy, as far as it goes: settings, DNS, TCP, the proxy's answer,
+ * authentication, TLS, HTTP, redirects, download, closing.
+ *
+ * libcurl carries the conversation, as it does on the hosts that this stands in for; a wire
+ * (check/wire.h) listens in, and `observe` makes exchanges of what it hears. What goes on inside a
+ * tunnel's TLS is an exchange of its own, from the heads that libcurl shows. No verdict is made here:
+ * the exchanges are facts, for `diagnose`.
+ *
+ * One walk at a time; it blocks until it is over. The password stays in the options, the caller's to
+ * wipe. */
+#ifndef CHECK_CHECK_H
+#define CHECK_CHECK_H
+
+#include "base/error.h"
+#include "check/choice.h"
+#include "trace/exchange.h"
+
+enum check_step {
+	CHECK_SETTINGS, CHECK_DNS, CHECK_TCP, CHECK_PROXY, CHECK_AUTH, CHECK_TLS, CHECK_HTTP,
+	CHECK_REDIRECTS, CHECK_DOWNLOAD, CHECK_CLOSING,
+};
+
+enum check_result { CHECK_PASSED, CHECK_ODD, CHECK_FAILED };
+
+struct check_stage {
+	enum check_step step;
+	enum check_result result;
+	nanos took;
+	const char *seen; /* what was seen, safe to show; until the callback returns */
+};
+
+struct check_options {
+	const char *url;
+	struct check_target target;      /* the same, read */
+	const struct check_proxy *proxy;
+	const char *user, *password;     /* for the proxy; NULL: none */
+	const char *ca;                  /* a file of authorities, or NULL: the system's */
+	const char *agent;               /* User-Agent */
+	bool head;                       /* HEAD instead of GET */
+	bool keep_heads;
+	uint64_t most;                   /* bytes of a body; then it is enough */
+	nanos patience;                  /* silence at any stage, until it is given up */
+};
+
+struct check_owner {
+	void (*begin)(void *context, enum check_step step); /* it is under way now */
+	void (*stage)(void *context, const struct check_stage *stage); /* it has passed, or failed */
+	/* Each exchange, in order, linked (trace/book.h), when the walk is over; the owner frees it. */
+	void (*exchange)(void *context, struct exchange *x);
+	void *context;
+};
+
+/* Negative errno with err when this host lacks what a check needs; whatever the path does, or does
+ * not, is no error. */
+int check_walk(const struct check_options *options, const struct check_owner *owner,
+	       struct error *err);
+
+const char *check_step_name(enum check_step step);       /* "settings", ... */
+const char *check_result_name(enum check_result result); /* "ok", "warning", "failed" */
+
+#endif

@@ -1,0 +1,93 @@
+/* What is said inside the tunnel, in the clear: libcurl ends the TLS and shows the heads. Their
+ * framing is known from them; of a body in chunks libcurl gives only the content, so that its end
+ * is told. */
+#include "check/walk.h"
+
+static struct mark moment(void)
+{
+	return (struct mark){ .at = check_now() };
+}
+
+static void on_begin(void *context, struct exchange *x)
+{
+	struct walk *w = context;
+	const struct exchange *tunnel = wire_now(way_now(w));
+	if (tunnel) {
+		x->client = tunnel->client;
+		x->proxy = tunnel->proxy;
+	}
+	if (tunnel && trace_open_tls(x)) {
+		x->tls->sni = trace_keep(x, tunnel->tls->sni, CHECK_MAX_HOST);
+		x->tls->version = tunnel->tls->version;
+	}
+	x->links.proxy_named = true;
+	if (trace_open_probe(x))
+		x->probe->inside = true;
+	w->inner = x;
+}
+
+static void on_facts(void *context, struct exchange *x)
+{
+	(void)context;
+	if (!x->path && !trace_open_path(x))
+		return;
+	x->both_ways = true;
+	x->request_acked = x->request_end;
+	for (int side = CLIENT; side <= PROXY; side++)
+		x->path[side].bytes = x->bytes[side];
+}
+
+static void on_done(void *context, struct exchange *x)
+{
+	struct walk *w = context;
+	if (w->inner == x)
+		w->inner = NULL;
+	walk_keep(w, x);
+}
+
+void inside_begin(struct walk *w)
+{
+	struct observe_owner owner = {
+		.begin = on_begin, .facts = on_facts, .done = on_done, .context = w
+	};
+	struct observe_options options = { .source = TRACE_CHECK,
+					   .keep_heads = w->options->keep_heads,
+					   .any_request = true };
+	inside_end(w);
+	w->inside = observe_new(&options, &owner);
+}
+
+void inside_heard(struct walk *w, enum trace_side side, struct slice bytes)
+{
+	struct mark now = moment();
+	if (w->inside)
+		observe_data(w->inside, side, &now, bytes);
+}
+
+void inside_body(struct walk *w, struct slice bytes)
+{
+	struct mark now = moment();
+	if (!w->inside || !w->inner)
+		return;
+	if (w->inner->response.chunked)
+		observe_gap(w->inside, PROXY, &now, bytes.len, false);
+	else
+		observe_data(w->inside, PROXY, &now, bytes);
+}
+
+/* How the tunnel ended is how this did, unless it was whole before. */
+void inside_end(struct walk *w)
+{
+	struct mark now = moment();
+	struct conversation *talk = w->inside;
+	if (!talk)
+		return;
+	if (w->over && w->result == CURLE_OK)
+		observe_whole(talk, PROXY, &now);
+	bool cut = w->over && w->result != CURLE_OK && !w->enough;
+	if (cut || w->gave_up)
+		observe_event(talk, EV_FIN, w->gave_up ? CLIENT : PROXY, &now, 0);
+	w->inside = NULL;
+	observe_end(talk, cut || w->gave_up ? TRACE_END_CLOSED : TRACE_END_OVER, now.at);
+	observe_free(talk);
+}

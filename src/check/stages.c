@@ -1,0 +1,209 @@
+/* The stages of a walk, as the conversation passes them. */
+#include "base/escape.h"
+#include "check/walk.h"
+#include "http/head.h"
+#include "tls/record.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { SHOWN = 120, SEEN = 500 };
+
+const char *check_step_name(enum check_step step)
+{
+	static const char *const names[] = {
+		[CHECK_SETTINGS] = "settings", [CHECK_DNS] = "dns",
+		[CHECK_TCP] = "tcp",           [CHECK_PROXY] = "proxy",
+		[CHECK_AUTH] = "auth",         [CHECK_TLS] = "tls",
+		[CHECK_HTTP] = "http",         [CHECK_REDIRECTS] = "redirects",
+		[CHECK_DOWNLOAD] = "download", [CHECK_CLOSING] = "closing",
+	};
+	return names[step];
+}
+
+const char *check_result_name(enum check_result result)
+{
+	static const char *const names[] = {
+		[CHECK_PASSED] = "ok", [CHECK_ODD] = "warning", [CHECK_FAILED] = "failed"
+	};
+	return names[result];
+}
+
+void stage_enter(struct walk *w, enum check_step step)
+{
+	if (w->failed)
+		return;
+	w->step = step;
+	w->since = check_now();
+	w->owner->begin(w->owner->context, step);
+}
+
+void stage_leave(struct walk *w, enum check_result result, const char *format, ...)
+{
+	char seen[SEEN];
+	va_list ap;
+	if (w->failed)
+		return;
+	va_start(ap, format);
+	vsnprintf(seen, sizeof seen, format, ap);
+	va_end(ap);
+	struct check_stage stage = { w->step, result, check_now() - w->since, seen };
+	w->failed = result == CHECK_FAILED;
+	w->owner->stage(w->owner->context, &stage);
+}
+
+/* ---- what exchanges tell --------------------------------------------------------------------- */
+
+static void say_offers(const struct exchange *x, char *into, size_t size)
+{
+	size_t len = (size_t)snprintf(into, size, "%s", x->response.offers ? ", offers" : "");
+	for (size_t i = 0; i < x->response.offers && len < size; i++)
+		len += (size_t)snprintf(into + len, size - len, "%s %s", i ? "," : "",
+					trace_scheme_name(x->response.offered[i]));
+}
+
+static void leave_answered(struct walk *w, const struct exchange *x, bool refused)
+{
+	char reason[SHOWN], offers[SHOWN] = "";
+	escape_into(reason, sizeof reason, x->response.reason);
+	if (x->response.status == 407)
+		say_offers(x, offers, sizeof offers);
+	stage_leave(w, refused ? CHECK_FAILED : CHECK_PASSED, "%u %s%s", x->response.status, reason,
+		    offers);
+}
+
+static void leave_auth(struct walk *w, const struct exchange *x)
+{
+	char user[SHOWN];
+	const char *scheme = trace_scheme_name(x->request.auth);
+	escape_into(user, sizeof user, x->request.user);
+	if (x->response.status == 407 && x->request.auth == SCHEME_NONE)
+		stage_leave(w, CHECK_FAILED, "none of the schemes on offer can be used");
+	else if (x->response.status == 407)
+		stage_leave(w, CHECK_FAILED, "%s credentials of %s: 407 again", scheme, user);
+	else
+		stage_leave(w, CHECK_PASSED, "%s, as %s", scheme, user);
+}
+
+/* Behind the proxy's consent. */
+static void go_on(struct walk *w, const struct exchange *x)
+{
+	char location[SHOWN];
+	if (x->request.is_connect) {
+		stage_enter(w, CHECK_TLS);
+		return;
+	}
+	stage_enter(w, CHECK_HTTP);
+	escape_into(location, sizeof location, x->response.location);
+	stage_answered(w, x->response.status, location);
+}
+
+static void look_first(struct walk *w, const struct exchange *x)
+{
+	unsigned status = x->response.status;
+	bool tunnel = x->request.is_connect;
+	if (w->step == CHECK_PROXY) {
+		leave_answered(w, x, tunnel && status >= 400 && status != 407);
+		if (status == 407)
+			stage_enter(w, CHECK_AUTH);
+		if (status == 407 && !w->options->user)
+			stage_leave(w, CHECK_FAILED,
+				    "credentials are wanted, none were given (-U)");
+	} else {
+		leave_auth(w, x);
+		if (tunnel && status >= 400 && status != 407) {
+			stage_enter(w, CHECK_PROXY);
+			leave_answered(w, x, true);
+		}
+	}
+	if (status != 407)
+		go_on(w, x);
+}
+
+void stage_look(struct walk *w, const struct exchange *x)
+{
+	char location[SHOWN];
+	if (!x || x == w->told || x->response.status == 0 || (x->probe && x->probe->inside))
+		return;
+	w->told = x;
+	if (x->response.status == 407 && x->request.auth != SCHEME_NONE)
+		w->asked++;
+	if (w->step == CHECK_PROXY || w->step == CHECK_AUTH) {
+		look_first(w, x);
+	} else if (!x->request.is_connect && w->step == CHECK_REDIRECTS) {
+		escape_into(location, sizeof location, x->response.location);
+		stage_answered(w, x->response.status, location);
+	}
+}
+
+void stage_shaken(struct walk *w)
+{
+	char issuer[SHOWN] = "", shown[SHOWN];
+	if (w->step != CHECK_TLS)
+		return;
+	const struct exchange *x = wire_now(way_now(w));
+	const char *version = x ? tls_version_name(x->tls->version) : NULL;
+	if (x && x->tls->certificates)
+		snprintf(issuer, sizeof issuer, ", certificate issued by %s",
+			 escape_into(shown, sizeof shown - 30, x->tls->issuer));
+	stage_leave(w, CHECK_PASSED, "TLS %s%s", version ? version : "(version unknown)", issuer);
+	stage_enter(w, CHECK_HTTP);
+}
+
+static bool leads_on(unsigned status, const char *location)
+{
+	return status >= 300 && status < 400 && status != 304 && *location;
+}
+
+void stage_answered(struct walk *w, unsigned status, const char *location)
+{
+	const char *name = http_status_name(status);
+	bool redirects = w->step == CHECK_REDIRECTS;
+	if (w->step != CHECK_HTTP && !redirects)
+		return;
+	if (redirects && leads_on(status, location)) {
+		w->redirects++;
+		return;
+	}
+	if (redirects)
+		stage_leave(w, status >= 400 ? CHECK_FAILED : CHECK_PASSED,
+			    "%u followed, then %u %s", w->redirects, status, name ? name : "");
+	else
+		stage_leave(w, status >= 400 ? CHECK_FAILED : CHECK_PASSED, "%u %s%s%s", status,
+			    name ? name : "", *location ? ", to " : "", location);
+	if (!redirects && leads_on(status, location)) {
+		w->redirects = 1;
+		stage_enter(w, CHECK_REDIRECTS);
+	} else if (!w->options->head) {
+		stage_enter(w, CHECK_DOWNLOAD);
+	}
+}
+
+static void leave_download(struct walk *w)
+{
+	nanos took = check_now() - w->since;
+	const char *capped = w->enough ? ", as many as were wanted" : "";
+	if (took < 10 * NANOS_PER_MS) { /* too short to be a measure */
+		stage_leave(w, CHECK_PASSED, "%llu bytes%s", (unsigned long long)w->body, capped);
+		return;
+	}
+	double rate = (double)w->body / ((double)took / (double)NANOS_PER_SECOND);
+	stage_leave(w, CHECK_PASSED, "%llu bytes%s, %.0f kB/s", (unsigned long long)w->body, capped,
+		    rate / 1000);
+}
+
+void stage_finish(struct walk *w)
+{
+	struct slice trouble = slice_of(w->trouble);
+	char shown[SEEN / 2];
+	if (w->gave_up) {
+		stage_leave(w, CHECK_FAILED, "no byte for %.1f s, given up",
+			    (double)w->options->patience / (double)NANOS_PER_SECOND);
+	} else if (w->result != CURLE_OK && !w->enough) {
+		if (trouble.len == 0)
+			trouble = slice_of(w->libs->curl.curl_easy_strerror(w->result));
+		stage_leave(w, CHECK_FAILED, "%s", escape_into(shown, sizeof shown, trouble));
+	} else if (w->step == CHECK_DOWNLOAD) {
+		leave_download(w);
+	}
+}

@@ -1,0 +1,90 @@
+/* What the files of a walk share. Private to this room. */
+#ifndef CHECK_WALK_H
+#define CHECK_WALK_H
+
+#include "check/check.h"
+#include "check/wire.h"
+#include "observe/observe.h"
+#include "trace/book.h"
+
+enum { WALK_MAX_WIRES = 24, WALK_MAX_HEAD = 64 << 10 };
+
+/* Who speaks in libcurl's debug output: the CONNECT, or what is inside its tunnel. */
+enum walk_voice { VOICE_PROXY, VOICE_INSIDE };
+
+struct walk {
+	const struct check_options *options;
+	const struct check_owner *owner;
+	const struct check_libs *libs;
+	struct error *err;
+	struct trace_book *book;
+
+	/* the stage under way */
+	enum check_step step;
+	nanos since;
+	bool failed;                  /* one has: there is nothing beyond it */
+	const struct exchange *told;  /* whose answer has been told; only compared */
+	unsigned asked;               /* 407s to credentials */
+
+	/* connections */
+	struct check_addresses addresses;
+	struct check_attempt ready;   /* made, and not yet libcurl's; its fd -1: none */
+	SSL *ready_outer;
+	struct wire *wire[WALK_MAX_WIRES];
+	size_t wires;
+
+	/* the conversation inside a tunnel */
+	enum walk_voice voice;
+	struct conversation *inside;
+	struct exchange *inner;       /* under way in it, or NULL */
+
+	/* libcurl's */
+	CURL *easy;
+	CURLM *multi;
+	char trouble[CURL_ERROR_SIZE];
+	CURLcode result;
+	bool over, enough, gave_up;
+	uint64_t body;                /* bytes of the last answer's */
+	nanos body_since;
+	unsigned redirects;
+};
+
+/* ---- stages (stages.c) --------------------------------------------------------------------- */
+
+void stage_enter(struct walk *w, enum check_step step);
+void stage_leave(struct walk *w, enum check_result result, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* What this exchange, under way or over, tells beyond what it told before. */
+void stage_look(struct walk *w, const struct exchange *x);
+/* The head of an answer inside the tunnel is whole. */
+void stage_answered(struct walk *w, unsigned status, const char *location);
+/* The handshake with the origin is over. */
+void stage_shaken(struct walk *w);
+/* libcurl is done, or we are with it: how the stage under way ended. */
+void stage_finish(struct walk *w);
+
+/* ---- inside a tunnel (inside.c) ------------------------------------------------------------ */
+
+void inside_begin(struct walk *w);
+void inside_heard(struct walk *w, enum trace_side side, struct slice bytes);
+void inside_body(struct walk *w, struct slice bytes);
+void inside_end(struct walk *w);
+
+/* ---- connections (ways.c) ------------------------------------------------------------------ */
+
+/* DNS, TCP, and TLS with the proxy, for the first time: with their stages. False: it ended there. */
+bool way_open(struct walk *w);
+/* A wire for libcurl, on the connection that is ready or a new one. -1: none is to be had. */
+int way_take(struct walk *w, struct curl_sockaddr *ret_address);
+struct wire *way_now(const struct walk *w); /* the newest */
+
+/* ---- the conversation (talk.c) ------------------------------------------------------------- */
+
+bool talk_prepare(struct walk *w);
+void talk_run(struct walk *w);
+void talk_done(struct walk *w);
+
+/* Takes a finished exchange. */
+void walk_keep(void *context, struct exchange *x);
+
+#endif

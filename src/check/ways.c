@@ -1,0 +1,243 @@
+/* Connections to the proxy: the first with its stages, and those that libcurl asks for later. */
+#include "base/escape.h"
+#include "check/outer.h"
+#include "check/walk.h"
+#include "net/socket.h"
+
+#include <stdio.h>
+
+enum { EXCHANGE_LIMIT = 64 << 10 };
+
+/* One that did not get as far as a request. */
+static struct exchange *bare(struct walk *w)
+{
+	const struct check_proxy *p = w->options->proxy;
+	char name[CHECK_MAX_HOST + 10];
+	bool colons = strchr(p->host, ':') != NULL;
+	struct exchange *x = trace_new(TRACE_CHECK, EXCHANGE_LIMIT);
+	if (!x || !trace_open_probe(x)) {
+		trace_free(x);
+		return NULL;
+	}
+	snprintf(name, sizeof name, colons ? "[%s]:%u" : "%s:%u", p->host, p->port);
+	x->proxy_name = trace_keep(x, slice_of(name), sizeof name);
+	x->first.at = x->last.at = x->observed_until = check_now();
+	x->links.proxy_named = x->both_ways = true;
+	return x;
+}
+
+static const char *keep(struct exchange *x, const char *text)
+{
+	char shown[CHECK_MAX_TEXT];
+	const char *kept =
+		arena_string(x->arena, slice_of(escape_into(shown, sizeof shown, slice_of(text))));
+	return kept ? kept : "out of memory";
+}
+
+static void give(struct walk *w, struct exchange *x)
+{
+	trace_set_id(x);
+	walk_keep(w, x);
+}
+
+/* ---- settings, DNS -----------------------------------------------------------------------------
+ */
+
+static bool settle(struct walk *w)
+{
+	const struct check_proxy *p = w->options->proxy;
+	char host[CHECK_MAX_HOST];
+	struct exchange *x;
+	stage_enter(w, CHECK_SETTINGS);
+	if (!p->fault[0]) {
+		stage_leave(w, CHECK_PASSED, "%s proxy %s, port %u, %s",
+			    p->secure ? "https" : "http",
+			    escape_into(host, sizeof host, slice_of(p->host)), p->port, p->said);
+		return true;
+	}
+	stage_leave(w, CHECK_FAILED, "the proxy %s: %s", p->said, p->fault);
+	if ((x = bare(w))) {
+		x->probe->settings_fault = keep(x, p->fault);
+		give(w, x);
+	}
+	return false;
+}
+
+static bool look_up(struct walk *w)
+{
+	const struct check_proxy *p = w->options->proxy;
+	struct buffer list;
+	struct exchange *x;
+	stage_enter(w, CHECK_DNS);
+	if (!check_resolve(p->host, p->port, w->options->patience, &w->addresses)) {
+		stage_leave(w, CHECK_FAILED, "%s", w->addresses.fault);
+		if ((x = bare(w))) {
+			x->probe->unresolved = keep(x, w->addresses.fault);
+			give(w, x);
+		}
+		return false;
+	}
+	buffer_init(&list, 2048);
+	for (size_t i = 0; i < w->addresses.count; i++) {
+		buffer_add_text(&list, i ? ", " : "");
+		address_add_host(&list, &w->addresses.address[i]);
+	}
+	buffer_add_byte(&list, 0);
+	stage_leave(w, CHECK_PASSED, "%s", list.failed ? "" : (const char *)list.at);
+	buffer_done(&list);
+	return true;
+}
+
+/* ---- TCP ---------------------------------------------------------------------------------------
+ */
+
+static void say_attempts(const struct check_attempts *t, struct buffer *out)
+{
+	for (size_t i = 0; i < t->count; i++) {
+		if (t->attempt[i].how == REACH_UNTRIED || t->attempt[i].how == REACH_CONNECTED)
+			continue;
+		buffer_add_text(out, out->len ? "; " : "");
+		address_add(out, &t->attempt[i].to);
+		buffer_printf(out, " %s", check_reach_name(t->attempt[i].how));
+	}
+	buffer_add_byte(out, 0);
+}
+
+static void give_attempt(struct walk *w, const struct check_attempt *a)
+{
+	struct exchange *x = bare(w);
+	if (!x)
+		return;
+	wire_note_attempt(x, a);
+	x->proxy_name = (struct slice){ 0 };
+	x->last.at = x->observed_until = a->ended;
+	if (a->how == REACH_REFUSED) {
+		x->path[PROXY].rst.at = x->close.at = a->ended;
+		x->path[PROXY].rsts = 1;
+		x->closed = x->by_reset = true;
+		x->closed_by = PROXY;
+		trace_add(x, EV_RST, PROXY, &x->close, 0);
+	} else if (a->how == REACH_UNREACHABLE) {
+		x->probe->no_route = keep(x, net_error_name(a->code));
+	}
+	give(w, x);
+}
+
+static bool connect_to_one(struct walk *w)
+{
+	struct check_attempts attempts;
+	struct buffer said, from;
+	size_t made;
+	stage_enter(w, CHECK_TCP);
+	int fd = check_connect(&w->addresses, w->options->patience, &attempts, &made);
+	buffer_init(&said, 4096);
+	buffer_init(&from, 200);
+	say_attempts(&attempts, &said);
+	if (fd >= 0) {
+		w->ready = attempts.attempt[made];
+		address_add(&from, &w->ready.to);
+		buffer_add_byte(&from, 0);
+		stage_leave(w, said.len > 1 ? CHECK_ODD : CHECK_PASSED, "connected to %s%s%s",
+			    (const char *)from.at, said.len > 1 ? "; " : "", (const char *)said.at);
+	} else {
+		stage_leave(w, CHECK_FAILED, "%s", (const char *)said.at);
+		for (size_t i = 0; i < attempts.count; i++)
+			give_attempt(w, &attempts.attempt[i]);
+	}
+	buffer_done(&said);
+	buffer_done(&from);
+	return fd >= 0;
+}
+
+/* ---- TLS with the proxy ------------------------------------------------------------------------
+ */
+
+static bool shake(struct walk *w, char *text, size_t size, enum trace_outer *ret_how,
+		  enum trace_protocol *ret_spoken)
+{
+	const struct check_options *o = w->options;
+	*ret_how = OUTER_NONE;
+	w->ready_outer = NULL;
+	if (!o->proxy->secure)
+		return true;
+	*ret_how = outer_shake(w->libs, w->ready.fd, o->proxy->host, o->ca, o->patience,
+			       &w->ready_outer, text, size, ret_spoken);
+	if (*ret_how == OUTER_DONE)
+		return true;
+	net_close(w->ready.fd);
+	w->ready.fd = -1;
+	return false;
+}
+
+static bool shake_first(struct walk *w)
+{
+	char text[200] = "";
+	enum trace_outer how;
+	enum trace_protocol spoken = PROTO_NONE;
+	struct check_attempt made = w->ready;
+	struct exchange *x;
+	stage_enter(w, CHECK_PROXY);
+	if (shake(w, text, sizeof text, &how, &spoken))
+		return true;
+	stage_leave(w, CHECK_FAILED, "TLS with the proxy itself: %s", text);
+	if ((x = bare(w))) {
+		wire_note_attempt(x, &made);
+		x->probe->outer = how;
+		x->probe->outer_text = keep(x, text);
+		x->tunnel.answer = spoken;
+		x->last.at = x->observed_until = check_now();
+		give(w, x);
+	}
+	return false;
+}
+
+bool way_open(struct walk *w)
+{
+	w->ready.fd = -1;
+	if (!settle(w) || !look_up(w) || !connect_to_one(w))
+		return false;
+	w->libs = check_libs_open(w->err);
+	return w->libs && shake_first(w);
+}
+
+/* ---- for libcurl -------------------------------------------------------------------------------
+ */
+
+static bool connect_again(struct walk *w)
+{
+	struct check_attempts attempts;
+	size_t made;
+	char text[200];
+	enum trace_outer how;
+	enum trace_protocol spoken;
+	if (check_connect(&w->addresses, w->options->patience, &attempts, &made) < 0) {
+		for (size_t i = 0; i < attempts.count; i++)
+			give_attempt(w, &attempts.attempt[i]);
+		return false;
+	}
+	w->ready = attempts.attempt[made];
+	return shake(w, text, sizeof text, &how, &spoken);
+}
+
+int way_take(struct walk *w, struct curl_sockaddr *ret_address)
+{
+	if (w->wires == WALK_MAX_WIRES || (w->ready.fd < 0 && !connect_again(w)))
+		return -1;
+	struct wire *wire = wire_new(&(struct wire_options){ .libs = w->libs,
+							     .made = w->ready,
+							     .outer = w->ready_outer,
+							     .keep_heads = w->options->keep_heads,
+							     .done = walk_keep,
+							     .context = w });
+	w->ready.fd = -1;
+	w->ready_outer = NULL;
+	if (!wire)
+		return -1;
+	w->wire[w->wires++] = wire;
+	return wire_take_end(wire, ret_address);
+}
+
+struct wire *way_now(const struct walk *w)
+{
+	return w->wires ? w->wire[w->wires - 1] : NULL;
+}

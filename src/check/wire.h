@@ -1,0 +1,52 @@
+/* A connection to the proxy with somebody listening in.
+ *
+ *     libcurl <--Unix socket--> wire <--TCP, or TLS over it--> proxy
+ *                                |
+ *                             observe
+ *
+ * libcurl connects to the wire instead of the proxy, and takes that for its connection. So every byte of the conversation passes here as it
+ * is on the network (or, where the proxy is spoken to in TLS, inside of that), ends and resets are
+ * seen as they come, and the exchange is the one that a capture would give. It costs a copy.
+ *
+ * A wire owns its sockets and its conversation; finished exchanges go to the owner. */
+#ifndef CHECK_WIRE_H
+#define CHECK_WIRE_H
+
+#include "check/connect.h"
+#include "check/libs.h"
+#include "trace/exchange.h"
+
+struct wire;
+
+struct wire_options {
+	const struct check_libs *libs;
+	struct check_attempt made; /* its socket becomes the wire's */
+	SSL *outer;                /* TLS with the proxy, shaken already; the wire's. NULL: none */
+	bool keep_heads;
+	void (*done)(void *context, struct exchange *x); /* who frees it */
+	void *context;
+};
+
+/* NULL when out of memory or descriptors; then the socket is closed, too. */
+struct wire *wire_new(const struct wire_options *options);
+void wire_free(struct wire *w); /* NULL is fine; ends it first */
+
+/* The socket for libcurl, which closes it, and where it is to connect that. Once; negative errno. */
+int wire_take_end(struct wire *w, struct curl_sockaddr *address);
+
+/* What to wait for; room for two. */
+unsigned wire_waits(const struct wire *w, struct curl_waitfd *ret_fds);
+/* Moves what can be moved. */
+void wire_pump(struct wire *w);
+
+nanos wire_active(const struct wire *w);       /* when a byte or an end last passed */
+bool wire_over(const struct wire *w);          /* both sides have ended it, or one reset it */
+struct exchange *wire_now(const struct wire *w); /* the exchange under way, borrowed; NULL: none */
+
+/* The observation ends. gave_up: because we wait no longer, and so close it. Else as it stands. */
+void wire_end(struct wire *w, bool gave_up);
+
+/* What is known of a connection before any word on it: into a new exchange. */
+void wire_note_attempt(struct exchange *x, const struct check_attempt *made);
+
+#endif

@@ -1,0 +1,78 @@
+/* What a probe met before there was a conversation: it says so itself, and nothing is inferred. */
+#include "diagnose/rules.h"
+
+static void cite(const struct exchange *x, struct finding *f, const char *what)
+{
+	f->detail = what;
+	finding_cite(f, &x->first, SAW_PROBE, 0);
+}
+
+/* settings-invalid: they can't work, whatever the network does. */
+static bool settings_invalid(const struct exchange *x, struct finding *f)
+{
+	if (!x->probe->settings_fault)
+		return false;
+	cite(x, f, x->probe->settings_fault);
+	return true;
+}
+
+/* proxy-unresolved: this host's own resolver has no address for the proxy's name. Wrong for one
+ * that does not answer just now; its own words stand in the evidence. */
+static bool proxy_unresolved(const struct exchange *x, struct finding *f)
+{
+	if (!x->probe->unresolved)
+		return false;
+	cite(x, f, x->probe->unresolved);
+	finding_cause(f, CAUSE_PROXY_NAME);
+	return true;
+}
+
+/* proxy-unreachable, without a packet: the kernel knows no way there. */
+static bool no_route(const struct exchange *x, struct finding *f)
+{
+	if (!x->probe->no_route)
+		return false;
+	cite(x, f, x->probe->no_route);
+	finding_cause(f, CAUSE_NO_ROUTE);
+	return true;
+}
+
+/* The TLS with the proxy itself (https:// before its name) did not come about. */
+static bool outer(const struct exchange *x, struct finding *f)
+{
+	static const enum verdict of[] = {
+		[OUTER_NOT_TLS] = V_NOT_TLS,  [OUTER_UNTRUSTED] = V_TLS_UNTRUSTED,
+		[OUTER_FAILED] = V_TLS_ALERT, [OUTER_SILENT] = V_TLS_SILENT,
+		[OUTER_RESET] = V_TLS_RESET,  [OUTER_CLOSED] = V_TLS_CLOSED,
+	};
+	enum trace_outer how = x->probe->outer;
+	if (how <= OUTER_DONE)
+		return false;
+	finding_cite(f, &x->syn_ack, SAW_SYN_ACK, 0);
+	cite(x, f, x->probe->outer_text);
+	finding_cite_end(x, f);
+	f->verdict = of[how];
+	f->stage = STAGE_TLS;
+	f->side = PROXY;
+	f->answered_by = ANSWERER_PROXY;
+	if (how == OUTER_UNTRUSTED)
+		finding_cause(f, CAUSE_PROXY_CERTIFICATE);
+	else
+		finding_cause(f, CAUSE_PLAIN_PROXY);
+	if (how != OUTER_NOT_TLS && how != OUTER_UNTRUSTED)
+		finding_cause(f, CAUSE_NO_COMMON_TLS);
+	return true;
+}
+
+static bool concern(const struct exchange *x)
+{
+	return x->probe != NULL;
+}
+
+static const struct rule RULES[] = {
+	{ V_SETTINGS_INVALID, CONFIDENCE_HIGH, settings_invalid },
+	{ V_PROXY_UNRESOLVED, CONFIDENCE_HIGH, proxy_unresolved },
+	{ V_PROXY_UNREACHABLE, CONFIDENCE_HIGH, no_route },
+	{ V_TLS_ALERT, CONFIDENCE_HIGH, outer },
+};
+const struct rules RULES_PROBE = { RULES, sizeof RULES / sizeof *RULES, concern };
