@@ -7,8 +7,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* On a terminal without echo, twice where it is a new one; else the first line of standard input. NUL-terminated, to be
- * wiped by the caller. Negative errno with err: nothing came, it was too long, or the two differed. */
+/* On a terminal without echo, twice where it is a new one; else the first line of standard input.
+ * NUL-terminated, to be wiped by the caller. Negative errno with err: nothing came, it was too long,
+ * or the two differed. */
 int password_ask(const char *user, bool is_new, char *into, size_t size, struct error *err);
 
 #endif
