@@ -139,6 +139,57 @@ _viaduct_proxy() {
 	esac
 }
 
+_viaduct_settings() {
+	local options='--file --help'
+	local tools='environment curl wget git apt npm pip docker systemd'
+	if ((COMP_CWORD == 2)); then
+		mapfile -t COMPREPLY < <(compgen -W 'show set unset apply undo --help' -- "$cur")
+		return
+	fi
+	case $prev in
+	-f | --file)
+		_viaduct_files -f
+		return
+		;;
+	--root)
+		_viaduct_files -d
+		return
+		;;
+	esac
+	case ${COMP_WORDS[2]} in
+	show) options+=' --json' ;;
+	apply) options+=' --root --yes' ;;
+	undo) options='--root --yes --help' ;;
+	esac
+	case ${COMP_WORDS[2]}:$cur in
+	*:-*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") ;;
+	set:*)
+		compopt -o nospace 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -W 'enabled= host= port= auth= user= password' -- "$cur")
+		;;
+	apply:*) mapfile -t COMPREPLY < <(compgen -W "$tools" -- "$cur") ;;
+	unset:*)
+		mapfile -t COMPREPLY < <(compgen -W 'enabled host port auth user password all' -- "$cur")
+		;;
+	esac
+}
+
+_viaduct_connections() {
+	case $prev in
+	--color)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur")
+		return
+		;;
+	esac
+	case $cur in
+	--color=*)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "${cur#*=}")
+		;;
+	-*) mapfile -t COMPREPLY < <(compgen -W '--watch --json --color --help' -- "$cur") ;;
+	*) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
+	esac
+}
+
 _viaduct() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	# bash splits words at "=": put --color=al together again
@@ -149,7 +200,7 @@ _viaduct() {
 		prev=${COMP_WORDS[COMP_CWORD - 3]}
 	fi
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'read check explain proxy --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'read check explain proxy settings connections --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
@@ -157,6 +208,8 @@ _viaduct() {
 	check) _viaduct_check ;;
 	explain) _viaduct_explain ;;
 	proxy) _viaduct_proxy ;;
+	settings) _viaduct_settings ;;
+	connections) _viaduct_connections ;;
 	esac
 }
 

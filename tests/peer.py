@@ -37,7 +37,7 @@ timeout header 5s;
         self.address = ("127.0.0.1", self.port)
         self.path = os.path.join(self.folder, "viaduct.conf")
         self.log = os.path.join(self.folder, "access.log")
-        access = "log access none;" if log == "none" else f"log access {self.log} {log};"
+        access = {"none": "log access none;", None: ""}.get(log, f"log access {self.log} {log};")
         self.write(f"listen 127.0.0.1:{self.port};\n{access}\n{default}\n{config}\n")
         self.error = open(os.path.join(self.folder, "stderr"), "w+b")
         self.process = subprocess.Popen([*wrapper, os.path.abspath(program), "proxy", "-c", self.path],

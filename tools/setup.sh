@@ -27,6 +27,25 @@ fuzzer_runtime() {
 	set -- "$(clang -print-resource-dir)"/lib/linux/libclang_rt.fuzzer-*.a
 	[ -e "$1" ]
 }
+
+# What the proxy is tried with: clients, origins, parents. A server that Debian starts when it is
+# installed is not needed as such: the tests start their own.
+clients() {
+	need apache2-utils has htpasswd
+	need chromium has chromium
+	need default-jdk-headless has javac
+	need dpkg has dpkg-deb
+	need git has git
+	need iproute2 has ip
+	need nginx-light has_server nginx
+	need nodejs has node
+	need openssl has openssl
+	need squid has_server squid
+	need tinyproxy-bin has tinyproxy
+	need util-linux has unshare
+	need wget has wget
+}
+has_server() { has "$1" || [ -x "/usr/sbin/$1" ]; }
 compiles_c() { has gcc && echo '#include <stdio.h>' | gcc -fsyntax-only -xc -; }
 
 [ $# -gt 0 ] || set -- build test
@@ -44,6 +63,7 @@ for set in "$@"; do
 		need libc-ares-dev library libcares
 		need libcrypt-dev library libcrypt
 		need libcurl4-openssl-dev library libcurl
+		need libmnl-dev library libmnl
 		need libcmocka-dev library cmocka
 		;;
 	demo)
@@ -52,6 +72,8 @@ for set in "$@"; do
 		;;
 	test)
 		need curl has curl
+		need iproute2 has ss
+		need util-linux has unshare
 		need clang has clang
 		need libclang-rt-dev fuzzer_runtime
 		need llvm has llvm-symbolizer
@@ -59,6 +81,7 @@ for set in "$@"; do
 		need tshark has tshark
 		need mandoc has mandoc
 		need shellcheck has shellcheck
+		clients
 		;;
 	lint)
 		need clang-format has clang-format

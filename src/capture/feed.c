@@ -215,7 +215,7 @@ static void set_acked(struct exchange *x)
 static void on_begin(void *context, struct exchange *x)
 {
 	struct link *l = context;
-	const struct stream *s = stream_of(l);
+	const struct stream *s = l->final ? l->final : stream_glance(l->feed->streams, l->watch);
 	int client = table_side(l, CLIENT);
 	l->newest = x;
 	set_ends(l->feed, x, &s->side[client], &s->side[1 - client]);
@@ -353,7 +353,7 @@ static bool is_flipped(const struct stream *s, int side, struct slice bytes)
 
 static struct link *link_new(struct feed *f, struct stream_watch *w, int side, struct slice bytes)
 {
-	const struct stream *s = stream_look(f->streams, w);
+	const struct stream *s = stream_glance(f->streams, w);
 	bool flip = is_flipped(s, side, bytes);
 	struct observe_options options = {
 		.source = TRACE_CAPTURE,

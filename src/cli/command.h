@@ -12,6 +12,8 @@ enum exit_status { EXIT_FINE = 0, EXIT_FAULT_FOUND = 1, EXIT_TROUBLE = 2 };
 int cmd_read(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_proxy(int argc, char **argv);
+int cmd_settings(int argc, char **argv);
+int cmd_connections(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 
 /* "viaduct NAME: " and the message and a line break, to standard error. */

@@ -18,6 +18,8 @@ static const struct {
 	{ "read", cmd_read, "captures in, diagnoses out" },
 	{ "check", cmd_check, "walk the path through a proxy, and say where it breaks" },
 	{ "proxy", cmd_proxy, "the explicit proxy, which logs the same verdicts" },
+	{ "settings", cmd_settings, "which proxy this host is to use: shown, changed, applied" },
+	{ "connections", cmd_connections, "this host's live connections to the proxy" },
 	{ "explain", cmd_explain, "the catalogue: verdicts and HTTP codes, with cause and remedy" },
 };
 
@@ -46,7 +48,7 @@ static int print_help(void)
 	printf("viaduct says why a request through an HTTP proxy failed.\n\n"
 	       "Usage: viaduct COMMAND [ARGUMENTS]\n\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		printf("  %-9s %s\n", COMMANDS[i].name, COMMANDS[i].line);
+		printf("  %-11s %s\n", COMMANDS[i].name, COMMANDS[i].line);
 	printf("\nviaduct COMMAND --help tells the arguments. Exit status: 0 all is well,\n"
 	       "1 a failure was diagnosed, 2 wrong usage or unreadable input.\n\n"
 	       "For example:  viaduct read capture.pcap\n");

@@ -66,7 +66,7 @@ struct slot {
 	size_t border; /* packets before the border; NO_BORDER: it has none */
 	uint64_t border_frame;
 	nanos border_at;
-	struct stream_crowd crowd;                 /* when the batch was SLOTS earlier */
+	struct stream_crowd crowd;                 /* at the border SLOTS earlier */
 	uint16_t mine[MAX_THREADS][CAPTURE_BATCH]; /* which packets, by share */
 	size_t count[MAX_THREADS];
 	struct findings findings[MAX_THREADS];
@@ -89,7 +89,8 @@ struct worker {
 	size_t fed;                                                          /* packets of it */
 	uint64_t frame;                                                      /* being fed */
 	bool is_ending;                                                      /* behind that */
-	struct findings *findings;                                           /* of this batch */
+	struct stream_crowd crowd;   /* at the last border */
+	struct findings *findings;   /* of this batch */
 	struct address known[KNOWN]; /* proxies that the book has heard of from here */
 	unsigned knows;
 	bool starved; /* found something, and had no memory to say so */
@@ -107,7 +108,7 @@ struct pipeline {
 	atomic_uint news; /* counts what changed; looked at without the lock */
 	struct slot *slot;
 	unsigned slots;
-	struct stream_crowd crowd[SLOTS]; /* of the batches read last */
+	struct stream_crowd crowd[SLOTS]; /* at the last borders */
 	uint64_t read, booked;            /* batches */
 	bool is_reading, is_booking, is_printing;
 	bool over; /* nothing is left to read */
@@ -249,15 +250,17 @@ static void find_border(struct slot *s)
 	s->border_at = b->packet[before].at;
 }
 
+static struct stream_crowd *crowd_at(struct pipeline *p, const struct slot *s)
+{
+	return &p->crowd[s->border_frame / STREAM_BORDER % SLOTS];
+}
+
 static bool read_batch(struct pipeline *p)
 {
 	struct reading *r = p->reading;
 	if (p->is_reading || p->over || p->read - p->booked == p->slots)
 		return false;
 	struct slot *s = &p->slot[p->read % p->slots];
-	struct stream_crowd *crowd = &p->crowd[p->read % SLOTS];
-	s->crowd = *crowd; /* no slot is that old any more: it is what all threads say */
-	*crowd = (struct stream_crowd){ 0 };
 	p->is_reading = true;
 	pthread_mutex_unlock(&p->lock);
 	int got = capture_read(r->capture, s->batch, &r->err);
@@ -271,6 +274,11 @@ static bool read_batch(struct pipeline *p)
 	p->is_reading = false;
 	p->over = s->last = got <= 0;
 	p->trouble = got < 0 ? got : 0;
+	if (s->border != NO_BORDER) { /* all threads are past the one that was there before */
+		struct stream_crowd *crowd = crowd_at(p, s);
+		s->crowd = *crowd;
+		*crowd = (struct stream_crowd){ 0 };
+	}
 	for (unsigned i = 0; i < p->shares; i++)
 		s->findings[i].stage = FINDINGS_OPEN;
 	p->read++;
@@ -310,6 +318,7 @@ static bool end_connections(struct worker *w)
 static void reach_border(struct worker *w, const struct slot *s)
 {
 	w->frame = s->border_frame;
+	w->crowd = feed_crowd(w->feed);
 	feed_until(w->feed, s->border_at, &s->crowd);
 }
 
@@ -351,6 +360,7 @@ static void count_crowd(struct stream_crowd *all, struct stream_crowd one)
 	all->unanswered += one.unanswered;
 	all->open += one.open;
 	all->half += one.half;
+	all->closed += one.closed;
 }
 
 static bool feed_batch(struct pipeline *p, struct worker *w)
@@ -363,8 +373,9 @@ static bool feed_batch(struct pipeline *p, struct worker *w)
 	bool through = feed_slot(w, s);
 	pthread_mutex_lock(&p->lock);
 	w->findings->stage = through ? FINDINGS_ALL : FINDINGS_FULL;
-	if (through)
-		count_crowd(&p->crowd[w->next++ % SLOTS], feed_crowd(w->feed));
+	if (through && s->border != NO_BORDER)
+		count_crowd(crowd_at(p, s), w->crowd);
+	w->next += through;
 	return true;
 }
 

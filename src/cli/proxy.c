@@ -4,9 +4,12 @@
 #include "base/escape.h"
 #include "cli/command.h"
 #include "cli/options.h"
+#include "tls/certificate.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 struct wish {
 	const char *config;
@@ -66,9 +69,23 @@ struct config *proxy_load(const char *path)
 	return config_load(path, &faults);
 }
 
+/* What comes while the configuration is being read waits until there is somebody to hear it. And
+ * the time zone is read while files may be. */
+static void prepare(void)
+{
+	sigset_t later;
+	sigemptyset(&later);
+	sigaddset(&later, SIGHUP);
+	sigaddset(&later, SIGUSR1);
+	sigaddset(&later, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &later, NULL);
+	tzset();
+}
+
 static int serve(const char *path)
 {
 	struct error err;
+	prepare();
 	struct config *c = proxy_load(path);
 	if (!c)
 		return EXIT_TROUBLE;
@@ -81,16 +98,15 @@ static int serve(const char *path)
 	struct server_options options = {
 		.config_path = path,
 		.config = c,
-		.exchange =
-			c->access.format != LOG_NONE || c->admin_path || !address_is_none(&c->admin)
-				? proxy_log_exchange
-				: NULL,
+		.exchange = proxy_log_exchange,
 		.views = &views,
 		.rotate = proxy_log_rotate,
 		.reloaded = proxy_log_follow,
 		.say = proxy_log_say,
 		.context = log,
 	};
+	if (options.exchange)
+		tls_prepare_certificates(); /* the workers could not load it */
 	int code = server_run(&options, &err);
 	if (code < 0)
 		complain("%s", err.text);

@@ -9,10 +9,12 @@
 #include "proxy/why.h"
 #include "render/render.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { DIAGNOSIS_LIMIT = 64 << 10, LINE_LIMIT = 128 << 10 };
 
@@ -117,25 +119,26 @@ void proxy_log_say(void *context, const char *text)
 	if (l && l->error) {
 		buffer_add_byte(&line, '\n');
 		log_add(l->error, buffer_slice(&line));
-	} else {
+	} else if (poll(&(struct pollfd){ .fd = STDERR_FILENO, .events = POLLOUT }, 1, 0) != 0) {
+		/* whoever reads it, or does not, never makes a worker wait */
 		complain("%.*s", (int)line.len, (const char *)line.at);
 	}
 	buffer_done(&line);
 }
 
-/* Another file may be named now, or the first one. Its fault is the operator's to hear; the log
- * goes on as it was. */
+/* Another file may be named now, or the first one. What is wrong with it is the operator's to hear;
+ * the log goes on as it was. */
 void proxy_log_follow(void *context, const struct config *c)
 {
 	struct proxy_log *l = context;
-	struct error err;
+	struct error err = { 0 };
 	if (c->access.format == LOG_NONE)
 		return;
 	if (l->access)
-		log_move(l->access, &c->access);
+		log_move(l->access, &c->access, &err);
 	else
 		l->access = log_open(&c->access, &err);
-	if (!l->access)
+	if (err.code < 0)
 		proxy_log_say(l, err.text);
 }
 

@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/proxy.h"
+#include "cli/screen.h"
 #include "cli/terminal.h"
 #include "net/local.h"
 #include "net/socket.h"
@@ -13,8 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <termios.h>
 #include <unistd.h>
 
 enum { ANSWER_LIMIT = 64 << 20, MAX_ROWS = 10000, WAIT_MS = 5000, EVERY_MS = 1000 };
@@ -200,16 +199,6 @@ struct view {
 	bool again;
 };
 
-static void add_size(struct buffer *out, uint64_t n)
-{
-	static const char units[] = " kMGTP";
-	size_t unit = 0;
-	double size = (double)n;
-	for (; size >= 1000 && unit < 5; unit++)
-		size /= 1000;
-	buffer_printf(out, unit ? "%5.1f%c" : "%6.0f", size, units[unit]);
-}
-
 static void add_age(struct buffer *out, uint64_t ms)
 {
 	uint64_t s = ms / 1000;
@@ -247,13 +236,13 @@ static void add_head(struct view *v)
 		      (unsigned long long)metric(m, "viaduct_refused_total"));
 	buffer_printf(&v->page, "), %llu log lines lost, memory ",
 		      (unsigned long long)metric(m, "viaduct_log_dropped_total"));
-	add_size(&v->page, metric(m, "process_resident_memory_bytes"));
+	screen_add_size(&v->page, metric(m, "process_resident_memory_bytes"));
 	if (v->again) {
 		buffer_printf(&v->page, "\n%llu requests/s, up ",
 			      (unsigned long long)(requests - v->requests));
-		add_size(&v->page, up - v->up);
+		screen_add_size(&v->page, up - v->up);
 		buffer_add_text(&v->page, "B/s, down ");
-		add_size(&v->page, down - v->down);
+		screen_add_size(&v->page, down - v->down);
 		buffer_add_text(&v->page, "B/s");
 	}
 	buffer_add_text(&v->page, "\n\n");
@@ -284,9 +273,9 @@ static void add_rows(struct view *v, unsigned width, size_t most)
 		buffer_add_byte(&v->page, ' ');
 		add_cut(&v->page, member(r, "target"), target);
 		buffer_add_byte(&v->page, ' ');
-		add_size(&v->page, number(member(r, "bytes_up")));
+		screen_add_size(&v->page, number(member(r, "bytes_up")));
 		buffer_add_byte(&v->page, ' ');
-		add_size(&v->page, number(member(r, "bytes_down")));
+		screen_add_size(&v->page, number(member(r, "bytes_down")));
 		struct slice rtt = member(r, "rtt_ms");
 		buffer_printf(&v->page, " %4llums\n", (unsigned long long)number(rtt));
 	}
@@ -349,55 +338,25 @@ static int show_json(struct view *v)
 	return EXIT_FINE;
 }
 
-/* ---- the terminal
- * ---------------------------------------------------------------------------------------
- */
-
-static void screen_size(unsigned *ret_width, size_t *ret_rows)
-{
-	struct winsize w;
-	bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_row > 8;
-	*ret_width = terminal_width();
-	*ret_rows = known ? w.ws_row - 6u : 18;
-}
-
-/* Waits until the next page is due. True: q, or the end of input. */
-static bool told_to_end(void)
-{
-	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
-	char key;
-	if (poll(&p, 1, EVERY_MS) <= 0)
-		return false;
-	return read(STDIN_FILENO, &key, 1) <= 0 || key == 'q' || key == 'Q' || key == 3;
-}
-
 static int show(struct view *v)
 {
-	struct termios before, raw;
 	int status = EXIT_FINE;
-	bool terminal = tcgetattr(STDIN_FILENO, &before) == 0;
-	if (terminal) {
-		raw = before;
-		raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO | ISIG);
-		tcsetattr(STDIN_FILENO, TCSANOW, &raw);
-	}
-	fputs("\033[?1049h\033[?25l", stdout);
+	struct screen screen;
+	screen_begin(&screen);
 	do {
 		unsigned width;
-		size_t rows;
-		screen_size(&width, &rows);
+		size_t lines;
+		screen_size(&width, &lines);
 		if (!fetch(v)) {
 			status = EXIT_TROUBLE;
 			break;
 		}
-		buffer_add_text(&v->page, "\033[H\033[J");
+		buffer_add_text(&v->page, SCREEN_CLEAR);
 		add_head(v);
-		add_rows(v, width, rows);
+		add_rows(v, width, lines > 6 ? lines - 6 : 1);
 		print(&v->page);
-	} while (!told_to_end());
-	fputs("\033[?25h\033[?1049l", stdout);
-	if (terminal)
-		tcsetattr(STDIN_FILENO, TCSANOW, &before);
+	} while (!screen_told_to_end(EVERY_MS));
+	screen_end(&screen);
 	return status;
 }
 

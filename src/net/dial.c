@@ -7,6 +7,7 @@
  * called it ends the dial when it says so. */
 #include "net/dial.h"
 #include "net/sockaddr.h"
+#include "net/watch.h"
 #include "net/socket.h"
 
 #include <errno.h>
@@ -215,15 +216,11 @@ static void try_address(struct net_dial *d, const struct address *host)
 	a->number = ++d->result.tried;
 	a->watch.ready = on_attempt;
 	d->last_at = net_now(d->loop);
-	int code = net_connect(&a->peer, address_is_none(&d->from) ? NULL : &d->from);
+	int code = net_watch_connect(d->loop, &a->watch, &a->peer,
+				     address_is_none(&d->from) ? NULL : &d->from);
 	d->hurry = code < 0;
-	if (code >= 0) {
-		a->watch.fd = code;
-		code = net_watch_add(d->loop, &a->watch);
-	}
 	if (code >= 0)
 		return;
-	net_watch_close(d->loop, &a->watch);
 	note_failure(d, &a->peer, code, true);
 	if (d->rank == RANK_SHORT) /* nor is there anything left for the others */
 		d->family[NET_V4].next = d->family[NET_V6].next = SIZE_MAX;

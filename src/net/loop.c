@@ -2,17 +2,21 @@
  * table, so that moving a watch is a store and closing a socket needs no call but close. Each entry
  * has a generation, which the kernel gives back with the event: what was queued for a descriptor
  * that has been closed since, and perhaps given out anew, is told to nobody. */
+#include "net/socket.h"
 #include "net/watch.h"
 #include "net/wheel.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,16 +25,27 @@ enum {
 	FIRST_SLOTS = 256, /* of the table: a page */
 	COARSE = 26,       /* ticks of 67 ms */
 	FINE = 20,         /* of 1.05 ms */
+	SPARES = 16,       /* sockets kept for the next connections */
 };
+
+/* A socket that may connect again: RETIRED until the event is told that its end caused, as who
+ * connected with it before would take that one for an answer. */
+enum spare_state { SPARE_NONE, SPARE_RETIRED, SPARE_READY };
 
 struct slot {
 	struct net_watch *watch; /* NULL: nobody */
 	uint32_t generation;
+	uint8_t family; /* of a socket that net_watch_connect opened; 0: another */
+	uint8_t spare;  /* enum spare_state */
+	uint8_t round;  /* in which it retired */
 };
 
 struct net_loop {
 	int epoll, event;
 	bool stop;
+	uint8_t round;
+	int spare[SPARES];        /* those that are SPARE_READY */
+	unsigned spares, retired; /* how many are; how many will be */
 	nanos now, wall_offset, wall_set;
 	struct slot
 		*slot; /* mapped, by descriptor: pages that no descriptor reached cost nothing */
@@ -114,10 +129,19 @@ struct net_loop *net_loop_new(struct error *err)
 	return loop;
 }
 
+static void close_spares(struct net_loop *loop)
+{
+	for (size_t fd = 0; fd < loop->slots; fd++)
+		if (loop->slot[fd].spare != SPARE_NONE)
+			close((int)fd);
+}
+
 void net_loop_free(struct net_loop *loop)
 {
 	if (!loop)
 		return;
+	if (loop->slot)
+		close_spares(loop);
 	if (loop->epoll >= 0)
 		close(loop->epoll);
 	if (loop->event >= 0)
@@ -209,6 +233,7 @@ static bool forget(struct net_loop *loop, const struct net_watch *w)
 	if (!s)
 		return false;
 	s->watch = NULL;
+	s->family = 0;
 	s->generation++;
 	return true;
 }
@@ -226,6 +251,81 @@ void net_watch_close(struct net_loop *loop, struct net_watch *w)
 	forget(loop, w);
 	close(w->fd); /* epoll forgets it, too */
 	w->fd = -1;
+}
+
+/* ---- sockets that connect again ------------------------------------------------------------ */
+
+/* Both FINs went and were acknowledged: nothing of the connection needs the socket any more. */
+static bool is_over(int fd)
+{
+	uint8_t state = 0;
+	socklen_t len = sizeof state;
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &len) == 0 && state == TCP_CLOSE;
+}
+
+/* connect(2): AF_UNSPEC dissolves the association. */
+static bool dissolve(int fd)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	return connect(fd, &none, sizeof none) == 0;
+}
+
+void net_watch_retire(struct net_loop *loop, struct net_watch *w)
+{
+	struct slot *s = slot_of(loop, w);
+	if (!s || !s->family || loop->spares + loop->retired >= SPARES || !is_over(w->fd) ||
+	    !dissolve(w->fd)) {
+		net_watch_close(loop, w);
+		return;
+	}
+	s->watch = NULL;
+	s->spare = SPARE_RETIRED;
+	s->round = loop->round;
+	loop->retired++;
+	w->fd = -1;
+}
+
+static void tell_retired(struct net_loop *loop, struct slot *s, int fd)
+{
+	if (s->spare != SPARE_RETIRED || s->round == loop->round)
+		return;
+	s->spare = SPARE_READY;
+	loop->retired--;
+	loop->spare[loop->spares++] = fd;
+}
+
+static int take_spare(struct net_loop *loop, uint8_t family)
+{
+	for (unsigned i = loop->spares; i-- > 0;) {
+		int fd = loop->spare[i];
+		if (loop->slot[fd].family != family)
+			continue;
+		loop->spare[i] = loop->spare[--loop->spares];
+		loop->slot[fd].spare = SPARE_NONE;
+		return fd;
+	}
+	return -1;
+}
+
+int net_watch_connect(struct net_loop *loop, struct net_watch *w, const struct address *to,
+		      const struct address *from)
+{
+	uint8_t family = address_is_v4(to) ? AF_INET : AF_INET6;
+	int code, fd = from ? -1 : take_spare(loop, family);
+	if (fd >= 0) {
+		w->fd = fd;
+		loop->slot[fd].watch = w;
+		code = net_connect_again(fd, to);
+	} else {
+		w->fd = code = net_connect(to, from);
+		if (code >= 0)
+			code = net_watch_add(loop, w);
+		if (code >= 0)
+			loop->slot[w->fd].family = from ? 0 : family;
+	}
+	if (code < 0)
+		net_watch_close(loop, w);
+	return code;
 }
 
 /* ---- timers ------------------------------------------------------------------------------- */
@@ -335,9 +435,14 @@ static void tell(struct net_loop *loop, const struct epoll_event *e)
 		run_calls(loop);
 		return;
 	}
-	struct slot s = loop->slot[(uint32_t)e->data.u64];
-	if (s.watch && s.generation == e->data.u64 >> 32)
-		s.watch->ready(s.watch, told(e->events));
+	int fd = (int)(uint32_t)e->data.u64;
+	struct slot *s = &loop->slot[fd];
+	if (s->generation != e->data.u64 >> 32)
+		return;
+	if (s->watch)
+		s->watch->ready(s->watch, told(e->events));
+	else
+		tell_retired(loop, s, fd);
 }
 
 /* Milliseconds until there is something to do, rounded up; -1: for ever. */
@@ -360,6 +465,7 @@ void net_loop_run(struct net_loop *loop)
 	while (!loop->stop) {
 		int count = epoll_wait(loop->epoll, event, EVENTS, patience(loop));
 		look_at_clock(loop);
+		loop->round++;
 		for (int i = 0; i < count; i++)
 			tell(loop, &event[i]);
 		fire_timers(loop);

@@ -54,6 +54,9 @@ void net_watch_move(struct net_loop *loop, struct net_watch *from, struct net_wa
 void net_watch_stop(struct net_loop *loop, struct net_watch *w);
 /* Stops watching and closes; w->fd becomes -1. fd -1 is fine. */
 void net_watch_close(struct net_loop *loop, struct net_watch *w);
+/* The same for a connection that has ended in good order: one that net_watch_connect began may serve
+ * another one, which saves a good part of the work of both. Not where socket options were set. */
+void net_watch_retire(struct net_loop *loop, struct net_watch *w);
 
 /* ---- timers: a wheel of ticks of 2^26 ns (67 ms); they fire late by up to two ticks, never early */
 

@@ -154,6 +154,13 @@ int net_connect(const struct address *to, const struct address *from)
 	return code;
 }
 
+int net_connect_again(int fd, const struct address *to)
+{
+	union sockaddr_any s;
+	socklen_t len = sockaddr_of(to, &s);
+	return connect(fd, &s.any, len) < 0 && errno != EINPROGRESS ? -errno : 0;
+}
+
 int net_prompt(int fd)
 {
 	return set(fd, IPPROTO_TCP, TCP_NODELAY, 1);

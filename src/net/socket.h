@@ -25,6 +25,8 @@ int net_accept(int listener, struct address *ret_peer);
 /* Begins to connect; the socket becomes writable or fails. -EINPROGRESS is no
  * failure and does not come out: a descriptor does. from: the address to bind to, or NULL. */
 int net_connect(const struct address *to, const struct address *from);
+/* By a socket that was connected before, and is no more. 0, or negative errno. */
+int net_connect_again(int fd, const struct address *to);
 int net_connect_result(int fd); /* SO_ERROR: 0, or negative errno */
 /* From now on small pieces go at once, whatever is unacknowledged (TCP_NODELAY). Accepted sockets
  * are so already; one that was connected needs it before it sends a second piece without having

@@ -2,7 +2,7 @@
  *
  * Each list has a clock that moves in stream_until alone: forward by the time that passed, in ticks
  * of 2^26 ns (67 ms), and not at all where the capture's clock went back; that of the closed ones
- * by no less than TICKS_LEAST, so that they don't pile up where packets are many. So a list is in
+ * by no less than TICKS_LEAST where these are many. So a list is in
  * the order of its `touched`, and who is over depends on a connection's own packets and on what
  * stream_until said, not on who else is in the table. A connection moves to the end of its list
  * only when it stood there for a while, so most packets touch no list. */
@@ -20,11 +20,12 @@
 enum {
 	PRINTS = 4096,
 	FIRST_HEADS = 1024,
+	MAX_CLOSED = 512,
 	MAX_UNANSWERED = 4096,
 	MAX_HALF = 1024,
 	MAX_IDLE = 4096, /* those that are quiet too long cost little */
 };
-enum { TICK_SHIFT = 26, TICKS_CLOSED = 30, TICKS_LEAST = 2, TICKS_WAITING = 75, TICKS_MOVE = 8 };
+enum { TICK_SHIFT = 26, TICKS_CLOSED = 30, TICKS_LEAST = 3, TICKS_WAITING = 80, TICKS_MOVE = 8 };
 
 /* A copy by the capture follows at once, or, where the packet itself tells that it is no
  * retransmission (IP id, timestamps), a while later. */
@@ -259,16 +260,18 @@ static bool was_idle(const struct stream_table *t, const struct conn *c, nanos n
 
 /* For how many ticks one of that list must be quiet to be over. What is idle is so by its own
  * packets, or the end of the observation, whatever the clock of others does meanwhile; only where
- * there are many of them are they given up before. */
+ * there are many of them are they given up before. Who waits for an answer tries again after 1, 2,
+ * 4, ... 64 s. */
 static uint32_t patience(const struct stream_table *t, enum conn_state state, uint32_t count)
 {
-	static const uint32_t crowd[] = { [CONN_NEW] = MAX_UNANSWERED, [CONN_HALF] = MAX_HALF };
 	uint32_t half = t->limits.max_connections / 2;
 	nanos idle = (idle_limit(t, state) >> TICK_SHIFT) + 1;
 	if (state == CONN_CLOSED)
 		return TICKS_CLOSED;
-	if (crowd[state] && count > crowd[state])
-		return TICKS_WAITING + TICKS_MOVE;
+	if (state == CONN_HALF && count > MAX_HALF)
+		return TICKS_WAITING;
+	if (state == CONN_NEW && count > MAX_UNANSWERED)
+		return count > MAX_UNANSWERED * 2 ? TICKS_WAITING : TICKS_WAITING * 16;
 	return count > (half < MAX_IDLE ? half : MAX_IDLE) && idle < INT32_MAX ? (uint32_t)idle
 									       : UINT32_MAX;
 }
@@ -286,6 +289,14 @@ static bool has_room_to_end(struct stream_table *t)
 	return true;
 }
 
+/* Its list's clock stood still since the last border: it may have been quiet for less. */
+static bool was_lately(const struct stream_table *t, const struct conn *c, uint32_t quiet)
+{
+	nanos since = span(t->until, c->last.at);
+	return t->until != NO_TIME && c->last.at != NO_TIME && since >= 0 &&
+	       since >> TICK_SHIFT < quiet;
+}
+
 /* The first so many of a list are over; without memory they end in the order of the list. */
 static void doom(struct stream_table *t, enum conn_state state, uint32_t quiet, bool over)
 {
@@ -295,6 +306,9 @@ static void doom(struct stream_table *t, enum conn_state state, uint32_t quiet, 
 		if (!over && t->clock[state] - t->places[n].touched < quiet)
 			return;
 		struct conn *c = conn_at(t, n);
+		bool crowd = state == CONN_CLOSED && t->crowded;
+		if (!over && !crowd && was_lately(t, c, quiet))
+			continue;
 		enum stream_end why = over && !was_idle(t, c, t->until) ? STREAM_OVER : STREAM_IDLE;
 		if (has_room_to_end(t))
 			t->ending[t->endings++] = (struct ending){ c->last.place, n, why };
@@ -303,16 +317,24 @@ static void doom(struct stream_table *t, enum conn_state state, uint32_t quiet, 
 	}
 }
 
-static int by_place(const void *one, const void *other)
-{
-	const struct ending *a = one, *b = other;
-	return (a->place > b->place) - (a->place < b->place);
-}
-
+/* By the last packet. They come nearly in that order, and calling a comparison would cost more than
+ * all else (Shell's sort, gaps by Ciura). */
 static void sort_endings(struct stream_table *t)
 {
-	if (t->endings > 1)
-		qsort(t->ending, t->endings, sizeof *t->ending, by_place);
+	static const size_t gaps[] = { 1968449, 787379, 314951, 125980, 50392, 20157,
+				       8063,    3225,   1290,   516,    301,   132,
+				       57,      23,     10,     4,      1 };
+	struct ending *e = t->ending;
+	for (size_t g = 0; g < sizeof gaps / sizeof *gaps; g++) {
+		size_t gap = gaps[g];
+		for (size_t i = gap; i < t->endings; i++) {
+			struct ending moving = e[i];
+			size_t to = i;
+			for (; to >= gap && e[to - gap].place > moving.place; to -= gap)
+				e[to] = e[to - gap];
+			e[to] = moving;
+		}
+	}
 }
 
 /* Makes room: a closed one, or the idlest of the others. */
@@ -728,7 +750,6 @@ struct stream_table *stream_table_new(const struct stream_limits *limits,
 	t->prints = calloc(PRINTS, sizeof *t->prints);
 	t->until = NO_TIME;
 	t->seed = mix((uintptr_t)t); /* nobody outside can choose chains */
-	t->view.rtt = NO_TIME;
 	for (int side = 0; side < 2; side++)
 		t->view.sent[side].zero_window_since = NO_TIME;
 	if (t->heads && t->prints)
@@ -760,7 +781,8 @@ struct stream_crowd stream_crowd(const struct stream_table *t)
 {
 	return (struct stream_crowd){ .unanswered = t->queues[CONN_NEW].count,
 				      .open = t->queues[CONN_OPEN].count,
-				      .half = t->queues[CONN_HALF].count };
+				      .half = t->queues[CONN_HALF].count,
+				      .closed = t->queues[CONN_CLOSED].count };
 }
 
 static void move_clocks(struct stream_table *t, nanos at)
@@ -772,7 +794,8 @@ static void move_clocks(struct stream_table *t, nanos at)
 	}
 	for (unsigned state = 0; state < CONN_CLOSED; state++)
 		t->clock[state] += ticks;
-	t->clock[CONN_CLOSED] += ticks > TICKS_LEAST ? ticks : TICKS_LEAST;
+	uint32_t least = t->crowded ? TICKS_LEAST : 0;
+	t->clock[CONN_CLOSED] += ticks > least ? ticks : least;
 	t->until = at != NO_TIME ? at : t->until;
 }
 
@@ -783,11 +806,14 @@ void stream_until(struct stream_table *t, nanos at, const struct stream_crowd *c
 	const uint32_t count[] = { [CONN_NEW] = all->unanswered,
 				   [CONN_OPEN] = all->open,
 				   [CONN_HALF] = all->half,
-				   [CONN_CLOSED] = 0 };
+				   [CONN_CLOSED] = all->closed };
 	while (stream_end_next(t)) {
 	}
+	t->crowded = all->closed > MAX_CLOSED;
+	if (t->crowded) /* before its clock moves on: those that closed just now stay */
+		doom(t, CONN_CLOSED, TICKS_CLOSED, false);
 	move_clocks(t, at);
-	for (unsigned state = 0; state < CONN_STATES; state++)
+	for (unsigned state = 0; state < (t->crowded ? CONN_CLOSED : CONN_STATES); state++)
 		doom(t, state, patience(t, state, count[state]), false);
 	sort_endings(t);
 }
@@ -823,6 +849,11 @@ void stream_finish(struct stream_table *t)
 const struct stream *stream_look(struct stream_table *t, const struct stream_watch *w)
 {
 	return facts_look(t, conn_at(t, ((const struct full *)w)->conn));
+}
+
+const struct stream *stream_glance(struct stream_table *t, const struct stream_watch *w)
+{
+	return facts_glance(t, conn_at(t, ((const struct full *)w)->conn));
 }
 
 void stream_ignore(struct stream_table *t, struct stream_watch *w)

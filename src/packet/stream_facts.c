@@ -434,6 +434,13 @@ const struct stream *facts_look(struct stream_table *t, const struct conn *c)
 	return s;
 }
 
+const struct stream *facts_glance(struct stream_table *t, const struct conn *c)
+{
+	note_view(t, c, &t->view);
+	t->view.rtt = facts_rtt(full_of(t, c));
+	return &t->view;
+}
+
 /* ---- beginning and end ---- */
 
 void facts_begin(const struct conn *c, struct full *f)

@@ -283,6 +283,7 @@ void note_view(const struct stream_table *t, const struct conn *c, struct stream
 	s->established = (c->flags & CONN_ESTABLISHED) ||
 			 ((c->half[0].flags | c->half[1].flags) & HALF_DATA);
 	s->established_at = c->established_at;
+	s->rtt = NO_TIME;
 	s->synack_at = c->half[1].flags & HALF_SYN ? c->half[1].syn.at : NO_TIME;
 	view_side(t, c, s, 0);
 	view_side(t, c, s, 1);

@@ -254,6 +254,7 @@ struct stream_table {
 	uint64_t seed;
 	nanos until;                  /* as stream_until said last; NO_TIME: never */
 	uint32_t clock[CONN_STATES];  /* of the lists; see stream.c */
+	bool crowded;                 /* many are closed, and wait for a last packet */
 	struct ending *ending;
 	size_t ending_room, endings, ended;
 	struct print *prints;
@@ -343,6 +344,7 @@ void facts_acked(const struct stream_table *t, const struct conn *c, struct full
 void facts_control(struct stream_table *t, struct conn *c, struct full *f, int side,
 		   const struct segment *seg, uint32_t acked_before);
 nanos facts_rtt(const struct full *f);
+const struct stream *facts_glance(struct stream_table *t, const struct conn *c);
 const struct stream *facts_look(struct stream_table *t, const struct conn *c);
 const struct stream *facts_end(struct stream_table *t, struct conn *c, struct full *f);
 

@@ -74,7 +74,8 @@ static void *run(void *context)
 	return NULL;
 }
 
-/* In its own thread: visits that are with a worker come home first. */
+/* In its own thread. A connection that it has accepted is nobody else's: a successor can't answer
+ * it. */
 static void on_stop(struct net_call *call)
 {
 	struct admin *a = (struct admin *)((char *)call - offsetof(struct admin, stop));
@@ -84,7 +85,7 @@ static void on_stop(struct net_call *call)
 		net_loop_stop(a->loop);
 	for (struct visit *v = a->visits, *next; v; v = next) {
 		next = v->next;
-		visit_close(v);
+		visit_stop(v);
 	}
 }
 

@@ -7,6 +7,7 @@
 
 static const nanos HEAD_TIME = 10 * NANOS_PER_SECOND; /* for a whole request, or idle */
 static const nanos WRITE_TIME = 30 * NANOS_PER_SECOND;
+static const nanos MOMENT = NANOS_PER_SECOND;
 
 static struct visit *of_watch(struct net_watch *w)
 {
@@ -40,6 +41,19 @@ void visit_close(struct visit *v)
 		admin_forget(v);
 }
 
+void visit_stop(struct visit *v)
+{
+	struct net_loop *loop = v->admin->loop;
+	uint8_t byte;
+	v->keep = false;
+	if (v->state != VISIT_READING)
+		return;
+	if (v->served && v->in.len == 0 && net_peek(v->watch.fd, &byte, 1) <= 0)
+		visit_close(v);
+	else
+		net_timer_set(loop, &v->timer, net_now(loop) + MOMENT);
+}
+
 static void on_time(struct net_timer *t)
 {
 	visit_close((struct visit *)((char *)t - offsetof(struct visit, timer)));
@@ -61,6 +75,7 @@ static enum turn write_on(struct visit *v)
 			return TURN_GONE;
 		v->written += (size_t)n;
 	}
+	v->served = true;
 	if (!v->keep)
 		return TURN_GONE;
 	buffer_done(&v->out); /* it may have been large */
@@ -124,7 +139,7 @@ static void serve(struct visit *v, const struct http_request *r)
 {
 	bool get = slice_equal(r->method, SLICE("GET"));
 	bool post = slice_equal(r->method, SLICE("POST"));
-	v->keep = r->keep_alive;
+	v->keep = r->keep_alive && !v->admin->stopping;
 	v->head_only = slice_equal(r->method, SLICE("HEAD"));
 	if (!is_own_host(r))
 		refuse(v, 421, "this door has no such name: ask by its address, or as localhost");

@@ -37,6 +37,7 @@ struct visit {
 	enum visit_state state;
 	bool gone;                  /* closed while it gathered */
 	bool keep;                  /* another request may follow */
+	bool served;                /* it was answered at least once */
 	bool head_only;
 	struct buffer in, page, out;
 	size_t used;                /* bytes of `in` that are the request being answered */
@@ -70,6 +71,8 @@ void admin_forget(struct visit *v); /* frees it; it is closed already */
 /* admin_http.c */
 void visit_begin(struct visit *v);  /* its fd is watched */
 void visit_close(struct visit *v);  /* at once, or when it comes home */
+/* The door shuts: who has asked is answered, who has not yet has a moment to, the others go. */
+void visit_stop(struct visit *v);
 /* The answer: a status and the page, which becomes its body. It goes out with visit_go_on. */
 void visit_answer(struct visit *v, unsigned status, const char *type);
 void visit_gather(struct visit *v); /* its state, from now on until visit_answer */

@@ -7,10 +7,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stddef.h>
 #include <stdlib.h>
 
-enum { LINGER_SECONDS = 3, EAGER_PARSE = 2048, SLAB = 16 };
+enum { SHRINK_MS = 100, LINGER_SECONDS = 3, EAGER_PARSE = 2048, SLAB = 16 };
 
 /* ---- pools --------------------------------------------------------------------------------- */
 
@@ -21,6 +22,8 @@ static struct job *take_job(struct client *c)
 	if (j) {
 		w->spare_jobs = j->next;
 		w->spare_job_count--;
+		if (w->spare_jobs_unused > w->spare_job_count)
+			w->spare_jobs_unused = w->spare_job_count;
 	} else {
 		j = malloc(sizeof *j);
 	}
@@ -62,6 +65,29 @@ static void give_job(struct client *c)
 	j->next = w->spare_jobs;
 	w->spare_jobs = j;
 	w->spare_job_count++;
+	if (w->spare_job_count > WORKER_SPARE_JOBS_IDLE && !net_timer_is_set(&w->shrink)) {
+		w->spare_jobs_unused = 0;
+		net_timer_set(w->loop, &w->shrink, net_now(w->loop) + SHRINK_MS * NANOS_PER_MS);
+	}
+}
+
+/* Gives back what was not needed since the last time, and goes on while there is more to watch. */
+void client_shrink_spares(struct net_timer *t)
+{
+	struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, shrink));
+	size_t before = w->spare_job_count;
+	for (; w->spare_jobs_unused > 0 && w->spare_job_count > WORKER_SPARE_JOBS_IDLE;
+	     w->spare_jobs_unused--) {
+		struct job *j = w->spare_jobs;
+		w->spare_jobs = j->next;
+		w->spare_job_count--;
+		free(j);
+	}
+	if (w->spare_job_count < before)
+		malloc_trim(0); /* else the allocator keeps it */
+	w->spare_jobs_unused = w->spare_job_count;
+	if (w->spare_job_count > WORKER_SPARE_JOBS_IDLE)
+		net_timer_set(w->loop, t, net_now(w->loop) + SHRINK_MS * NANOS_PER_MS);
 }
 
 void client_free_spare_jobs(struct worker *w)
@@ -179,7 +205,6 @@ static nanos span_of(const struct client *c, enum client_state state)
 	case CLIENT_HEAD:
 		return f->timeout.header;
 	case CLIENT_FORWARD:
-		return forward_patience(f);
 	case CLIENT_ANSWER:
 		return f->timeout.idle;
 	case CLIENT_LINGER:
@@ -480,8 +505,7 @@ static void timer_rings(struct net_timer *timer)
 	switch ((enum client_state)c->state) {
 	case CLIENT_HEAD:
 		c->requests++;
-		reply_text(c->job, "%u bytes of a header came, and no end of it", c->job->in_len);
-		reply_send(c, &(struct reply){ .why = ANSWER_HEADER_TIMEOUT });
+		request_refuse_late(c);
 		break;
 	case CLIENT_FORWARD:
 		forward_timer(c);
@@ -499,8 +523,8 @@ static void timer_rings(struct net_timer *timer)
 void client_close_idle(struct client *c)
 {
 	uint8_t byte;
-	if (c->state != CLIENT_IDLE || c->running)
-		return;
+	if (c->state != CLIENT_IDLE || c->running || c->requests == 0)
+		return; /* who was let in and has not spoken yet is heard, if it speaks in time */
 	if (net_peek(c->watch.fd, &byte, 1) > 0)
 		c->ready |= NET_READABLE; /* its next request is here already */
 	else

@@ -84,6 +84,7 @@ struct job {
 	size_t parent_at;            /* the next parent to try */
 	char *parent_credentials;    /* a Proxy-Authorization field for it; NULL */
 	bool challenged;             /* the parent's 407 was answered */
+	bool held;                   /* the body waits for what the parent says to the head */
 
 	struct net_dial *dial;
 	struct tunnel *tunnel;       /* taken before a tunnel is promised */
@@ -105,6 +106,7 @@ struct job {
 	bool braked;
 	nanos busy;                  /* something moved */
 	nanos asked;                 /* the request was sent whole */
+	nanos ended;                 /* the client ended its half behind it; NO_TIME */
 
 	struct record *record;
 	char text[JOB_TEXT];         /* why it was refused */
@@ -141,11 +143,13 @@ bool client_watch(struct client *c); /* from now on; false: the kernel has no me
 void client_finish(struct client *c); /* the request is over: the next one, or the end */
 void client_drop(struct client *c);   /* cut it now, with a RST; GONE */
 void client_free_spare_jobs(struct worker *w);
+void client_shrink_spares(struct net_timer *t); /* the worker's `shrink` */
 void client_close_idle(struct client *c); /* it drains: the connection ends when it may */
 
 /* request.c: a head was read; or refused as bytes. */
 void request_begin(struct client *c);
 void request_refuse_bytes(struct client *c, const struct http_bad *bad);
+void request_refuse_late(struct client *c); /* its head did not come in time */
 void request_connect(struct client *c); /* to the next hop, anew */
 void request_again(struct client *c);   /* to the same one, by a new connection */
 bool request_allows(struct client *c, const struct address *to);
@@ -160,7 +164,9 @@ struct reply {
 };
 void reply_send(struct client *c, const struct reply *r);
 bool reply_step(struct client *c);      /* CLIENT_ANSWER; true: the state changed */
-void reply_tell(struct worker *w, int fd, enum answer_why why); /* at the door; closes it */
+/* At the door; closes it. */
+void reply_tell(struct worker_listener *l, int fd, const struct address *peer,
+                enum answer_why why, const char *text);
 void reply_trace(struct client *c);     /* TRACE or OPTIONS that ends here */
 void reply_text(struct job *j, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -168,6 +174,5 @@ void reply_text(struct job *j, const char *format, ...) __attribute__((format(pr
 void forward_begin(struct client *c);
 bool forward_step(struct client *c);    /* CLIENT_FORWARD */
 void forward_timer(struct client *c);
-nanos forward_patience(const struct config *f); /* until it is looked at; 0: never */
 
 #endif

@@ -8,10 +8,32 @@
 #include "proxy/rules_table.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
 
 enum { MAX_FILE = 4 << 20, MAX_ARENA = 256 << 20 };
+
+static char made_up[24];
+
+static void make_up(void)
+{
+	uint32_t random = (uint32_t)getpid();
+	if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
+		random ^= (uint32_t)time(NULL);
+	snprintf(made_up, sizeof made_up, "viaduct-%08x", random);
+}
+
+static const char *own_pseudonym(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, make_up);
+	return made_up;
+}
 
 static void set_defaults(struct config *c)
 {
@@ -21,6 +43,7 @@ static void set_defaults(struct config *c)
 	c->access = (struct config_log){ LOG_TEXT, "-" };
 	c->error = (struct config_log){ LOG_TEXT, NULL };
 	c->name = "viaduct";
+	c->pseudonym = own_pseudonym();
 	c->via = true;
 	c->dns_cache = 4096;
 	c->timeout.header = 10 * NANOS_PER_SECOND;

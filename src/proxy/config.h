@@ -59,7 +59,9 @@ struct config {
 	const char *admin_path;      /* Unix socket; NULL */
 	struct config_log access, error; /* error: text, to standard error unless set */
 
-	const char *name;            /* of this proxy in Via and Proxy-Status; "viaduct" */
+	const char *name;            /* of this proxy in Proxy-Status and on its pages; "viaduct" */
+	const char *pseudonym;       /* in Via: the name where the file gives one, else made up for this
+	                                process, so that two proxies in a row don't look like a loop */
 	bool via;                    /* send Via; on */
 	struct auth *auth;           /* NULL: nobody is asked */
 	struct rules *rules;

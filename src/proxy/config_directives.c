@@ -123,7 +123,7 @@ static void read_name(struct config_reader *r, void *context, const struct gramm
 	if (!right)
 		config_fault(r, &e->word[1],
 			     "the proxy's name has letters, digits, '-', '_' and '.', 64 at most");
-	r->config->name = config_text(r, &e->word[1]);
+	r->config->name = r->config->pseudonym = config_text(r, &e->word[1]);
 }
 
 static void read_via(struct config_reader *r, void *context, const struct grammar_entry *e)

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <libgen.h>
+#include <limits.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
@@ -12,6 +14,7 @@
 #include <pwd.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -64,6 +67,20 @@ static bool allow_reading(int rules, const char *path)
 	return done == 0;
 }
 
+/* Some systems keep these elsewhere, and only links in /etc. */
+static bool allow_resolver(int rules)
+{
+	static const char *const files[] = { "/etc/resolv.conf", "/etc/hosts",
+					     "/etc/nsswitch.conf" };
+	bool done = true;
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		char path[PATH_MAX];
+		if (realpath(files[i], path))
+			done &= allow_reading(rules, dirname(path));
+	}
+	return done;
+}
+
 static bool confine_files(void)
 {
 	/* All that the first version of Landlock knows. */
@@ -73,6 +90,7 @@ static bool confine_files(void)
 	if (rules < 0)
 		return false;
 	bool done = allow_reading((int)rules, "/etc") && allow_reading((int)rules, "/run") &&
+		    allow_resolver((int)rules) &&
 		    syscall(SYS_landlock_restrict_self, (int)rules, 0) == 0;
 	close((int)rules);
 	return done;

@@ -11,8 +11,8 @@ enum {
 	TIGHT_RECEIVE = 160 << 10,
 	TIGHT_UNSENT = 96 << 10,
 	LIFTED = 4 << 20,
-	LAP_KIB = 4 << 10, /* so much in that time shows a reader that does not stop */
-	LAP_FAST_MS = 250,
+	LAP_KIB = 1 << 10, /* so much in that time shows a reader that does not stop */
+	LAP_FAST_MS = 64,
 };
 
 enum bound { BOUND_NONE, BOUND_TIGHT, BOUND_LIFTED };

@@ -17,7 +17,47 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { GONE_SECONDS = 5, HELD_SECONDS = 1 };
+
 enum { BRAKE_TICK_MS = 100, MAX_SURPLUS = WORKER_SCRATCH };
+
+/* ---- time ---------------------------------------------------------------------------------- */
+
+static bool awaits_answer(const struct job *j)
+{
+	return j->down_state == DOWN_HEAD && j->up_state != UP_OPEN;
+}
+
+/* A client that has ended its half may still read, but most that did so have gone: for long nobody
+ * waits in their stead. */
+static nanos patience(const struct job *j)
+{
+	nanos from = j->busy > j->ended ? j->busy : j->ended;
+	return j->ended == NO_TIME ? INT64_MAX : from + GONE_SECONDS * NANOS_PER_SECOND;
+}
+
+/* What counts is when something moved last. */
+static nanos deadline(const struct client *c)
+{
+	const struct job *j = c->job;
+	const struct config *f = c->config;
+	bool waiting = awaits_answer(j);
+	nanos span = waiting ? f->timeout.answer : f->timeout.idle;
+	nanos from = waiting && j->asked != NO_TIME ? j->asked : j->busy;
+	nanos at = span > 0 ? from + span : INT64_MAX, gone = patience(j);
+	if (j->held)
+		return j->busy + HELD_SECONDS * NANOS_PER_SECOND;
+	return gone < at ? gone : at;
+}
+
+static void set_timer(struct client *c)
+{
+	nanos at = deadline(c);
+	if (at == INT64_MAX)
+		net_timer_stop(c->worker->loop, &c->timer);
+	else
+		net_timer_set(c->worker->loop, &c->timer, at);
+}
 
 /* ---- the request's head -------------------------------------------------------------------- */
 
@@ -30,7 +70,7 @@ static void add_proxy_header(const struct client *c, struct buffer *out)
 
 static const char *via_of(const struct client *c)
 {
-	return c->config->via ? c->config->name : NULL;
+	return c->config->via ? c->config->pseudonym : NULL;
 }
 
 static bool make_head(struct client *c)
@@ -52,6 +92,31 @@ static bool make_head(struct client *c)
 	return !out->failed;
 }
 
+/* ---- a body that waits --------------------------------------------------------------------- */
+
+/* Basic goes to a parent unasked. One that wants Digest says so in a 407, and then the request is
+ * made again: which a body that is on its way would forbid. So the first one waits for the parent's
+ * first word, and all of them at a parent that has never been content with Basic. */
+static bool must_wait(const struct client *c)
+{
+	const struct job *j = c->job;
+	const struct worker *w = c->worker;
+	if (!j->parent || !j->parent->user || j->challenged || j->request.body == HTTP_BODY_NONE)
+		return false;
+	uint32_t bit = UINT32_C(1) << (j->parent - c->config->parent);
+	return w->basic_generation != c->config->generation || !(w->basic_parents & bit);
+}
+
+static void is_content(struct client *c)
+{
+	const struct job *j = c->job;
+	struct worker *w = c->worker;
+	if (w->basic_generation != c->config->generation)
+		w->basic_parents = 0;
+	w->basic_generation = c->config->generation;
+	w->basic_parents |= UINT32_C(1) << (j->parent - c->config->parent);
+}
+
 /* The head, and what of the body came with it, in one. */
 static bool send_head(struct client *c)
 {
@@ -59,7 +124,7 @@ static bool send_head(struct client *c)
 	struct worker *w = c->worker;
 	struct body_parts p;
 	int code;
-	struct slice early = { j->in + j->in_at, j->in_len - j->in_at };
+	struct slice early = { j->in + j->in_at, j->held ? 0 : j->in_len - j->in_at };
 	enum body_result result = body_take(&j->up, &w->end, (uint8_t *)early.at, early.len, &p);
 	if (result != BODY_WAIT && result != BODY_DONE) {
 		reply_text(j, "the body's chunks are broken");
@@ -82,6 +147,15 @@ static bool send_head(struct client *c)
 		return code != -ENOMEM;
 	}
 	return true;
+}
+
+static void release_body(struct client *c)
+{
+	struct job *j = c->job;
+	j->held = false;
+	buffer_reset(&c->worker->out); /* the head is gone */
+	if (j->in_at < j->in_len)
+		send_head(c);
 }
 
 static void origin_ready(void *user)
@@ -110,9 +184,10 @@ void forward_begin(struct client *c)
 	j->up_state = UP_OPEN;
 	j->down_state = DOWN_HEAD;
 	j->busy = net_now(c->worker->loop);
-	j->asked = NO_TIME;
+	j->asked = j->ended = NO_TIME;
 	j->braked = brake(c);
 	j->begun = true;
+	j->held = must_wait(c);
 	record_sockets(j->record, c->watch.fd, j->origin->watch.fd);
 	body_init(&j->up, r->body, r->length, r->body == HTTP_BODY_CHUNKED ? BODY_CHUNKS : BODY_RAW,
 		  c->config->limit.request);
@@ -124,6 +199,8 @@ void forward_begin(struct client *c)
 	}
 	send_head(c);
 	buffer_reset(&c->worker->out);
+	if (j->held)
+		set_timer(c);
 }
 
 /* ---- the end, good and bad ----------------------------------------------------------------- */
@@ -268,6 +345,8 @@ static void begin_answer(struct client *c, const struct http_response *r)
 		  c->config->limit.response);
 	j->down.flow = interim;
 	j->down_state = DOWN_BODY;
+	if (c->config->timeout.idle != c->config->timeout.answer)
+		set_timer(c);
 	buffer_reset(&c->worker->out);
 	http_forward_response(&f, &c->worker->out);
 }
@@ -407,6 +486,8 @@ static void take_answer(struct client *c, const struct http_response *r, uint8_t
 {
 	struct job *j = c->job;
 	const char *no = http_refuse_response(r);
+	if (j->parent && j->parent->user && !j->challenged && r->status != 407)
+		is_content(c);
 	uint64_t most = c->config->limit.response;
 	if (no) {
 		fail(c, ANSWER_ORIGIN_BROKEN, no);
@@ -451,6 +532,10 @@ static bool read_heads(struct client *c, uint8_t *at, size_t len, size_t *ret_us
 			return false;
 		}
 		if (!pass_interim(c, r))
+			return false;
+		if (j->held)
+			release_body(c);
+		if (c->state != CLIENT_FORWARD)
 			return false;
 	}
 	return true;
@@ -539,8 +624,7 @@ static void up_done(struct client *c)
 	nanos now = net_now(c->worker->loop);
 	j->up_state = UP_DONE;
 	j->asked = now;
-	if (c->config->timeout.answer > 0)
-		net_timer_set(c->worker->loop, &c->timer, now + c->config->timeout.answer);
+	set_timer(c);
 }
 
 static void wait_for_brake(struct client *c)
@@ -558,6 +642,14 @@ static void client_ended(struct client *c, bool reset)
 		client_drop(c);
 	else
 		fail(c, ANSWER_BAD_REQUEST, "the body ended before its end");
+}
+
+/* ... or behind it. */
+static void half_closed(struct client *c)
+{
+	c->job->ended = net_now(c->worker->loop);
+	record_closed(c->job->record, EV_FIN, CLIENT);
+	set_timer(c);
 }
 
 static void after_up(struct client *c, enum body_result result)
@@ -671,8 +763,10 @@ bool forward_step(struct client *c)
 {
 	struct job *j = c->job;
 	bool more = false;
-	if (j->up_state == UP_OPEN)
+	if (j->up_state == UP_OPEN && !j->held)
 		more |= move(c, CLIENT);
+	else if (j->up_state != UP_OPEN && (c->ready & NET_HANGUP) && j->ended == NO_TIME)
+		half_closed(c);
 	if (is_forwarding(c) && j->down_state == DOWN_HEAD)
 		read_answer(c);
 	if (is_forwarding(c) && j->down_state == DOWN_BODY)
@@ -690,7 +784,7 @@ bool forward_step(struct client *c)
 	return false;
 }
 
-/* ---- time ---------------------------------------------------------------------------------- */
+/* ---- what time brings ------------------------------------------------------------------------ */
 
 static void answer_timed_out(struct client *c)
 {
@@ -711,30 +805,22 @@ static void stood_still(struct client *c)
 		fail(c, ANSWER_ORIGIN_TIMEOUT, "the origin took no more of the request");
 }
 
-nanos forward_patience(const struct config *f)
-{
-	nanos idle = f->timeout.idle, answer = f->timeout.answer;
-	if (idle == 0 || answer == 0)
-		return idle + answer;
-	return idle < answer ? idle : answer;
-}
-
-/* It rings now and then; what counts is when something moved last. */
+/* It rings now and then, instead of being set at every byte. */
 void forward_timer(struct client *c)
 {
 	struct job *j = c->job;
-	const struct config *f = c->config;
 	nanos now = net_now(c->worker->loop);
-	bool waiting = j->down_state == DOWN_HEAD && j->up_state != UP_OPEN;
-	nanos since = waiting && j->asked != NO_TIME ? j->asked : j->busy;
-	nanos span = waiting ? f->timeout.answer : f->timeout.idle;
-	if (span > 0 && now >= since + span) {
-		if (waiting)
-			answer_timed_out(c);
-		else
-			stood_still(c);
-		return;
+	if (now < deadline(c)) {
+		set_timer(c);
+	} else if (j->held) {
+		release_body(c);
+		if (c->state == CLIENT_FORWARD)
+			set_timer(c);
+	} else if (now >= patience(j)) {
+		client_drop(c);
+	} else if (awaits_answer(j)) {
+		answer_timed_out(c);
+	} else {
+		stood_still(c);
 	}
-	net_timer_set(c->worker->loop, &c->timer,
-		      span > 0 ? since + span : now + forward_patience(f));
 }

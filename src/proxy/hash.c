@@ -1,11 +1,13 @@
 /* Digests by OpenSSL's low-level functions. They are called deprecated, but EVP, which is meant
  * instead, loads providers and a configuration: more memory than the whole idle proxy has, for
- * algorithms that are always there. */
+ * algorithms that are always there. These alone are linked into the program, where OpenSSL's static
+ * library is installed. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "proxy/hash.h"
 
 #include <openssl/md5.h>
 #include <openssl/sha.h>
+#include <string.h>
 
 size_t hash_size(enum hash_kind kind)
 {
@@ -42,12 +44,34 @@ static void sha256(const struct slice *part, size_t parts, uint8_t *ret_digest)
 	explicit_bzero(&c, sizeof c);
 }
 
+/* FIPS 180-4 section 5.3.6.2: SHA-512 that begins elsewhere, cut to half. */
+static void sha512_256(const struct slice *part, size_t parts, uint8_t *ret_digest)
+{
+	static const uint64_t BEGIN[8] = {
+		0x22312194fc2bf72c, 0x9f555fa3c84c64c2, 0x2393b86b6f53b151, 0x963877195940eabd,
+		0x96283ee2a88effe3, 0xbe5e1e2553863992, 0x2b0199fc2c85b8aa, 0x0eb72ddc81c52ca2,
+	};
+	uint8_t whole[64];
+	SHA512_CTX c;
+	SHA512_Init(&c);
+	for (size_t i = 0; i < 8; i++)
+		c.h[i] = BEGIN[i];
+	for (size_t i = 0; i < parts; i++)
+		SHA512_Update(&c, part[i].at, part[i].len);
+	SHA512_Final(whole, &c);
+	memcpy(ret_digest, whole, sizeof whole / 2);
+	explicit_bzero(&c, sizeof c);
+	explicit_bzero(whole, sizeof whole);
+}
+
 void hash_parts(enum hash_kind kind, const struct slice *part, size_t parts, uint8_t *ret_digest)
 {
 	if (kind == HASH_MD5)
 		md5(part, parts, ret_digest);
 	else if (kind == HASH_SHA1)
 		sha1(part, parts, ret_digest);
+	else if (kind == HASH_SHA512_256)
+		sha512_256(part, parts, ret_digest);
 	else
 		sha256(part, parts, ret_digest);
 }
@@ -136,6 +160,22 @@ bool hash_read_base64(struct slice text, uint8_t *into, size_t room, size_t *ret
 	}
 	*ret_len = len;
 	return true;
+}
+
+void hash_to_base64(struct slice bytes, char *ret_text)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t at = 0;
+	for (size_t i = 0; i < bytes.len; i += 3) {
+		size_t left = bytes.len - i;
+		uint32_t bits = (uint32_t)bytes.at[i] << 16;
+		bits |= left > 1 ? (uint32_t)bytes.at[i + 1] << 8 : 0;
+		bits |= left > 2 ? bytes.at[i + 2] : 0;
+		for (size_t k = 0; k < 4; k++)
+			ret_text[at++] = k > left ? '=' : digits[bits >> (18 - 6 * k) & 63];
+	}
+	ret_text[at] = '\0';
 }
 
 bool hash_same(const uint8_t *a, const uint8_t *b, size_t len)

@@ -50,7 +50,8 @@ struct log {
 	size_t fill_len;
 	uint64_t untold; /* dropped, and not yet spoken of */
 	bool asleep, reopen;
-	char *next_path; /* reopen: there; NULL: where it is */
+	char *next_path; /* to go there; NULL: to stay */
+	int next_fd;     /* opened already; -1: not yet there (can_come) */
 };
 
 /* ---- the queue; under the lock
@@ -144,11 +145,35 @@ static int open_syslog(void)
 	return code;
 }
 
-static int open_sink(const struct log *l)
+static enum sink sink_of(const char *path)
 {
-	if (l->sink == SINK_OUTPUT)
+	return strcmp(path, "-") == 0        ? SINK_OUTPUT
+	       : strcmp(path, "syslog") == 0 ? SINK_SYSLOG
+					     : SINK_FILE;
+}
+
+static int open_sink(const char *path)
+{
+	enum sink sink = sink_of(path);
+	if (sink == SINK_OUTPUT)
 		return STDOUT_FILENO;
-	return l->sink == SINK_SYSLOG ? open_syslog() : open_file(l->path);
+	return sink == SINK_SYSLOG ? open_syslog() : open_file(path);
+}
+
+/* A reader, room, a syslog that is started: there is no need to give up now. */
+static bool can_come(const char *path, int code)
+{
+	return code == -ENXIO || code == -ENOSPC || sink_of(path) != SINK_FILE;
+}
+
+/* *ret_fd: -1 for one that can come. Negative errno. */
+static int open_first(const char *path, int *ret_fd, struct error *err)
+{
+	int fd = open_sink(path);
+	if (fd < 0 && !can_come(path, fd))
+		return err_set(err, fd, "open the log %s: %s", path, strerror(-fd));
+	*ret_fd = fd < 0 ? -1 : fd;
+	return 0;
 }
 
 static void close_sink(struct log *l)
@@ -203,7 +228,7 @@ static bool send_line(struct log *l)
 static bool write_on(struct log *l)
 {
 	if (l->fd < 0) {
-		int fd = open_sink(l);
+		int fd = open_sink(l->path);
 		errno = fd < 0 ? -fd : 0;
 		l->fd = fd < 0 ? -1 : fd;
 	}
@@ -228,6 +253,12 @@ static bool is_past(const struct timespec *t)
 	return now.tv_sec > t->tv_sec || (now.tv_sec == t->tv_sec && now.tv_nsec >= t->tv_nsec);
 }
 
+/* Under the lock. */
+static bool has_orders(const struct log *l)
+{
+	return l->reopen || l->next_path || l->closing;
+}
+
 /* It did not take anything: until it may, or the log is reopened or closed. */
 static void wait_for_sink(struct log *l, int code)
 {
@@ -240,7 +271,7 @@ static void wait_for_sink(struct log *l, int code)
 	struct timespec until = after_ms(RETRY_MS);
 	pthread_mutex_lock(&l->lock);
 	l->asleep = true;
-	while (!l->reopen && !l->closing && !is_past(&until))
+	while (!has_orders(l) && !is_past(&until))
 		pthread_cond_timedwait(&l->work, &l->lock, &until);
 	l->asleep = false;
 	pthread_mutex_unlock(&l->lock);
@@ -250,7 +281,7 @@ static void wait_for_sink(struct log *l, int code)
 static void await_work(struct log *l)
 {
 	pthread_mutex_lock(&l->lock);
-	while (l->fill_len == 0 && l->untold == 0 && !l->reopen && !l->closing) {
+	while (l->fill_len == 0 && l->untold == 0 && !has_orders(l)) {
 		l->asleep = true;
 		pthread_cond_wait(&l->work, &l->lock);
 	}
@@ -264,26 +295,19 @@ static void linger(const struct log *l)
 		nanosleep(&(struct timespec){ .tv_nsec = LINGER_MS * 1000000L }, NULL);
 }
 
-static enum sink sink_of(const char *path)
-{
-	return strcmp(path, "-") == 0        ? SINK_OUTPUT
-	       : strcmp(path, "syslog") == 0 ? SINK_SYSLOG
-					     : SINK_FILE;
-}
-
-/* It is opened with the next line. */
-static void go_to(struct log *l, char *path)
+static void go_to(struct log *l, char *path, int fd)
 {
 	close_sink(l);
 	free(l->path);
 	l->path = path;
 	l->sink = sink_of(path);
+	l->fd = fd;
 }
 
 /* After logrotate has renamed the file: its place is taken by a new one. */
 static void open_again(struct log *l)
 {
-	int fd = open_sink(l);
+	int fd = open_sink(l->path);
 	if (fd < 0)
 		return; /* better the old file than none */
 	if (l->sink != SINK_OUTPUT)
@@ -296,14 +320,15 @@ static void look_at_requests(struct log *l)
 	pthread_mutex_lock(&l->lock);
 	bool reopen = l->reopen;
 	char *path = l->next_path;
+	int fd = l->next_fd;
 	l->reopen = false;
 	l->next_path = NULL;
 	if (l->out_at == l->out_len)
 		change_places(l);
 	pthread_mutex_unlock(&l->lock);
 	if (path)
-		go_to(l, path);
-	else if (reopen)
+		go_to(l, path, fd);
+	if (reopen)
 		open_again(l);
 }
 
@@ -331,21 +356,6 @@ static void *write_lines(void *context)
  * -------------------------------------------------------------------------------------------
  */
 
-static bool can_come(int code)
-{
-	return code == -ENXIO || code == -ENOSPC; /* a reader; room */
-}
-
-static int open_first(struct log *l, struct error *err)
-{
-	l->fd = open_sink(l);
-	if (l->fd < 0 && l->sink == SINK_FILE && !can_come(l->fd))
-		return err_set(err, l->fd, "open the log %s: %s", l->path, strerror(-l->fd));
-	if (l->fd < 0)
-		l->fd = -1;
-	return 0;
-}
-
 /* Signals are for the server's threads. */
 static int start(struct log *l, struct error *err)
 {
@@ -361,13 +371,22 @@ static int start(struct log *l, struct error *err)
 	return code ? err_set(err, -code, "start the log's thread: %s", strerror(code)) : 0;
 }
 
+static void take_next(struct log *l, char *path, int fd)
+{
+	if (l->next_path && l->next_fd > STDERR_FILENO)
+		close(l->next_fd);
+	free(l->next_path);
+	l->next_path = path;
+	l->next_fd = fd;
+}
+
 static void give_up(struct log *l)
 {
 	close_sink(l);
 	free(l->fill);
 	free(l->out);
 	free(l->path);
-	free(l->next_path);
+	take_next(l, NULL, -1);
 	free(l);
 }
 
@@ -393,22 +412,28 @@ struct log *log_open(const struct config_log *options, struct error *err)
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->work, &clock);
 	pthread_condattr_destroy(&clock);
-	if (open_first(l, err) == 0 && start(l, err) == 0)
+	if (open_first(l->path, &l->fd, err) == 0 && start(l, err) == 0)
 		return l;
 	give_up(l);
 	return NULL;
 }
 
-void log_move(struct log *l, const struct config_log *options)
+int log_move(struct log *l, const struct config_log *options, struct error *err)
 {
 	char *path = strdup(options->path);
+	if (!path)
+		return err_set(err, -ENOMEM, "no memory for the log %s", options->path);
+	int fd, code = open_first(path, &fd, err);
+	if (code < 0) {
+		free(path);
+		return code;
+	}
 	pthread_mutex_lock(&l->lock);
-	free(l->next_path);
-	l->next_path = path;
+	take_next(l, path, fd);
 	l->format = options->format;
-	l->reopen = true;
 	wake(l);
 	pthread_mutex_unlock(&l->lock);
+	return 0;
 }
 
 void log_reopen(struct log *l)

@@ -25,8 +25,8 @@ void log_add(struct log *l, struct slice line);
  * one stays in use. May be called from any thread, but not from a signal's handler. */
 void log_reopen(struct log *l);
 
-/* The same, to where the options say from now on. */
-void log_move(struct log *l, const struct config_log *options);
+/* To where the options say from now on; a file that can't be opened is an error, and changes nothing. */
+int log_move(struct log *l, const struct config_log *options, struct error *err);
 
 uint64_t log_dropped(const struct log *l); /* lines, since it began */
 

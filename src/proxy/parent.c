@@ -2,15 +2,16 @@
 #include "proxy/parent.h"
 
 #include "http/auth.h"
+#include "proxy/hash.h"
 #include "proxy/rules.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
-enum { MAX_FIELD = 4096, MAX_HEX = 2 * EVP_MAX_MD_SIZE + 1 };
+enum { MAX_FIELD = 4096, MAX_PARTS = 6, MAX_HEX = HASH_MAX_HEX + 1 };
 
 /* ---- which one ----------------------------------------------------------------------------- */
 
@@ -50,7 +51,7 @@ const struct config_parent *parent_next(const struct config *c, struct slice hos
 static void wipe(struct buffer *b)
 {
 	if (b->at)
-		OPENSSL_cleanse(b->at, b->room);
+		explicit_bzero(b->at, b->room);
 	buffer_done(b);
 }
 
@@ -70,26 +71,26 @@ char *parent_basic(const struct config_parent *p)
 {
 	if (!p->user)
 		return calloc(1, 1);
-	char pair[1024], coded[2048];
+	char pair[1024], coded[HASH_BASE64(sizeof pair)];
 	struct buffer out;
 	int len = snprintf(pair, sizeof pair, "%s:%s", p->user, p->password ? p->password : "");
 	if (len < 0 || (size_t)len >= sizeof pair)
 		return NULL;
-	EVP_EncodeBlock((unsigned char *)coded, (unsigned char *)pair, len);
+	hash_to_base64(slice_of(pair), coded);
 	buffer_init(&out, MAX_FIELD);
 	uint8_t *room =
 		buffer_reserve(&out, sizeof coded + 64); /* so that no copy is left behind */
 	if (room)
 		buffer_printf(&out, "Proxy-Authorization: Basic %s\r\n", coded);
-	OPENSSL_cleanse(pair, sizeof pair);
-	OPENSSL_cleanse(coded, sizeof coded);
+	explicit_bzero(pair, sizeof pair);
+	explicit_bzero(coded, sizeof coded);
 	return take(&out);
 }
 
 void parent_forget(char *field)
 {
 	if (field)
-		OPENSSL_cleanse(field, strlen(field));
+		explicit_bzero(field, strlen(field));
 	free(field);
 }
 
@@ -97,7 +98,7 @@ void parent_forget(char *field)
 
 struct digest {
 	struct slice realm, nonce, opaque, algorithm, qop; /* as they stand between the quotes */
-	const EVP_MD *hash;
+	enum hash_kind hash;
 	bool session;
 };
 
@@ -155,12 +156,14 @@ static bool choose_hash(struct digest *d)
 	if (d->session)
 		name.len -= 5;
 	if (name.len == 0 || slice_equal_nocase(name, SLICE("MD5")))
-		d->hash = EVP_md5();
+		d->hash = HASH_MD5;
 	else if (slice_equal_nocase(name, SLICE("SHA-256")))
-		d->hash = EVP_sha256();
+		d->hash = HASH_SHA256;
 	else if (slice_equal_nocase(name, SLICE("SHA-512-256")))
-		d->hash = EVP_sha512_256();
-	return d->hash && d->nonce.len > 0 && (d->qop.len == 0 || has_qop_auth(d->qop));
+		d->hash = HASH_SHA512_256;
+	else
+		return false;
+	return d->nonce.len > 0 && (d->qop.len == 0 || has_qop_auth(d->qop));
 }
 
 /* The parameters behind "Digest "; they end where another scheme begins. */
@@ -189,7 +192,7 @@ static bool find_digest(const struct http_fields *fields, struct digest *ret)
 		read_parameters(slice_from(f->value, at + 7), &d);
 		if (at == f->value.len || !choose_hash(&d))
 			continue;
-		if (!found || EVP_MD_get_size(d.hash) > EVP_MD_get_size(ret->hash))
+		if (!found || hash_size(d.hash) > hash_size(ret->hash))
 			*ret = d;
 		found = true;
 	}
@@ -197,44 +200,44 @@ static bool find_digest(const struct http_fields *fields, struct digest *ret)
 }
 
 /* H(a:b:c...) in hexadecimal. */
-static bool hash(const EVP_MD *md, const struct slice *part, size_t parts, char hex[MAX_HEX])
+static void hash(enum hash_kind kind, const struct slice *part, size_t parts, char hex[MAX_HEX])
 {
-	uint8_t sum[EVP_MAX_MD_SIZE];
-	unsigned len = 0;
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool ok = ctx && EVP_DigestInit_ex(ctx, md, NULL) == 1;
-	for (size_t i = 0; i < parts && ok; i++)
-		ok = (i == 0 || EVP_DigestUpdate(ctx, ":", 1) == 1) &&
-		     EVP_DigestUpdate(ctx, part[i].at, part[i].len) == 1;
-	ok = ok && EVP_DigestFinal_ex(ctx, sum, &len) == 1;
-	EVP_MD_CTX_free(ctx);
-	for (unsigned i = 0; i < len && ok; i++)
-		snprintf(hex + 2 * (size_t)i, 3, "%02x", sum[i]);
-	return ok;
+	uint8_t sum[HASH_MAX];
+	struct slice all[MAX_PARTS * 2];
+	size_t count = 0;
+	assert(parts <= MAX_PARTS);
+	for (size_t i = 0; i < parts; i++) {
+		if (i > 0)
+			all[count++] = SLICE(":");
+		all[count++] = part[i];
+	}
+	hash_parts(kind, all, count, sum);
+	hash_to_hex(sum, hash_size(kind), (uint8_t *)hex);
+	hex[2 * hash_size(kind)] = '\0';
 }
 
 /* RFC 7616 section 3.4.1. */
-static bool respond(const struct config_parent *p, const struct digest *d, struct slice method,
+static void respond(const struct config_parent *p, const struct digest *d, struct slice method,
 		    struct slice uri, struct slice cnonce, char response[MAX_HEX])
 {
 	char ha1[MAX_HEX], ha2[MAX_HEX];
 	struct slice a1[] = { slice_of(p->user), d->realm, slice_of(p->password) };
 	struct slice a2[] = { method, uri };
-	bool ok = hash(d->hash, a1, 3, ha1) && hash(d->hash, a2, 2, ha2);
-	if (ok && d->session) {
+	hash(d->hash, a1, 3, ha1);
+	hash(d->hash, a2, 2, ha2);
+	if (d->session) {
 		struct slice session[] = { slice_of(ha1), d->nonce, cnonce };
-		ok = hash(d->hash, session, 3, ha1);
+		hash(d->hash, session, 3, ha1);
 	}
-	if (ok && d->qop.len > 0) {
+	if (d->qop.len > 0) {
 		struct slice all[] = { slice_of(ha1), d->nonce,      SLICE("00000001"),
 				       cnonce,        SLICE("auth"), slice_of(ha2) };
-		ok = hash(d->hash, all, 6, response);
-	} else if (ok) {
+		hash(d->hash, all, 6, response);
+	} else {
 		struct slice all[] = { slice_of(ha1), d->nonce, slice_of(ha2) };
-		ok = hash(d->hash, all, 3, response);
+		hash(d->hash, all, 3, response);
 	}
-	OPENSSL_cleanse(ha1, sizeof ha1);
-	return ok;
+	explicit_bzero(ha1, sizeof ha1);
 }
 
 static void add_quoted(struct buffer *out, const char *name, struct slice value)
@@ -269,8 +272,9 @@ static char *digest_field(const struct config_parent *p, const struct digest *d,
 {
 	char cnonce[33], response[MAX_HEX] = "";
 	struct buffer out;
-	if (!make_cnonce(cnonce) || !respond(p, d, method, uri, slice_of(cnonce), response))
+	if (!make_cnonce(cnonce))
 		return NULL;
+	respond(p, d, method, uri, slice_of(cnonce), response);
 	buffer_init(&out, MAX_FIELD);
 	buffer_printf(&out, "Proxy-Authorization: Digest username=\"");
 	add_escaped(&out, p->user);

@@ -761,6 +761,13 @@ static void finish(struct record *r, const struct facts *facts)
  * -------------------------------------------------------------------------------------------
  */
 
+void recorder_want(struct recorder *w, bool wanted)
+{
+	w->options.wanted = wanted;
+	if (wanted && !w->known)
+		w->known = calloc(KNOWN, sizeof *w->known); /* without it, it asks each time */
+}
+
 struct recorder *recorder_new(struct net_loop *loop, const struct recorder_options *options)
 {
 	struct recorder *w = calloc(1, sizeof *w);
@@ -770,8 +777,7 @@ struct recorder *recorder_new(struct net_loop *loop, const struct recorder_optio
 	w->loop = loop;
 	w->challenged.fire = on_challenged;
 	buffer_init(&w->packing, PACKED_LIMIT);
-	if (options->wanted)
-		w->known = calloc(KNOWN, sizeof *w->known); /* without it, it asks each time */
+	recorder_want(w, options->wanted);
 	return w;
 }
 

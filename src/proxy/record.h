@@ -28,6 +28,7 @@ struct recorder_options {
 
 struct recorder *recorder_new(struct net_loop *loop, const struct recorder_options *options);
 void recorder_free(struct recorder *r);
+void recorder_want(struct recorder *r, bool wanted); /* from the next request on */
 
 /* A request begins: its first byte is here. reused: it is not the first of its connection. */
 struct record *record_begin(struct recorder *r, const struct address *client,

@@ -107,18 +107,38 @@ bool reply_step(struct client *c)
 
 /* ---- at the door --------------------------------------------------------------------------- */
 
+static void log_refusal(struct worker_listener *l, const struct address *peer, struct slice request,
+			const struct answer *a)
+{
+	struct worker *w = l->worker;
+	struct record *r = record_begin(w->recorder, peer, &l->at, net_now(w->loop), false);
+	record_bytes(r, CLIENT, request);
+	record_bytes(r, PROXY, buffer_slice(&w->out));
+	record_why(r, answer_name(a->why), a->text, false);
+	record_closed(r, EV_FIN, PROXY);
+	record_end(r, NULL, NULL);
+}
+
 /* Whoever can't be let in is told, if that costs nothing: what came is read, so that closing is no
  * RST, which would destroy the answer. */
-void reply_tell(struct worker *w, int fd, enum answer_why why)
+void reply_tell(struct worker_listener *l, int fd, const struct address *peer, enum answer_why why,
+		const char *text)
 {
+	struct worker *w = l->worker;
 	struct answer a = {
-		.why = why, .proxy = w->config->name, .close = true, .date = worker_date(w)
+		.why = why,
+		.text = text,
+		.proxy = w->config->name,
+		.close = true,
+		.date = worker_date(w),
 	};
 	ssize_t got = net_recv(fd, w->scratch, WORKER_SCRATCH);
 	buffer_reset(&w->out);
 	answer_write(&a, &w->out);
 	if ((got > 0 || got == -EAGAIN) && !w->out.failed)
 		net_send(fd, w->out.at, w->out.len, false);
+	if (got > 0)
+		log_refusal(l, peer, (struct slice){ w->scratch, (size_t)got }, &a);
 	buffer_reset(&w->out);
 	net_shut(fd);
 	net_close(fd);

@@ -61,6 +61,14 @@ void request_refuse_bytes(struct client *c, const struct http_bad *bad)
 	refuse(c, target ? ANSWER_TARGET_TOO_LONG : ANSWER_HEAD_TOO_LARGE, NULL);
 }
 
+void request_refuse_late(struct client *c)
+{
+	struct job *j = c->job;
+	begin_record(c, j->in_len);
+	reply_text(j, "%u bytes of a header came, and no end of it", j->in_len);
+	refuse(c, ANSWER_HEADER_TIMEOUT, NULL);
+}
+
 /* ---- for whom ------------------------------------------------------------------------------ */
 
 static bool lower_host(struct job *j, struct slice host)
@@ -109,7 +117,8 @@ static bool came_through_us(const struct client *c)
 			struct slice item = slice_trim(slice_cut(&rest, ','));
 			slice_cut(&item, ' ');
 			item = slice_trim(item);
-			if (slice_equal_nocase(slice_cut(&item, ' '), slice_of(c->config->name)))
+			if (slice_equal_nocase(slice_cut(&item, ' '),
+					       slice_of(c->config->pseudonym)))
 				return true;
 		}
 	}
@@ -355,7 +364,7 @@ static bool refuse_request(struct client *c)
 			   (unsigned long long)most);
 		refuse(c, ANSWER_REQUEST_TOO_LARGE, NULL);
 	} else if (came_through_us(c)) {
-		reply_text(j, "its Via names this proxy, %s", c->config->name);
+		reply_text(j, "its Via names this proxy, %s", c->config->pseudonym);
 		refuse(c, ANSWER_LOOP, NULL);
 	} else {
 		return false;

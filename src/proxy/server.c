@@ -22,13 +22,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 enum server_state { SERVER_RUNNING, SERVER_HANDING, SERVER_DRAINING, SERVER_ENDED };
 
-enum { MAX_WORKERS = 64, OTHER_DESCRIPTORS = 64, WORKER_DESCRIPTORS = 16 };
+enum { MAX_WORKERS = 64, OTHER_DESCRIPTORS = 64, WORKER_DESCRIPTORS = 32 };
 
 #define WORKER_ENDED (SIGRTMIN + 1)
 
@@ -197,6 +198,7 @@ static int open_listeners(struct server *s, struct error *err)
 	}
 	if (code == 0 && s->options->views)
 		code = open_admin(s, &inherited, err);
+	s->shared.watched = s->admin_fd >= 0;
 	service_close_rest(&inherited);
 	return code;
 }
@@ -311,6 +313,25 @@ static bool serve_new(struct server *s, size_t first)
 	return true;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* What a process keeps as it began with it. */
+static void say_kept(const struct server *s, const struct config *new)
+{
+	const struct config *old = s->config;
+	bool resolver = old->resolvers == new->resolvers && old->dns_cache == new->dns_cache;
+	for (size_t i = 0; resolver && i < new->resolvers; i++)
+		resolver = address_equal(&old->resolver[i], &new->resolver[i]);
+	bool admin = address_equal(&old->admin, &new->admin) &&
+		     same_text(old->admin_path, new->admin_path);
+	if (!resolver || !admin || old->workers != new->workers || !same_text(old->user, new->user))
+		say(s, "what it says of workers, user, admin and resolver takes a new process "
+		       "(SIGUSR2)");
+}
+
 static bool reload_locked(struct server *s, struct fault_sink *sink)
 {
 	struct config_faults faults = { told_fault, sink };
@@ -327,6 +348,8 @@ static bool reload_locked(struct server *s, struct fault_sink *sink)
 		told_fault(sink, 0, 0, "no memory for it now");
 		done = false;
 	}
+	if (done)
+		say_kept(s, c);
 	if (done && s->options->reloaded)
 		s->options->reloaded(s->options->context, c);
 	config_drop(done ? s->config : c);
@@ -638,6 +661,7 @@ int server_run(const struct server_options *options, struct error *err)
 		wait_for_signals(s);
 	}
 	stop(s);
+	signal(WORKER_ENDED, SIG_IGN); /* of those that ended since */
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	free(s);
 	return code;

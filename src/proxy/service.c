@@ -202,9 +202,12 @@ static bool set_environment(const int *fd, size_t count)
 /* Between fork and exec in a process of several threads: system calls alone. */
 static void become_successor(const char *path, char **argv, const int *fd, size_t count)
 {
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	sigset_t later;
+	sigemptyset(&later);
+	sigaddset(&later, SIGHUP); /* they would end a program that does not expect them yet */
+	sigaddset(&later, SIGUSR1);
+	sigaddset(&later, SIGUSR2);
+	sigprocmask(SIG_SETMASK, &later, NULL);
 	for (size_t i = 0; i < count; i++)
 		fcntl(fd[i], F_SETFD, 0);
 	execve(path, argv, environ);

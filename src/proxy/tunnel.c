@@ -122,10 +122,20 @@ static void end_record(struct tunnel *t)
 	record_end(t->record, client_known ? &client : NULL, origin_known ? &origin : NULL);
 }
 
+/* Both have ended it in good order, and no option was set on its way. */
+static bool may_retire(const struct tunnel *t)
+{
+	const struct half *up = &t->half[CLIENT], *down = &t->half[PROXY];
+	return up->state == HALF_SHUT && down->state == HALF_SHUT && up->flow.bound == 0 &&
+	       down->flow.bound == 0;
+}
+
 static void tunnel_end(struct tunnel *t)
 {
 	struct worker *w = t->worker;
 	end_record(t);
+	if (may_retire(t))
+		net_watch_retire(w->loop, &t->half[PROXY].watch);
 	worker_turn_stop(&t->turn);
 	link_out(t);
 	net_timer_stop(w->loop, &t->timer);
@@ -297,11 +307,20 @@ static bool judge_sni(struct tunnel *t, struct slice sni)
 	return true;
 }
 
+/* Handshake, of version 3.x: whatever begins otherwise is held no longer. */
+static bool may_be_hello(const struct flow *f)
+{
+	static const uint8_t begins[] = { 0x16, 0x03 };
+	size_t len = f->held_len < sizeof begins ? f->held_len : sizeof begins;
+	return len == 0 || memcmp(f->held + f->held_at, begins, len) == 0;
+}
+
 static bool sniffed_enough(const struct tunnel *t, struct slice *ret_sni)
 {
+	const struct flow *f = &t->half[CLIENT].flow;
 	bool over = false;
 	*ret_sni = record_sni(t->record, &over);
-	return over || ret_sni->len > 0 || t->half[CLIENT].flow.held_len >= SNIFF_MOST;
+	return over || ret_sni->len > 0 || f->held_len >= SNIFF_MOST || !may_be_hello(f);
 }
 
 /* Gathers what the client says first, and passes nothing of it on before it is judged. False: the
@@ -388,8 +407,8 @@ static nanos deadline(const struct tunnel *t)
 	nanos at = INT64_MAX;
 	if (idle > 0)
 		at = t->busy * NANOS_PER_SECOND + idle + NANOS_PER_SECOND;
-	if (life > 0 && t->begun * NANOS_PER_SECOND + life < at)
-		at = t->begun * NANOS_PER_SECOND + life;
+	if (life > 0 && (t->begun + 1) * NANOS_PER_SECOND + life < at)
+		at = (t->begun + 1) * NANOS_PER_SECOND + life;
 	return at;
 }
 
@@ -405,7 +424,7 @@ static void timer_rings(struct net_timer *timer)
 {
 	struct tunnel *t = (struct tunnel *)((char *)timer - offsetof(struct tunnel, timer));
 	nanos now = net_now(t->worker->loop), life = t->config->timeout.lifetime;
-	if (life > 0 && now >= t->begun * NANOS_PER_SECOND + life) {
+	if (life > 0 && now >= (t->begun + 1) * NANOS_PER_SECOND + life) {
 		tunnel_cut(t, "timeout-lifetime", "the tunnel was open for as long as one may be");
 		return;
 	}

@@ -220,7 +220,7 @@ static void tell_with_spare(struct worker *w, struct worker_listener *l)
 		fd = net_accept(l->watch.fd, &peer);
 	}
 	if (fd >= 0)
-		reply_tell(w, fd, ANSWER_BUSY);
+		reply_tell(l, fd, &peer, ANSWER_BUSY, "no descriptor is left");
 	open_spares(w);
 	say_short(w, "descriptors");
 	if (fd < 0 && fd != -EAGAIN)
@@ -257,7 +257,13 @@ static void admit(struct worker *w, struct worker_listener *l, int fd, const str
 	if (two)
 		worker_give_descriptors(w, 2);
 	atomic_fetch_sub_explicit(&w->shared->clients, 1, memory_order_relaxed);
-	reply_tell(w, fd, in == LIMITS_TOO_MANY ? ANSWER_PER_CLIENT : ANSWER_BUSY);
+	if (in == LIMITS_TOO_MANY)
+		reply_tell(l, fd, peer, ANSWER_PER_CLIENT,
+			   "as many of its connections are open as may be");
+	else
+		reply_tell(l, fd, peer, ANSWER_BUSY,
+			   room ? "no descriptor or no memory is left for it"
+				: "as many connections are open as may be");
 }
 
 /* True: there was one. */
@@ -364,10 +370,19 @@ static void tidy(struct net_timer *t)
 		net_timer_set(w->loop, t, now + NANOS_PER_SECOND);
 }
 
+/* For the log, for who asks at the admin door, for the server names of tunnels. */
+static bool wants_records(const struct worker *w)
+{
+	const struct config *c = w->config;
+	bool read = c->access.format != LOG_NONE || w->shared->watched;
+	return (w->shared->exchange && read) || c->sni != SNI_OFF;
+}
+
 void worker_configure(struct worker *w, struct config *config)
 {
 	config_drop(w->config);
 	w->config = config;
+	recorder_want(w->recorder, wants_records(w));
 	for (size_t i = 0; i < w->listeners; i++)
 		w->listener[i].index = index_of(config, &w->listener[i].asked);
 }
@@ -431,7 +446,7 @@ static bool open_parts(struct worker *w, struct error *err)
 		.cache = w->config->dns_cache,
 	};
 	struct recorder_options records = {
-		.wanted = w->shared->exchange != NULL || w->config->sni != SNI_OFF,
+		.wanted = wants_records(w),
 		.metrics = &w->metrics,
 		.challenges = w->shared->challenges,
 		.done = exchange_done,
@@ -453,6 +468,7 @@ struct worker *worker_new(struct shared *shared, struct config *config, struct e
 	w->config = config_hold(config);
 	w->resume.fire = resume_listeners;
 	w->tidy.fire = tidy;
+	w->shrink.fire = client_shrink_spares;
 	w->turns_call.run = take_turns;
 	for (size_t i = 0; i < WORKER_SPARE_DESCRIPTORS; i++)
 		w->spare[i] = -1;

@@ -23,6 +23,7 @@ enum {
 	WORKER_MOST_PIPES = 64,     /* the kernel gives an ordinary user pages for so many */
 	WORKER_SPARE_DESCRIPTORS = 2, /* kept open to be let go of when there are no others */
 	WORKER_SPARE_JOBS = 64,
+	WORKER_SPARE_JOBS_IDLE = 2, /* of them, when nobody comes */
 	WORKER_MOST_IDLE_ORIGINS = 256,
 };
 
@@ -38,6 +39,7 @@ struct shared {
 	_Atomic unsigned clients;     /* connections of clients, tunnels with them */
 	_Atomic long descriptors;     /* that may still be taken */
 	_Atomic bool draining;
+	bool watched;                 /* there is an admin door */
 	void (*exchange)(void *context, const struct config *config, const struct exchange *x);
 	void (*say)(void *context, const char *text);
 	void *context;
@@ -73,10 +75,13 @@ struct worker {
 	size_t listeners;
 	struct net_timer resume;      /* of listeners that pause */
 	struct net_timer tidy;        /* idle origins, once a second while there are any */
+	struct net_timer shrink;      /* spare jobs that nobody needed for a while */
 	int spare[WORKER_SPARE_DESCRIPTORS];
 	nanos said_short;             /* to the operator */
 
 	uint8_t *scratch;             /* WORKER_SCRATCH bytes */
+	uint64_t basic_generation;    /* of the configuration; of its parents those that were */
+	uint32_t basic_parents;       /* content with Basic, a bit each */
 	struct buffer out;            /* heads and pages being made; empty between events */
 	struct buffer end;            /* the last chunk and trailers, likewise */
 	struct http_response *response; /* being read; for the length of an event */
@@ -89,7 +94,7 @@ struct worker {
 
 	struct client *spare_clients; /* pools: last in, first out */
 	struct job *spare_jobs;
-	size_t spare_job_count;
+	size_t spare_job_count, spare_jobs_unused; /* so many were there all the time */
 	struct tunnel *spare_tunnels;
 	struct worker_pipe *spare_pipes;
 	size_t spare_pipe_count, pipes;

@@ -3,12 +3,7 @@
 #include "tls/certificate.h"
 
 #include "base/reader.h"
-
-#include <openssl/bio.h>
-#include <openssl/crypto.h>
-#include <openssl/err.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
+#include "tls/openssl.h"
 
 #include <string.h>
 #include <time.h>
@@ -36,12 +31,12 @@ static void put_cut(char into[TLS_MAX_NAME], struct slice s)
 
 static bool put_name(char into[TLS_MAX_NAME], const X509_NAME *name)
 {
-	BIO *out = BIO_new(BIO_s_mem());
+	BIO *out = openssl()->BIO_new(openssl()->BIO_s_mem());
 	char *text = NULL;
-	bool done = out && X509_NAME_print_ex(out, name, 0, NAME_FORMAT) >= 0;
-	long len = done ? BIO_get_mem_data(out, &text) : 0;
+	bool done = out && openssl()->X509_NAME_print_ex(out, name, 0, NAME_FORMAT) >= 0;
+	long len = done ? openssl()->BIO_ctrl(out, BIO_CTRL_INFO, 0, &text) : 0;
 	put_cut(into, (struct slice){ (const uint8_t *)text, len > 0 ? (size_t)len : 0 });
-	BIO_free(out);
+	openssl()->BIO_free(out);
 	return done;
 }
 
@@ -63,18 +58,20 @@ static bool add_dns_name(char into[TLS_MAX_NAME], struct slice name)
 
 static void put_dns_names(char into[TLS_MAX_NAME], const X509 *x)
 {
-	GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
+	GENERAL_NAMES *names = openssl()->X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
 	into[0] = '\0';
-	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-		const GENERAL_NAME *n = sk_GENERAL_NAME_value(names, i);
+	for (int i = 0; i < openssl()->OPENSSL_sk_num((const OPENSSL_STACK *)names); i++) {
+		const GENERAL_NAME *n =
+			openssl()->OPENSSL_sk_value((const OPENSSL_STACK *)names, i);
 		if (n->type != GEN_DNS)
 			continue;
 		const ASN1_STRING *s = n->d.dNSName;
-		struct slice name = { ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s) };
+		struct slice name = { openssl()->ASN1_STRING_get0_data(s),
+				      (size_t)openssl()->ASN1_STRING_length(s) };
 		if (!add_dns_name(into, name))
 			break;
 	}
-	GENERAL_NAMES_free(names);
+	openssl()->GENERAL_NAMES_free(names);
 }
 
 /* NO_TIME for what is no time. 9999-12-31, which stands for "never" (RFC 5280 section
@@ -82,7 +79,7 @@ static void put_dns_names(char into[TLS_MAX_NAME], const X509 *x)
 static nanos read_time(const ASN1_TIME *time)
 {
 	struct tm tm;
-	if (!time || ASN1_TIME_to_tm(time, &tm) != 1)
+	if (!time || openssl()->ASN1_TIME_to_tm(time, &tm) != 1)
 		return NO_TIME;
 	if (tm.tm_year + 1900 > 2261)
 		return INT64_MAX;
@@ -101,11 +98,12 @@ static nanos read_time(const ASN1_TIME *time)
 
 static bool describe(const X509 *x, struct tls_certificate *c)
 {
-	const X509_NAME *subject = X509_get_subject_name(x), *issuer = X509_get_issuer_name(x);
+	const X509_NAME *subject = openssl()->X509_get_subject_name(x),
+			*issuer = openssl()->X509_get_issuer_name(x);
 	put_dns_names(c->names, x);
-	c->not_before = read_time(X509_get0_notBefore(x));
-	c->not_after = read_time(X509_get0_notAfter(x));
-	c->self_signed = X509_NAME_cmp(subject, issuer) == 0;
+	c->not_before = read_time(openssl()->X509_get0_notBefore(x));
+	c->not_after = read_time(openssl()->X509_get0_notAfter(x));
+	c->self_signed = openssl()->X509_NAME_cmp(subject, issuer) == 0;
 	return put_name(c->subject, subject) && put_name(c->issuer, issuer);
 }
 
@@ -131,9 +129,10 @@ static enum tls_name_match match_host(X509 *x, struct slice host)
 		return TLS_NAME_UNKNOWN;
 	memcpy(text, host.at, host.len);
 	text[host.len] = '\0';
-	int match = X509_check_ip_asc(x, text, flags);
+	int match = openssl()->X509_check_ip_asc(x, text, flags);
 	if (match == -2) /* no address */
-		match = text[0] == '.' ? 0 : X509_check_host(x, text, host.len, flags, NULL);
+		match = text[0] == '.' ? 0
+				       : openssl()->X509_check_host(x, text, host.len, flags, NULL);
 	if (match < 0)
 		return TLS_NAME_UNKNOWN;
 	return match ? TLS_NAME_MATCHES : TLS_NAME_DIFFERS;
@@ -165,9 +164,9 @@ static size_t cut_list(struct slice body, bool newer, struct slice *ret_first,
 static X509 *read_der(struct slice der)
 {
 	const unsigned char *at = der.at;
-	X509 *x = der.len > 0 ? d2i_X509(NULL, &at, (long)der.len) : NULL;
+	X509 *x = der.len > 0 ? openssl()->d2i_X509(NULL, &at, (long)der.len) : NULL;
 	if (x && at != der.at + der.len) {
-		X509_free(x);
+		openssl()->X509_free(x);
 		return NULL;
 	}
 	return x;
@@ -178,8 +177,8 @@ static bool describe_chain(X509 *leaf, X509 *top, struct slice host, struct tls_
 	if (!describe(leaf, &c->leaf) || !describe(top, &c->top))
 		return false;
 	c->name = match_host(leaf, host);
-	c->leaf_issued_by_top =
-		c->count > 1 && c->top.self_signed && X509_check_issued(top, leaf) == X509_V_OK;
+	c->leaf_issued_by_top = c->count > 1 && c->top.self_signed &&
+				openssl()->X509_check_issued(top, leaf) == X509_V_OK;
 	c->incomplete = c->count == 1 && !c->leaf.self_signed;
 	return true;
 }
@@ -187,20 +186,18 @@ static bool describe_chain(X509 *leaf, X509 *top, struct slice host, struct tls_
 static bool read_chain(struct slice body, bool newer, struct slice host,
 		       struct tls_chain *ret_chain)
 {
-	/* Or else OpenSSL reads its configuration file on the first certificate. */
-	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	struct slice first = { 0 }, last = { 0 };
 	struct tls_chain chain = { .count = cut_list(body, newer, &first, &last) };
-	if (chain.count == 0)
+	if (chain.count == 0 || !openssl())
 		return false;
-	ERR_set_mark();
+	openssl()->ERR_set_mark();
 	X509 *leaf = read_der(first);
 	X509 *top = chain.count > 1 ? read_der(last) : leaf;
 	bool done = leaf && top && describe_chain(leaf, top, host, &chain);
 	if (top != leaf)
-		X509_free(top);
-	X509_free(leaf);
-	ERR_pop_to_mark(); /* our caller's errors stay as they were */
+		openssl()->X509_free(top);
+	openssl()->X509_free(leaf);
+	openssl()->ERR_pop_to_mark(); /* our caller's errors stay as they were */
 	if (done)
 		*ret_chain = chain;
 	return done;
@@ -214,4 +211,9 @@ bool tls_read_chain(struct slice body, struct slice host, struct tls_chain *ret_
 bool tls_read_chain_13(struct slice body, struct slice host, struct tls_chain *ret_chain)
 {
 	return read_chain(body, true, host, ret_chain);
+}
+
+void tls_prepare_certificates(void)
+{
+	openssl();
 }

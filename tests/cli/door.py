@@ -198,12 +198,17 @@ def rotation(program, tap):
         before = p.await_log("\n")
         os.rename(p.path("access.log"), p.path("access.log.1"))
         p.process.send_signal(signal.SIGUSR1)
-        p.await_log("", "access.log")
-        p.get()
-        after = p.await_log("\n")
+        after = p.await_log("", "access.log")
+        sent = 0
+        while not after and sent < 1000:   # the writer changes over a moment after the file is there
+            p.get()
+            sent += 1
+            after = p.await_log("", "access.log")
+        kept = p.await_log("\n", "access.log.1")
+        after = p.await_log(r"\A([^\n]*\n){%d}\Z" % (1 + sent - kept.count("\n")))
         tap.case("USR1 opens the log anew", expect(
-            (len(records(before)) == 1, before), (len(records(after)) == 1, after),
-            (p.await_log("\n", "access.log.1") == before, "the old one changed")))
+            (len(records(before)) == 1, before), (len(records(after)) >= 1, after),
+            (kept.startswith(before), "what was in the old one changed")))
         p.log = "log access other.log text;"
         p.configure()
         status, body = p.ask("/reload", "POST")

@@ -23,8 +23,9 @@ OWNERS = {
     "pcap": {"capture"},
     "sqlite3.h": {"store"},
     "ares.h": {"net"},
+    "libmnl": {"host"},
     "crypt.h": {"proxy"},
-    "pthread.h": {"capture", "net", "proxy", "cli"},
+    "pthread.h": {"tls", "capture", "net", "proxy", "cli"},     # tls: to load OpenSSL once
     "threads.h": set(),
 }
 

@@ -2,6 +2,7 @@
 and origins that misbehave."""
 import os
 import resource
+import signal
 import socket
 import struct
 import subprocess
@@ -11,11 +12,36 @@ import time
 import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from peer import LIMIT, Client, Head, Proxy, Raw, Wire, same, want  # noqa: E402
-from viaduct import Tap                                              # noqa: E402
+import peer                                                # noqa: E402
+from peer import LIMIT, Client, Raw, Wire, same, want      # noqa: E402
+from viaduct import Tap                                    # noqa: E402
 
 SANITIZED = "--sanitized" in sys.argv   # then nothing is said about memory
 TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Proxy(peer.Proxy):
+    """One that does not outlive a test which failed."""
+    started, successors = [], []
+
+    def __setattr__(self, name, value):
+        if name == "process":
+            Proxy.started.append(value)
+        super().__setattr__(name, value)
+
+    @classmethod
+    def forget(cls):
+        for process in cls.started:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        for pid in cls.successors:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        cls.started.clear()
+        cls.successors.clear()
 
 
 # ---- what the kernel knows of a process ------------------------------------------------------
@@ -170,6 +196,7 @@ def main(tests):
             why = test(arguments[0])
         except Exception:  # whatever a test meets is its result, not the end of the others
             complaints, why = [traceback.format_exc()], None
+        Proxy.forget()
         if why and why.startswith("skip: "):
             tap.skip(test.__doc__, why[6:])
         else:

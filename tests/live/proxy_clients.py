@@ -24,7 +24,7 @@ def run(tap, place, case):
     except kit.Skip as why:
         tap.skip(case.title, why)
     except Exception as error:   # whatever a case meets is its result, not the suite's end
-        tap.case(case.title, [f"{type(error).__name__}: {error}"[:3000]])
+        tap.case(case.title, [f"{type(error).__name__}: {error}"[:9000]])
 
 
 def main(program, group=None, *words):

@@ -307,6 +307,17 @@ def stopped_upload(program):
     stopped_origin(program, begin, Sink(OK))
 
 
+def not_tls(program):
+    """where server names are looked at, a tunnel that speaks something else is not held up"""
+    proxy, origin = Proxy(program, "sni match deny;\n"), Raw(echo)
+    for text in (b"h", b"hello", b"\x16?", b"SSH-2.0-x\r\n", bytes(100)):
+        says_back(tunnel(proxy, origin), text)
+        client = Client(proxy.address).send(connect_to(origin) + text)
+        same((client.head().status, client.exactly(len(text))), (200, text), "with the CONNECT")
+        client.close()
+    proxy.stop()
+
+
 # ---- ends, in every order ----------------------------------------------------------------------
 
 def half_closes(program):
@@ -621,7 +632,7 @@ def many_idle(program):
 TESTS = [
     descriptors_few, descriptors_taken_away, no_descriptor_at_all, memory_short, stopped_in_tunnel,
     stopped_in_answer, stopped_in_chunks, stopped_old, stopped_upload_tunnel, stopped_upload,
-    half_closes, half_close_of_request, reset_by_client, reset_by_origin, flapping, kept_that_die,
+    not_tls, half_closes, half_close_of_request, reset_by_client, reset_by_origin, flapping, kept_that_die,
     kept_that_die_twice, slow_heads, slow_bodies, silent_clients, many_idle,
 ]
 

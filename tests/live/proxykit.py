@@ -42,7 +42,7 @@ class Proxy:
         if "rule" not in config:
             config += "rule allow from 127.0.0.0/8 port 1-65535;\n"
         with open(self.path, "w", encoding="utf-8") as out:
-            out.write(text + "destinations private allow;\ntimeout drain 5s;\n" + config)
+            out.write(text + "name viaduct;\ndestinations private allow;\ntimeout drain 5s;\n" + config)
 
     def listen(self):
         for line in self.process.stderr:

@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include "net/dns_name.h"
+#include "net/watch.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -182,6 +183,11 @@ void net_watch_close(struct net_loop *loop, struct net_watch *w)
 	net_watch_stop(loop, w);
 	close_descriptor(w->fd);
 	w->fd = -1;
+}
+
+void net_watch_retire(struct net_loop *loop, struct net_watch *w)
+{
+	net_watch_close(loop, w);
 }
 
 void net_timer_stop(struct net_loop *loop, struct net_timer *t)
@@ -480,6 +486,18 @@ int net_connect(const struct address *to, const struct address *from)
 	else
 		on_connected(&e->timer);
 	return fd;
+}
+
+int net_watch_connect(struct net_loop *loop, struct net_watch *w, const struct address *to,
+		      const struct address *from)
+{
+	int code = net_connect(to, from);
+	w->fd = code;
+	if (code >= 0)
+		code = net_watch_add(loop, w);
+	if (code < 0)
+		net_watch_close(loop, w);
+	return code;
 }
 
 static struct end *socket_of(int fd)

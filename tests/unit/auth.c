@@ -64,6 +64,20 @@ static void digests_and_codings(void **state)
 	hash_to_hex(digest, 32, hex);
 	assert_memory_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
 			    64);
+	hash_parts(HASH_SHA512_256, abc, 3, digest);
+	hash_to_hex(digest, 32, hex);
+	assert_memory_equal(hex, "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23",
+			    64);
+	static const char *const CODED[][2] = {
+		/* RFC 4648 section 10 */
+		{ "", "" },        { "f", "Zg==" },        { "fo", "Zm8=" },
+		{ "foo", "Zm9v" }, { "foob", "Zm9vYg==" }, { "\xfb\xff", "+/8=" }
+	};
+	for (size_t i = 0; i < sizeof CODED / sizeof *CODED; i++) {
+		char text[HASH_BASE64(4)];
+		hash_to_base64(slice_of(CODED[i][0]), text);
+		assert_string_equal(text, CODED[i][1]);
+	}
 	/* RFC 4231, test case 2 has a key of 4 bytes, which HMAC fills up with zeros */
 	uint8_t key[HASH_MAX] = "Jefe";
 	const struct slice data[] = { SLICE("what do ya want "), SLICE("for nothing?") };

@@ -202,6 +202,88 @@ static void the_socket_is_homes_from_then_on(void **state)
 	close(there);
 }
 
+/* Ends a connection in good order, our side first, and lets the loop hear of it. */
+static void end_well(struct dialler *x, int there)
+{
+	char byte;
+	assert_int_equal(net_shut(x->home.fd), 0);
+	assert_int_equal(recv(there, &byte, 1, 0), 0);
+	close(there);
+	x->heard = 0;
+	while (!(x->heard & NET_HANGUP))
+		run_for(NANOS_PER_MS);
+	assert_int_equal(net_recv(x->home.fd, &byte, 1), 0);
+}
+
+static void speak(struct dialler *x, int there)
+{
+	char byte = 0;
+	assert_int_equal(send(there, "x", 1, 0), 1);
+	while (!(x->heard & NET_READABLE))
+		run_for(NANOS_PER_MS);
+	assert_int_equal(net_recv(x->home.fd, &byte, 1), 1);
+	assert_int_equal(byte, 'x');
+	assert_int_equal(net_send(x->home.fd, "y", 1, false), 1);
+	assert_int_equal(recv(there, &byte, 1, 0), 1);
+	assert_int_equal(byte, 'y');
+}
+
+/* Nothing but the number shows that it is the same socket. */
+static void a_retired_socket_connects_again(void **state)
+{
+	(void)state;
+	int here = listen_at("127.0.0.1"), first = -1;
+	for (int i = 0; i < 3; i++) {
+		struct dialler x = { .told = 0 };
+		struct net_dial_options o = options(&x, "127.0.0.1");
+		dial_with(&x, &o);
+		assert_int_equal(x.got.status, NET_DIAL_OK);
+		first = i == 0 ? x.got.fd : first;
+		assert_int_equal(x.got.fd, first);
+		int there = accept(here, NULL, NULL);
+		speak(&x, there);
+		end_well(&x, there);
+		net_watch_retire(loop, &x.home);
+		assert_int_equal(x.home.fd, -1);
+		run_for(NANOS_PER_MS);
+	}
+}
+
+/* What was sent may still have to be sent again: such a one is closed. */
+static void what_is_not_over_is_closed(void **state)
+{
+	(void)state;
+	int here = listen_at("127.0.0.1");
+	struct dialler x = { .told = 0 };
+	struct net_dial_options o = options(&x, "127.0.0.1");
+	char byte;
+	dial_with(&x, &o);
+	int there = accept(here, NULL, NULL), fd = x.home.fd;
+	net_watch_retire(loop, &x.home);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_int_equal(recv(there, &byte, 1, 0), 0); /* a FIN, no RST */
+	close(there);
+}
+
+/* The end of a connection is told late; whoever dials meanwhile must not take it for an answer. */
+static void a_late_end_is_no_answer(void **state)
+{
+	(void)state;
+	int here = listen_at("127.0.0.1"), number;
+	struct dialler x = { .told = 0 }, y = { .told = 0 };
+	struct net_dial_options o = options(&x, "127.0.0.1");
+	dial_with(&x, &o);
+	end_well(&x, accept(here, NULL, NULL));
+	number = x.got.fd;
+	net_watch_retire(loop, &x.home);
+	black_hole("127.0.0.2");
+	struct net_dial_options silent = options(&y, "127.0.0.2");
+	silent.timeout = NANOS_PER_SECOND / 4;
+	dial_with(&y, &silent);
+	assert_int_equal(y.got.status, NET_DIAL_TIMEOUT);
+	assert_int_equal(fcntl(number, F_GETFD), FD_CLOEXEC); /* it was kept, and not taken yet */
+}
+
 static void refused(void **state)
 {
 	(void)state;
@@ -488,6 +570,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_literal_needs_no_resolver, begin, end),
 		cmocka_unit_test_setup_teardown(the_socket_is_homes_from_then_on, begin, end),
+		cmocka_unit_test_setup_teardown(a_retired_socket_connects_again, begin, end),
+		cmocka_unit_test_setup_teardown(what_is_not_over_is_closed, begin, end),
+		cmocka_unit_test_setup_teardown(a_late_end_is_no_answer, begin, end),
 		cmocka_unit_test_setup_teardown(refused, begin, end),
 		cmocka_unit_test_setup_teardown(no_route, begin, end),
 		cmocka_unit_test_setup_teardown(nobody_answers, begin, end),

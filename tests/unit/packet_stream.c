@@ -749,8 +749,8 @@ static void waiting_ones_are_bounded(void **state)
 	}
 	struct stream_counts counts = stream_counts(t);
 	assert_int_equal(counts.connections, 20000);
-	assert_in_range(counts.live, 1024, 4096 + 1100);
-	assert_in_range(counts.peak_live, 4096, 4096 + 1100);
+	assert_in_range(counts.live, 1024, 8192 + 1100);
+	assert_in_range(counts.peak_live, 4096, 8192 + 1100);
 	for (uint32_t i = 0; i < 20000; i++, at += NANOS_PER_MS / 100) {
 		struct segment seg = lone(i + 30000, TCP_SYN, C, at);
 		stream_segment(t, &seg);
@@ -759,7 +759,7 @@ static void waiting_ones_are_bounded(void **state)
 		if (i % (STREAM_BORDER / 2) == 0)
 			until(t, at);
 	}
-	assert_in_range(stream_counts(t).live, 1024, 4096 + 16 * STREAM_BORDER / 2);
+	assert_in_range(stream_counts(t).live, 1024, 8192 + 8 * STREAM_BORDER / 2);
 	stream_finish(t);
 	assert_int_equal(play.ends, 40000);
 	stream_table_free(t);

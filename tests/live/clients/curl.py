@@ -219,7 +219,7 @@ def ranges(place):
         same(got.body, SMALL)
         want("Content-Encoding: gzip" in got.head, got.head)
         p.logged(ok())
-        got = curl(place, "-x", p.url, "-z", "2037-01-01", url)
+        got = curl(place, "-x", p.url, "-z", os.path.join(place.root, "small.txt"), url)
         same((got.status, got.body), (304, b""))
         p.logged(ok(304))
 
@@ -325,6 +325,26 @@ def max_time(place):
     origin.stop()
 
 
+@case("a client that ends its half behind the request is answered, and it is no fault")
+def half_closed(place):
+    origin, gone = Origin(), threading.Event()
+
+    def serve(wire, _):
+        gone.wait(LIMIT)   # until the client has ended its half
+        wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate")
+
+    origin.script["/half"] = serve
+    with place.proxy() as p:
+        wire = Wire(socket.create_connection(("127.0.0.1", p.port), LIMIT))
+        wire.send(f"GET http://{origin.host}/half HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        origin.wait_for("/half")
+        wire.sock.shutdown(socket.SHUT_WR)
+        gone.set()
+        want(wire.rest().endswith(b"late"), "the answer")
+        p.logged(ok(closed_by=one_of("client", "nobody")))
+    origin.stop()
+
+
 def full():
     """A listener whose backlog is full: the next connection to it is not answered."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=0)
@@ -344,10 +364,10 @@ def full():
 def connect_timeout(place):
     listener, fillers = full()
     host = "127.0.0.1:%d" % listener.getsockname()[1]
-    with place.proxy() as p:
+    with place.proxy("timeout connect 2s;\n") as p:
         curl(place, "-p", "-x", p.url, "--connect-timeout", "1", f"http://{host}/", code=28)
-        p.logged({"method": "CONNECT", "target": host, "status": None, "closed_by": "client",
-                  "verdict": one_of("client-aborted", "proxy-silent")})
+        p.logged({"method": "CONNECT", "target": host, "why": "timeout-connect", "status": 504,
+                  "verdict": "gateway-timeout"})   # a FIN alone does not stop it dialing
     for s in [listener, *fillers]:
         s.close()
 

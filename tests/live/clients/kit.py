@@ -150,7 +150,8 @@ class Proxy(Server):
         if "destinations " not in config:
             config = "destinations private allow;\n" + config
         with open(self.path, "w", encoding="utf-8") as out:
-            out.write("\n".join([*self.listens, "workers 1;", "log access - json;", config, ""]))
+            log = [] if "log access" in config else ["log access - json;"]
+            out.write("\n".join([*self.listens, "workers 1;", *log, config, ""]))
 
     def read(self):
         for line in self.process.stdout:
@@ -271,13 +272,14 @@ class Place:
         os.chmod(self.folder, 0o755)   # servers that change their user read in it
         self.root = os.path.join(self.folder, "root")
         os.mkdir(self.root)
-        self.servers, self.made = [], {}
+        self.servers, self.made, self.making = [], {}, threading.RLock()
         self.names = Names()
 
     def once(self, name, make):
-        if name not in self.made:
-            self.made[name] = make()
-        return self.made[name]
+        with self.making:
+            if name not in self.made:
+                self.made[name] = make()
+            return self.made[name]
 
     def proxy(self, config="", listen=("127.0.0.1:0;",), wrapper=()):
         return Proxy(self.program, self.folder,

@@ -17,7 +17,6 @@ cache deny all
 pinger_enable off
 shutdown_lifetime 0 seconds
 visible_hostname squid.test
-dns_v4_first on
 {more}
 http_access allow all
 """
@@ -40,7 +39,7 @@ def squid(place, more="", port=None):
     os.mkdir(folder)
     os.chmod(folder, 0o777)   # it becomes another user
     conf = place.file(f"squid-{port}.conf", SQUID.format(port=port, folder=folder, more=more))
-    server = Server(find("squid"), "-N", "-f", conf, "-d", "0")
+    server = Server(find("squid"), "-N", "-n", f"viaduct{port}", "-f", conf, "-d", "0")
     server.port = port
     return server.wait_port(port)
 
@@ -186,6 +185,26 @@ def by_viaduct(place):
             if scheme:
                 refused_credentials(place, above.port)
             above.loose = True
+
+
+@case("a body that comes with its head, to a parent that asks for Digest, or Basic", "nginx")
+def body_at_once(place):
+    users, secret = users_file(place, place.program), password(place)
+    for scheme in ("digest", "basic"):
+        with place.proxy(f"name above;\nauth {scheme} {{ users {users}; }}\n") as above:
+            above.loose = True
+            with place.proxy(f"parent 127.0.0.1:{above.port} {{ user parent; "
+                             f"password-file {secret}; }}\n") as p:
+                for size in (10, 3000, 300000):
+                    with socket.create_connection(("127.0.0.1", p.port)) as s:
+                        s.sendall(b"PUT http://127.0.0.1:%d/put/once HTTP/1.1\r\nHost: a\r\n"
+                                  b"Connection: close\r\nContent-Length: %d\r\n\r\n%s" %
+                                  (place.web.http, size, bytes(size)))
+                        answer = Wire(s).rest()
+                    want(answer.split()[1] in (b"201", b"204"), (size, answer))
+                    same(os.path.getsize(os.path.join(place.root, "put/once")), size)
+                    p.logged({"method": "PUT", "status": one_of(201, 204),
+                              "answered_by": "origin"})
 
 
 @case("the PROXY protocol to a parent: it sees the client", "curl", "nginx")

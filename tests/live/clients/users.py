@@ -65,6 +65,8 @@ def digest(place):
     for algorithms in ("sha-256", "md5", "sha-256 md5", "md5 sha-256"):
         with place.proxy(auth(place, "digest", f"algorithm {algorithms};")) as p:
             for user, word in USERS.items():
+                if '"' in word:   # which curl hashes as it escapes it elsewhere
+                    continue
                 for option in ((), ("-p",)):
                     got = curl(place, "-x", p.url, *option, "--proxy-digest", "-U",
                                f"{user}:{told(word)}", url_of(place))
@@ -192,6 +194,9 @@ class Digest:
 def replay(place):
     with place.proxy(auth(place, "digest")) as p:
         p.loose = True
+        for user in USERS:
+            d = Digest(place, p, user)
+            same(d.ask(d.field(d.nonce(d.challenge()), 1)).status, 200, user)
         for algorithm in ("SHA-256", "MD5"):
             d = Digest(place, p, algorithm=algorithm)
             nonce = d.nonce(d.challenge())

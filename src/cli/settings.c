@@ -1,0 +1,224 @@
+/* viaduct settings: which proxy this host is to use, shown and changed. */
+#include "cli/settings.h"
+
+#include "base/escape.h"
+#include "cli/command.h"
+#include "cli/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define FILE_OPTION                                                                                \
+	{                                                                                          \
+		"file", 'f', OPTION_VALUE, "FILE", "the settings; " HOST_SETTINGS_PATH             \
+	}
+#define JSON_OPTION                                                                                \
+	{                                                                                          \
+		"json", 0, OPTION_FLAG, NULL, "one object for programs"                            \
+	}
+#define ROOT_OPTION                                                                                \
+	{                                                                                          \
+		"root", 0, OPTION_VALUE, "DIR", "an image's root, in place of this machine"        \
+	}
+#define YES_OPTION                                                                                 \
+	{                                                                                          \
+		"yes", 'y', OPTION_FLAG, NULL, "do not ask"                                        \
+	}
+#define HELP_OPTION                                                                                \
+	{                                                                                          \
+		"help", 'h', OPTION_FLAG, NULL, "this help"                                        \
+	}
+
+static const struct option SHOW_OPTIONS[] = { FILE_OPTION, JSON_OPTION, HELP_OPTION };
+static const struct option CHANGE_OPTIONS[] = { FILE_OPTION, HELP_OPTION };
+
+static const struct option APPLY_OPTIONS[] = { FILE_OPTION, ROOT_OPTION, YES_OPTION, HELP_OPTION };
+static const struct option UNDO_OPTIONS[] = { ROOT_OPTION, YES_OPTION, HELP_OPTION };
+
+static bool take(void *context, const struct option *o, const char *value)
+{
+	struct settings_wish *w = context;
+	if (o->letter == 'f')
+		w->file = value;
+	else if (strcmp(o->name, "root") == 0)
+		w->root = value;
+	w->yes |= o->letter == 'y';
+	w->json |= strcmp(o->name, "json") == 0;
+	w->help |= o->letter == 'h';
+	return true;
+}
+
+void settings_complain(const struct settings_remarks *r)
+{
+	for (size_t i = 0; i < r->count; i++)
+		complain("%s%s", r->remark[i].fault ? "" : "warning: ", r->remark[i].text);
+}
+
+/* ---- show ---------------------------------------------------------------------------------- */
+
+static void show_text(const struct host_settings *h, const struct settings *s)
+{
+	char host[1100], user[1100], password[PATH_MAX + 16];
+	snprintf(password, sizeof password, "kept in %s", h->password_path);
+	printf("Enabled                   %s\n", s->enabled ? "yes" : "no");
+	printf("HTTP Proxy                %s\n",
+	       s->host.len ? escape_into(host, sizeof host, s->host) : "-");
+	printf(s->port ? "Port                      %u\n" : "Port                      -\n",
+	       s->port);
+	printf("Use Proxy Authentication  %s\n", s->auth ? "yes" : "no");
+	printf("User Name                 %s\n",
+	       s->user.len ? escape_into(user, sizeof user, s->user) : "-");
+	printf("Password                  %s\n", s->password.len ? password : "-");
+}
+
+static void add_json_text(struct buffer *out, const char *name, struct slice text)
+{
+	if (text.len == 0)
+		return;
+	buffer_printf(out, ",\"%s\":\"", name);
+	escape_json(out, text);
+	buffer_add_byte(out, '"');
+}
+
+static void show_json(const struct settings *s, const struct settings_remarks *r)
+{
+	struct buffer out;
+	buffer_init(&out, 1 << 20);
+	buffer_printf(&out, "{\"v\":1,\"enabled\":%s", s->enabled ? "true" : "false");
+	add_json_text(&out, "host", s->host);
+	if (s->port)
+		buffer_printf(&out, ",\"port\":%u", s->port);
+	buffer_printf(&out, ",\"auth\":%s", s->auth ? "true" : "false");
+	add_json_text(&out, "user", s->user);
+	buffer_printf(&out, ",\"password\":%s,\"remarks\":[", s->password.len ? "true" : "false");
+	for (size_t i = 0; i < r->count; i++) {
+		buffer_printf(&out, "%s{\"severity\":\"%s\",\"what\":\"", i ? "," : "",
+			      r->remark[i].fault ? "failure" : "warning");
+		escape_json(&out, slice_of(r->remark[i].text));
+		buffer_add_text(&out, "\"}");
+	}
+	buffer_add_text(&out, "]}\n");
+	fwrite(out.at, 1, out.len, stdout);
+	buffer_done(&out);
+}
+
+static int show(const struct settings_wish *w, int argc, char **argv)
+{
+	struct error err;
+	struct settings s;
+	struct host_settings h;
+	struct settings_remarks r = { 0 };
+	(void)argv;
+	if (argc > 0) {
+		complain("show takes no argument; it shows all there is");
+		return EXIT_TROUBLE;
+	}
+	int code = host_settings_open(&h, w->file, false, &err);
+	if (code == 0)
+		code = host_settings_read(&h, h.text.text, host_settings_password(&h), &s, &err);
+	if (code == 0) {
+		settings_check(&s, &r);
+		if (w->json)
+			show_json(&s, &r);
+		else
+			show_text(&h, &s);
+		if (!w->json)
+			settings_complain(&r);
+	} else {
+		complain("%s", err.text);
+	}
+	host_settings_done(&h);
+	return code < 0 ? EXIT_TROUBLE : r.faulty ? EXIT_FAULT_FOUND : EXIT_FINE;
+}
+
+/* ---- the door ------------------------------------------------------------------------------ */
+
+#define TABLE(options) options, sizeof options / sizeof *options
+
+static const struct task {
+	const char *name;
+	int (*run)(const struct settings_wish *w, int argc, char **argv);
+	const struct option *options;
+	size_t option_count;
+	const char *usage, *line;
+} TASKS[] = {
+	{ "show", show, TABLE(SHOW_OPTIONS), "[--json] [--file FILE]",
+	  "what they are, and what is wrong with them" },
+	{ "set", settings_change_set, TABLE(CHANGE_OPTIONS),
+	  "NAME=VALUE... [password] [--file FILE]", "change them; what can't work is refused" },
+	{ "unset", settings_change_unset, TABLE(CHANGE_OPTIONS), "NAME...|all [--file FILE]",
+	  "forget some of them" },
+	{ "apply", settings_apply, TABLE(APPLY_OPTIONS),
+	  "[TOOL...] [--root DIR] [--yes] [--file FILE]", "write them for the tools of this host" },
+	{ "undo", settings_undo, TABLE(UNDO_OPTIONS), "[--root DIR] [--yes]",
+	  "bring back what the last apply replaced" },
+};
+
+enum { TASK_COUNT = sizeof TASKS / sizeof *TASKS };
+
+static int print_help(void)
+{
+	printf("Usage: viaduct settings TASK [ARGUMENTS]\n\n"
+	       "Which proxy this host is to use, kept in %s.\n\n",
+	       HOST_SETTINGS_PATH);
+	for (size_t i = 0; i < TASK_COUNT; i++)
+		printf("  %-8s %s\n", TASKS[i].name, TASKS[i].line);
+	printf("\nviaduct settings TASK --help tells the arguments.\n");
+	return EXIT_FINE;
+}
+
+static int print_task_help(const struct task *t)
+{
+	printf("Usage: viaduct settings %s %s\n\n", t->name, t->usage);
+	if (t->run == settings_change_set || t->run == settings_change_unset)
+		printf("NAME is enabled, host, port, auth, user or password. The password is never "
+		       "an\n"
+		       "argument: the word 'password' has it asked for, twice and without echo, or "
+		       "read\n"
+		       "from standard input where that is no terminal.\n\n");
+	if (t->run == settings_apply)
+		printf("TOOL is environment, curl, wget, git, apt, npm, pip, docker or systemd; "
+		       "without\n"
+		       "one, all of them. The change is shown first, without passwords.\n\n");
+	options_print(t->options, t->option_count);
+	return EXIT_FINE;
+}
+
+static int unknown_task(const char *word)
+{
+	const char *names[TASK_COUNT];
+	char shown[80];
+	for (size_t i = 0; i < TASK_COUNT; i++)
+		names[i] = TASKS[i].name;
+	const char *near = nearest_word(word, names, TASK_COUNT);
+	escape_into(shown, sizeof shown, slice_of(word));
+	if (near)
+		complain("'%s' is nothing to do; did you mean '%s'?", shown, near);
+	else
+		complain("'%s' is nothing to do; --help lists what is", shown);
+	return EXIT_TROUBLE;
+}
+
+static int run_task(const struct task *t, int argc, char **argv)
+{
+	struct settings_wish w = { .file = HOST_SETTINGS_PATH, .root = "" };
+	argc = options_read(argc, argv, t->options, t->option_count, take, &w);
+	if (argc < 0)
+		return EXIT_TROUBLE;
+	return w.help ? print_task_help(t) : t->run(&w, argc, argv);
+}
+
+int cmd_settings(int argc, char **argv)
+{
+	const char *word = argc > 1 ? argv[1] : "show";
+	complain_as("viaduct settings");
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+		return print_help();
+	if (word[0] == '-') /* options without a task: show has them */
+		return run_task(&TASKS[0], argc, argv);
+	for (size_t i = 0; i < TASK_COUNT; i++)
+		if (strcmp(word, TASKS[i].name) == 0)
+			return run_task(&TASKS[i], argc > 1 ? argc - 1 : argc,
+					argc > 1 ? argv + 1 : argv);
+	return unknown_task(word);
+}

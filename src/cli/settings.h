@@ -1,0 +1,23 @@
+/* viaduct settings: what its parts share. */
+#ifndef CLI_SETTINGS_H
+#define CLI_SETTINGS_H
+
+#include "host/settings_file.h"
+
+/* What the options of all its tasks say; a task takes those that its own table has. */
+struct settings_wish {
+	const char *file;
+	const char *root; /* "": this machine */
+	bool json, yes, help;
+};
+
+/* Each is given its operands and returns the exit status. */
+int settings_change_set(const struct settings_wish *w, int argc, char **argv);
+int settings_change_unset(const struct settings_wish *w, int argc, char **argv);
+int settings_apply(const struct settings_wish *w, int argc, char **argv);
+int settings_undo(const struct settings_wish *w, int argc, char **argv);
+
+/* Faults and warnings, a line each, to standard error. */
+void settings_complain(const struct settings_remarks *r);
+
+#endif
