@@ -77,7 +77,7 @@ _viaduct_check() {
 	esac
 	case $cur in
 	-*) mapfile -t COMPREPLY < <(compgen -W '--proxy --proxy-user --user --method --download --ca
-		--wait --json --verbose --color --help' -- "$cur") ;;
+		--direct --wait --json --verbose --color --help' -- "$cur") ;;
 	esac
 }
 

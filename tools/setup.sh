@@ -62,8 +62,8 @@ for set in "$@"; do
 		need libzstd-dev library libzstd
 		need libc-ares-dev library libcares
 		need libcrypt-dev library libcrypt
-		need libmnl-dev library libmnl
 		need libcurl4-openssl-dev library libcurl
+		need libmnl-dev library libmnl
 		need libcmocka-dev library cmocka
 		;;
 	demo)

@@ -17,7 +17,7 @@
 
 enum check_step {
 	CHECK_SETTINGS, CHECK_DNS, CHECK_TCP, CHECK_PROXY, CHECK_AUTH, CHECK_TLS, CHECK_HTTP,
-	CHECK_REDIRECTS, CHECK_DOWNLOAD, CHECK_CLOSING,
+	CHECK_REDIRECTS, CHECK_DOWNLOAD, CHECK_CLOSING, CHECK_DIRECT,
 };
 
 enum check_result { CHECK_PASSED, CHECK_ODD, CHECK_FAILED };
@@ -37,6 +37,7 @@ struct check_options {
 	const char *ca;                  /* a file of authorities, or NULL: the system's */
 	const char *agent;               /* User-Agent */
 	bool head;                       /* HEAD instead of GET */
+	bool direct;                     /* then compare the certificate with that without the proxy */
 	bool keep_heads;
 	uint64_t most;                   /* bytes of a body; then it is enough */
 	nanos patience;                  /* silence at any stage, until it is given up */

@@ -3,7 +3,8 @@
  * Linked, they would cost every start of `viaduct proxy` 4.5 ms and 4.5 MB for some thirty libraries
  * that it never calls (measured with libcurl 7.88 of Debian 12: an empty program starts in 0.7 ms
  * and holds 0.1 MB without it, in 5.2 ms and holds 4.6 MB with it); the proxy's goals are 6 ms and
- * 1 MiB for all. So they are opened by name. The types are those of their headers, which the
+ * 1 MiB for all. So they are opened by name, and what libcrypto does for libssl is libssl's own
+ * libcrypto: the program may hold another one. The types are those of their headers, which the
  * compiler checks each call against. */
 #ifndef CHECK_LIBS_H
 #define CHECK_LIBS_H
@@ -14,12 +15,14 @@
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
 #include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
 
 #define CHECK_CURL_CALLS(CALL)                                                                     \
 	CALL(curl_global_init)                                                                     \
 	CALL(curl_easy_init)                                                                       \
 	CALL(curl_easy_setopt)                                                                     \
 	CALL(curl_easy_getinfo)                                                                    \
+	CALL(curl_easy_perform)                                                                    \
 	CALL(curl_easy_cleanup)                                                                    \
 	CALL(curl_easy_strerror)                                                                   \
 	CALL(curl_multi_init)                                                                      \
@@ -53,6 +56,13 @@
 	CALL(SSL_write)                                                                            \
 	CALL(SSL_shutdown)                                                                         \
 	CALL(SSL_pending)                                                                          \
+	CALL(BIO_new)                                                                              \
+	CALL(BIO_s_mem)                                                                            \
+	CALL(BIO_free)                                                                             \
+	CALL(BIO_ctrl)                                                                             \
+	CALL(X509_VERIFY_PARAM_set1_ip_asc)                                                        \
+	CALL(X509_VERIFY_PARAM_set1_host)                                                          \
+	CALL(X509_verify_cert_error_string)                                                        \
 	CALL(SSL_get_error)                                                                        \
 	CALL(SSL_get_verify_result)
 

@@ -7,7 +7,6 @@
 #include "observe/observe.h"
 
 #include <errno.h>
-#include <openssl/x509_vfy.h>
 #include <poll.h>
 #include <stdio.h>
 
@@ -36,19 +35,19 @@ static bool prepare(struct shake *s, SSL_CTX *ctx, const char *host, const char 
 		return false;
 	l->ssl.SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
 	s->ssl = l->ssl.SSL_new(ctx);
-	BIO *nothing = s->ssl ? BIO_new(BIO_s_mem()) : NULL;
+	BIO *nothing = s->ssl ? l->ssl.BIO_new(l->ssl.BIO_s_mem()) : NULL;
 	if (!nothing || l->ssl.SSL_set_fd(s->ssl, s->fd) != 1) {
-		BIO_free(nothing);
+		l->ssl.BIO_free(nothing);
 		return false;
 	}
-	BIO_set_mem_eof_return(nothing, -1);
+	l->ssl.BIO_ctrl(nothing, BIO_C_SET_BUF_MEM_EOF_RETURN, -1, NULL);
 	l->ssl.SSL_set0_rbio(s->ssl, nothing); /* see `shake` */
 	X509_VERIFY_PARAM *param = l->ssl.SSL_get0_param(s->ssl);
 	if (address_parse(slice_of(host), &literal))
-		return X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1;
+		return l->ssl.X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1;
 	l->ssl.SSL_ctrl(s->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
 			(void *)host);
-	return X509_VERIFY_PARAM_set1_host(param, host, 0) == 1;
+	return l->ssl.X509_VERIFY_PARAM_set1_host(param, host, 0) == 1;
 }
 
 /* The first bytes that it says, before libssl may swallow them. */
@@ -73,7 +72,8 @@ static enum trace_outer judge(struct shake *s, int n)
 		return OUTER_NOT_TLS;
 	}
 	if (verified != X509_V_OK)
-		return fail(s, OUTER_UNTRUSTED, X509_verify_cert_error_string(verified));
+		return fail(s, OUTER_UNTRUSTED,
+			    s->libs->ssl.X509_verify_cert_error_string(verified));
 	if (error == SSL_ERROR_SYSCALL && (code == ECONNRESET || code == EPIPE))
 		return fail(s, OUTER_RESET, "the connection was reset after the ClientHello");
 	if (s->spoken == PROTO_NONE)

@@ -17,6 +17,7 @@ const char *check_step_name(enum check_step step)
 		[CHECK_AUTH] = "auth",         [CHECK_TLS] = "tls",
 		[CHECK_HTTP] = "http",         [CHECK_REDIRECTS] = "redirects",
 		[CHECK_DOWNLOAD] = "download", [CHECK_CLOSING] = "closing",
+		[CHECK_DIRECT] = "direct",
 	};
 	return names[step];
 }
@@ -182,7 +183,7 @@ void stage_answered(struct walk *w, unsigned status, const char *location)
 static void leave_download(struct walk *w)
 {
 	nanos took = check_now() - w->since;
-	const char *capped = w->enough ? ", as many as were wanted" : "";
+	const char *capped = w->enough ? "; that is enough" : "";
 	if (took < 10 * NANOS_PER_MS) { /* too short to be a measure */
 		stage_leave(w, CHECK_PASSED, "%llu bytes%s", (unsigned long long)w->body, capped);
 		return;

@@ -28,18 +28,15 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 
 static void on_inner_head(struct walk *w, struct slice line)
 {
-	char *location = NULL;
 	long status = 0;
 	inside_heard(w, PROXY, line);
 	if (!slice_equal(line, SLICE("\r\n")) && !slice_equal(line, SLICE("\n")))
 		return;
 	w->libs->curl.curl_easy_getinfo(w->easy, CURLINFO_RESPONSE_CODE, &status);
-	w->libs->curl.curl_easy_getinfo(w->easy, CURLINFO_REDIRECT_URL, &location);
 	const struct exchange *x = w->inner;
 	char shown[200] = "";
 	if (x && x->response.location.len)
 		escape_into(shown, sizeof shown, x->response.location);
-	(void)location;
 	if (status >= 200)
 		stage_answered(w, (unsigned)status, shown);
 }
@@ -68,20 +65,43 @@ static int on_debug(CURL *easy, curl_infotype type, char *bytes, size_t len, voi
 	return 0;
 }
 
+enum { ALERT = 21, HANDSHAKE = 22, CERTIFICATE = 11, HANDSHAKE_HEADER = 4 };
+
+static bool is_certificate(int sent, int type, struct slice message)
+{
+	return !sent && type == HANDSHAKE && message.len > HANDSHAKE_HEADER &&
+	       message.at[0] == CERTIFICATE;
+}
+
+void talk_certificate(int sent, int version, int type, const void *bytes, size_t len, SSL *ssl,
+		      void *certificate)
+{
+	struct walk_certificate *c = certificate;
+	struct slice message = { bytes, len }, body = slice_from(message, HANDSHAKE_HEADER);
+	struct tls_chain chain;
+	(void)ssl;
+	if (!is_certificate(sent, type, message))
+		return;
+	c->seen = version == TLS1_3_VERSION ? tls_read_chain_13(body, (struct slice){ 0 }, &chain)
+					    : tls_read_chain(body, (struct slice){ 0 }, &chain);
+	if (c->seen)
+		memcpy(c->issuer, chain.leaf.issuer, sizeof c->issuer);
+}
+
 /* Handshake messages in the clear. In TLS 1.3 who listens in can't see them. */
 static void on_message(int sent, int version, int type, const void *bytes, size_t len, SSL *ssl,
 		       void *context)
 {
-	enum { ALERT = 21, HANDSHAKE = 22, CERTIFICATE = 11, HEADER = 4 };
 	struct walk *w = context;
 	struct slice message = { bytes, len };
 	struct exchange *x = way_now(w) ? wire_now(way_now(w)) : NULL;
 	struct mark mark = { .at = check_now() };
-	(void)ssl;
+	if (!w->through.seen) /* a redirect may lead to another host, which is not compared */
+		talk_certificate(sent, version, type, bytes, len, ssl, &w->through);
 	if (!x || version != TLS1_3_VERSION)
 		return;
-	if (!sent && type == HANDSHAKE && len > HEADER && message.at[0] == CERTIFICATE)
-		observe_chain(x, &mark, slice_from(message, HEADER));
+	if (is_certificate(sent, type, message))
+		observe_chain(x, &mark, slice_from(message, HANDSHAKE_HEADER));
 	else if (type == ALERT)
 		observe_alert(x, sent ? CLIENT : PROXY, &mark, message);
 }
@@ -218,6 +238,9 @@ static void note_distrust(struct walk *w)
 /* No account is to be locked: two refusals of a password are enough. */
 enum { MOST_REFUSALS = 2 };
 
+/* A trickle would keep us for hours, and has been seen by then. */
+static const nanos LONGEST_DOWNLOAD = 60 * NANOS_PER_SECOND;
+
 void talk_run(struct walk *w)
 {
 	int running;
@@ -229,6 +252,10 @@ void talk_run(struct walk *w)
 		pump_all(w);
 		if (w->over || w->enough || w->asked >= MOST_REFUSALS)
 			break;
+		if (w->step == CHECK_DOWNLOAD && check_now() - w->since >= LONGEST_DOWNLOAD) {
+			w->enough = true;
+			break;
+		}
 		nanos until = last_active(w) + w->options->patience;
 		if (check_now() >= until) {
 			w->gave_up = true;
@@ -271,9 +298,8 @@ static bool close_all(struct walk *w)
 
 static void end_all(struct walk *w)
 {
-	for (size_t i = 0; i < w->wires; i++) {
+	for (size_t i = 0; i < w->wires; i++)
 		wire_end(w->wire[i], w->gave_up);
-	}
 }
 
 void talk_done(struct walk *w)

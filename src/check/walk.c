@@ -16,6 +16,7 @@ void walk_keep(void *context, struct exchange *x)
 static void give(void *context, struct exchange *x)
 {
 	struct walk *w = context;
+	direct_note(w, x);
 	w->owner->exchange(w->owner->context, x);
 }
 
@@ -31,6 +32,7 @@ int check_walk(const struct check_options *options, const struct check_owner *ow
 	if (way_open(&w) && talk_prepare(&w)) {
 		talk_run(&w);
 		talk_done(&w);
+		direct_compare(&w);
 	}
 	if (w.ready.fd >= 0)
 		net_close(w.ready.fd);

@@ -5,12 +5,19 @@
 #include "check/check.h"
 #include "check/wire.h"
 #include "observe/observe.h"
+#include "tls/certificate.h"
 #include "trace/book.h"
 
 enum { WALK_MAX_WIRES = 24, WALK_MAX_HEAD = 64 << 10 };
 
 /* Who speaks in libcurl's debug output: the CONNECT, or what is inside its tunnel. */
 enum walk_voice { VOICE_PROXY, VOICE_INSIDE };
+
+/* Whose certificate was shown. */
+struct walk_certificate {
+	bool seen;
+	char issuer[TLS_MAX_NAME];
+};
 
 struct walk {
 	const struct check_options *options;
@@ -47,6 +54,10 @@ struct walk {
 	uint64_t body;                /* bytes of the last answer's */
 	nanos body_since;
 	unsigned redirects;
+
+	/* --direct */
+	struct walk_certificate through, direct;
+	bool differs;
 };
 
 /* ---- stages (stages.c) --------------------------------------------------------------------- */
@@ -83,6 +94,14 @@ struct wire *way_now(const struct walk *w); /* the newest */
 bool talk_prepare(struct walk *w);
 void talk_run(struct walk *w);
 void talk_done(struct walk *w);
+/* libssl's callback on messages: the server's certificate into the struct walk_certificate. */
+void talk_certificate(int sent, int version, int type, const void *bytes, size_t len, SSL *ssl,
+		      void *certificate);
+
+/* ---- without the proxy (direct.c) ---------------------------------------------------------- */
+
+void direct_compare(struct walk *w);
+void direct_note(const struct walk *w, struct exchange *x); /* what came of it */
 
 /* Takes a finished exchange. */
 void walk_keep(void *context, struct exchange *x);

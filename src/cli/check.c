@@ -21,7 +21,7 @@ static const char PASSWORD_VARIABLE[] = "VIADUCT_PROXY_PASSWORD";
 struct wish {
 	const char *proxy, *user, *ca, *colour;
 	uint64_t most, wait;
-	bool head, json, verbose, help;
+	bool head, direct, json, verbose, help;
 };
 
 static const struct option OPTIONS[] = {
@@ -34,6 +34,8 @@ static const struct option OPTIONS[] = {
 	{ "method", 'X', OPTION_VALUE, "GET|HEAD", "what is asked; GET, as a download does" },
 	{ "download", 0, OPTION_VALUE, "BYTES", "this much of the answer is enough; 1m, or all" },
 	{ "ca", 0, OPTION_VALUE, "FILE", "authorities to trust besides the system's" },
+	{ "direct", 'D', OPTION_FLAG, NULL,
+	  "compare the certificate with that seen without the proxy" },
 	{ "wait", 'w', OPTION_VALUE, "SECONDS", "give up after so much silence; 10" },
 	{ "json", 'j', OPTION_FLAG, NULL, "the record, with the stages, as one line of JSON" },
 	{ "verbose", 'v', OPTION_FLAG, NULL, "the heads exchanged, and the certificate" },
@@ -130,6 +132,7 @@ static bool take(void *context, const struct option *o, const char *value)
 		*(o->name[1] == 'a' ? &w->ca : &w->colour) = value;
 		return true;
 	default:
+		w->direct |= o->letter == 'D';
 		w->json |= o->letter == 'j';
 		w->verbose |= o->letter == 'v';
 		w->help |= o->letter == 'h';
@@ -408,6 +411,7 @@ static int check(struct wish *w, const char *url)
 				   .ca = w->ca,
 				   .agent = "viaduct/" VIADUCT_VERSION,
 				   .head = w->head,
+				   .direct = w->direct,
 				   .keep_heads = w->verbose,
 				   .most = w->most,
 				   .patience = (nanos)w->wait * NANOS_PER_SECOND };

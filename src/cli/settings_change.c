@@ -89,8 +89,8 @@ static int ask_password(struct change *c, struct error *err)
 	int code = host_settings_read(&c->on_disk, buffer_slice(&c->text), slice_of(""), &s, err);
 	if (code < 0)
 		return code;
-	return password_ask(s.user.len ? escape_into(user, sizeof user, s.user) : "the proxy",
-			    true, c->password, sizeof c->password, err);
+	return password_ask(s.user.len ? escape_into(user, sizeof user, s.user) : "the proxy", true,
+			    c->password, sizeof c->password, err);
 }
 
 /* ---- words --------------------------------------------------------------------------------- */

@@ -128,6 +128,10 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 				"https:// "
 				"before a proxy's name asks for",
 				"on the client: set the proxy as http://%p" },
+	[CAUSE_OTHER_ISSUER] = { "an inspection on the way through the proxy ends the TLS: without "
+				 "the proxy another authority vouches for %i",
+				 "on the proxy: exempt %i from inspection, or have clients trust "
+				 "its authority" },
 	[CAUSE_PROXY_NAME] = { "the name of the proxy is misspelt, or known only to other DNS "
 			       "servers "
 			       "than this host asks",

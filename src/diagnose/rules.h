@@ -140,6 +140,7 @@ nanos quiet_at_end(const struct exchange *x);
 bool is_stall(const struct exchange *x, nanos quiet);
 /* The certificate was signed by what calls itself an inspection (rules_tls.c). */
 bool tls_was_inspected(const struct exchange *x);
+void tls_cite_inspection(const struct exchange *x, struct finding *f);
 /* The largest payload that fits a segment of that side, by the MSS of both; 0 unknown. */
 uint32_t full_size(const struct exchange *x, enum trace_side side);
 

@@ -104,9 +104,8 @@ static bool inspected(const struct exchange *x, struct finding *f)
 	const struct event *e = trace_first(x, EV_CERTIFICATE);
 	if (e)
 		finding_cite(f, &e->mark, SAW_CERTIFICATE, x->tls->certificates);
-	f->answered_by = ANSWERER_INSPECTION;
 	f->side = PROXY; /* nobody rejected it */
-	finding_cause(f, CAUSE_KNOWN_INSPECTION);
+	tls_cite_inspection(x, f);
 	return true;
 }
 

@@ -80,6 +80,8 @@ static bool inspection_signed(const struct exchange *x)
 {
 	if (x->tls->certificates == 0)
 		return false;
+	if (x->probe && x->probe->other_issuer)
+		return true;
 	for (size_t i = 0; i < sizeof INSPECTORS / sizeof *INSPECTORS; i++) {
 		if (says(x->tls->issuer, INSPECTORS[i]) || says(x->tls->top_issuer, INSPECTORS[i]))
 			return true;
@@ -128,9 +130,8 @@ static bool intercepted(const struct exchange *x, struct finding *f)
 	cite_handshake(x, f);
 	cite_alert(x, f);
 	finding_cite_end(x, f);
-	f->answered_by = ANSWERER_INSPECTION;
+	tls_cite_inspection(x, f);
 	f->side = CLIENT;
-	finding_cause(f, CAUSE_KNOWN_INSPECTION);
 	finding_cause(f, CAUSE_INSPECTION_UNTRUSTED);
 	return true;
 }
@@ -417,4 +418,16 @@ const struct rules RULES_TLS = { RULES, sizeof RULES / sizeof *RULES, concern };
 bool tls_was_inspected(const struct exchange *x)
 {
 	return x->tls->certificates > 0 && inspection_signed(x);
+}
+
+void tls_cite_inspection(const struct exchange *x, struct finding *f)
+{
+	f->answered_by = ANSWERER_INSPECTION;
+	if (!x->probe || !x->probe->other_issuer) {
+		finding_cause(f, CAUSE_KNOWN_INSPECTION);
+		return;
+	}
+	f->detail = x->probe->other_issuer;
+	finding_cite(f, &x->last, SAW_PROBE, 0);
+	finding_cause(f, CAUSE_OTHER_ISSUER);
 }

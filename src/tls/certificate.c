@@ -203,11 +203,6 @@ static bool read_chain(struct slice body, bool newer, struct slice host,
 	return done;
 }
 
-void tls_prepare_certificates(void)
-{
-	openssl();
-}
-
 bool tls_read_chain(struct slice body, struct slice host, struct tls_chain *ret_chain)
 {
 	return read_chain(body, false, host, ret_chain);
@@ -216,4 +211,9 @@ bool tls_read_chain(struct slice body, struct slice host, struct tls_chain *ret_
 bool tls_read_chain_13(struct slice body, struct slice host, struct tls_chain *ret_chain)
 {
 	return read_chain(body, true, host, ret_chain);
+}
+
+void tls_prepare_certificates(void)
+{
+	openssl();
 }

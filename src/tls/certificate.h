@@ -33,11 +33,10 @@ struct tls_chain {
  * TLS_MAX_CHAIN. */
 bool tls_read_chain(struct slice body, struct slice host, struct tls_chain *ret_chain);
 
+/* The same of TLS 1.3 (RFC 8446 section 4.4.2), for whoever holds the keys. */
+bool tls_read_chain_13(struct slice body, struct slice host, struct tls_chain *ret_chain);
 /* What reading one needs is loaded with the first. This loads it now: for whoever is about to give up
  * opening files. */
 void tls_prepare_certificates(void);
-
-/* The same of TLS 1.3 (RFC 8446 section 4.4.2), for whoever holds the keys. */
-bool tls_read_chain_13(struct slice body, struct slice host, struct tls_chain *ret_chain);
 
 #endif

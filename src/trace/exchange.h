@@ -299,6 +299,7 @@ struct trace_probe {
 	const char *no_route;        /* what the kernel said instead of trying */
 	enum trace_outer outer;      /* how the TLS with an https:// proxy went */
 	const char *outer_text;
+	const char *other_issuer;    /* who issued the certificate that is shown without the proxy */
 	bool distrusted;             /* the probe turned the certificate down, without an alert */
 	bool inside;                 /* it went on inside a tunnel's TLS, which the probe itself ends */
 };

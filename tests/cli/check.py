@@ -108,10 +108,11 @@ class Bench:
             raise Broken(f"killed: {done.returncode}: {done.stderr.decode()}")
         return done.returncode, done.stdout.decode(), done.stderr.decode()
 
-    def verdict(self, name, expected, stage, *words, also=None, **how):
+    def verdict(self, name, expected, stage, *words, also=None, status=None, last=-1, **how):
         """The record of --json has this verdict, broke at this stage; the exit status agrees."""
         got = self.run("--json", "--ca", self.pki.ca, *words, **how)
-        status = 0 if expected in ("ok", "open", "slow", "lossy") else 1
+        if status is None:
+            status = 0 if expected in ("ok", "open", "slow", "lossy") else 1
         wrong = []
         try:
             found = records(got[1])
@@ -120,8 +121,8 @@ class Bench:
         if len(found) != 1 or got[0] != status:
             wrong.append(f"exit status {got[0]}, not {status}: {got[1]}{got[2]}")
         for x in found:
-            last = x["stages"][-1]
-            broke = last["stage"] if last["result"] == "failed" else None
+            ended = x["stages"][last]   # before it: one that the walk does not depend on
+            broke = ended["stage"] if ended["result"] == "failed" else None
             if (x["verdict"], broke, x["source"]) != (expected, stage, "check"):
                 wrong.append(f"{x['verdict']} at {broke}, not {expected} at {stage}: {got[1]}")
             if also and not also(x):
@@ -334,6 +335,38 @@ def outer(b):
     ours.stop()
 
 
+def interception(b):
+    """A proxy that ends the TLS itself, with a certificate of its own authority."""
+    pki = b.pki
+    origin = peer.Origin(over_tls(pki.context("good")))
+    url = f"https://localhost:{origin.port}/"
+    context = pki.context("own")
+
+    def proxy(s):
+        peer.read_head(s)
+        s.sendall(b"HTTP/1.1 200 Fine\r\n\r\n")
+        over_tls(context)(s)
+    both = pki.path("both.pem")
+    with open(both, "w", encoding="ascii") as out:
+        for name in ("ca.pem", "own.pem"):
+            with open(pki.path(name), encoding="ascii") as part:
+                out.write(part.read())
+    inspecting, honest = peer.Origin(proxy), peer.Proxy([b.program, "proxy"])
+
+    def result(r):
+        return [s["result"] for s in r["stages"] if s["stage"] == "direct"]
+    b.verdict("inspection that is trusted", "tls-intercepted", None, "-x", at(inspecting.port), "--direct",
+              "--ca", both, url, status=0, also=lambda r: result(r) == ["warning"] and
+              r["severity"] == "warning" and "CN=Test Authority" in r["evidence"][-1]["what"])
+    b.verdict("inspection that is not trusted", "tls-intercepted", "tls", "-x", at(inspecting.port),
+              "--direct", url, last=-2, also=lambda r: result(r) == ["warning"])
+    b.verdict("no inspection", "ok", None, "-x", at(honest.port), "--direct", url,
+              also=lambda r: result(r) == ["ok"])
+    b.verdict("not compared", "ok", None, "-x", at(inspecting.port), "--ca", both, url,
+              also=lambda r: result(r) == [])
+    honest.stop()
+
+
 # ---- other people's proxies -------------------------------------------------------------------
 
 class Foreign:
@@ -442,7 +475,8 @@ def main():
     only = os.environ.get("ONLY", "")
     with tempfile.TemporaryDirectory(prefix="viaduct-") as folder:
         bench = Bench(sys.argv[1], folder, Pki(folder), tap)
-        for part in (healthy, certificates, refusals, authentication, no_proxies, outer, foreign, settings):
+        for part in (healthy, certificates, refusals, authentication, no_proxies, outer, interception,
+                     foreign, settings):
             if only not in part.__name__:
                 continue
             try:
