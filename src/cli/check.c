@@ -3,6 +3,7 @@
 
 #include "base/escape.h"
 #include "cli/command.h"
+#include "cli/decisive.h"
 #include "cli/options.h"
 #include "cli/password.h"
 #include "cli/terminal.h"
@@ -228,13 +229,13 @@ static bool is_inside(const struct exchange *x)
 
 /* The first that failed: what follows is its consequence. But how a transfer failed, the exchange
  * inside of a tunnel tells better than the tunnel. Where none did, the worst, or else the last. */
-static struct exchange *decisive(const struct desk *d)
+struct exchange *check_decisive(struct exchange *const *exchange, size_t exchanges)
 {
 	struct exchange *chosen = NULL;
 	enum severity worst = SEVERITY_OK;
 	bool of_tunnel = false;
-	for (size_t i = 0; i < d->exchanges; i++) {
-		struct exchange *x = d->exchange[i];
+	for (size_t i = 0; i < exchanges; i++) {
+		struct exchange *x = exchange[i];
 		struct finding f;
 		diagnose_judge(x, &f);
 		enum severity severity = diagnose_severity(&f);
@@ -304,7 +305,7 @@ static int conclude(const struct desk *d)
 {
 	struct finding f;
 	struct diagnosis found;
-	struct exchange *x = decisive(d);
+	struct exchange *x = check_decisive(d->exchange, d->exchanges);
 	struct arena *arena = arena_new(TEXT_LIMIT);
 	struct buffer out;
 	if (!x || !arena) {
