@@ -139,10 +139,10 @@ class Lab:
             self.link(self.r1, "c", os.getpid(), "eth0")
         else:
             middle = self.hold()
-            self.link(self.r1, "c", middle, "b")
-            self.link(middle, "a", os.getpid(), "eth0")
+            self.link(self.r1, "c", middle, "m1")
+            self.link(middle, "m0", os.getpid(), "eth0")
             self.run(middle, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1")
-            self.begin(middle, sys.executable, os.path.join(HERE, "cable.py"), "a", "b", *cable.split())
+            self.begin(middle, sys.executable, os.path.join(HERE, "cable.py"), "m0", "m1", *cable.split())
         self.link(self.r1, "w", self.r2, "w")
         self.link(self.r2, "p", self.proxies, "eth0")
         self.link(self.proxies, "eth1", self.r3, "p")
