@@ -1,4 +1,6 @@
 /* viaduct check: walks the path through a proxy, and says where it breaks. */
+#include "cli/check.h"
+
 #include "base/escape.h"
 #include "cli/check_around.h"
 #include "cli/command.h"
@@ -21,6 +23,8 @@ struct wish {
 	bool head, direct, json, verbose, help;
 	const struct around *only;
 };
+
+static const struct wish WISH = { .most = 1 << 20, .wait = 10 };
 
 static const struct option OPTIONS[] = {
 	{ "proxy", 'x', OPTION_VALUE, "[http[s]://]HOST:PORT",
@@ -227,12 +231,14 @@ static void remark(const struct check_proxy *p, const struct check_target *t)
 			 escape_into(host, sizeof host, slice_of(p->host)), p->port);
 }
 
-static int check(struct wish *w, const char *url)
+/* The proxy is known; who one is there, the options say, or it. Wipes both passwords. */
+static int check_through(struct wish *w, struct check_proxy *proxy, const char *url,
+			 const struct check_target *target)
 {
-	struct check_proxy proxy;
 	char password[PASSWORD_SIZE] = "";
 	struct check_options o = { .url = url,
-				   .proxy = &proxy,
+				   .target = *target,
+				   .proxy = proxy,
 				   .ca = w->ca,
 				   .agent = "viaduct/" VIADUCT_VERSION,
 				   .head = w->head,
@@ -240,32 +246,50 @@ static int check(struct wish *w, const char *url)
 				   .keep_heads = w->verbose,
 				   .most = w->most,
 				   .patience = (nanos)w->wait * NANOS_PER_SECOND };
-	if (!read_url(url, &o.target))
-		return EXIT_TROUBLE;
-	check_choose_proxy(w->proxy, &o.target, variable, &proxy);
-	if (!proxy.is) {
-		complain("%s; name a proxy with -x HOST:PORT", proxy.said);
-		return EXIT_TROUBLE;
-	}
-	remark(&proxy, &o.target);
+	remark(proxy, target);
 	int status = EXIT_TROUBLE;
 	bool ready = true;
-	o.user = w->user ? w->user : proxy.has_user ? proxy.user : NULL;
+	o.user = w->user ? w->user : proxy->has_user ? proxy->user : NULL;
 	o.password = password;
-	if (w->user || (proxy.has_user && !proxy.has_password))
+	if (w->user || (proxy->has_user && !proxy->has_password))
 		ready = get_password(o.user, password, sizeof password);
 	else
-		o.password = proxy.password;
+		o.password = proxy->password;
 	if (ready)
 		status = walk(w, &o);
 	explicit_bzero(password, sizeof password);
-	explicit_bzero(&proxy, sizeof proxy);
+	explicit_bzero(proxy, sizeof *proxy);
 	return status;
+}
+
+static int check(struct wish *w, const char *url)
+{
+	struct check_proxy proxy;
+	struct check_target target;
+	if (!read_url(url, &target))
+		return EXIT_TROUBLE;
+	check_choose_proxy(w->proxy, &target, variable, &proxy);
+	if (proxy.is)
+		return check_through(w, &proxy, url, &target);
+	complain("%s; name a proxy with -x HOST:PORT", proxy.said);
+	return EXIT_TROUBLE;
+}
+
+int check_with(struct check_proxy *proxy, const char *url, bool json, bool verbose)
+{
+	struct wish w = WISH;
+	struct check_target target;
+	w.json = json;
+	w.verbose = verbose;
+	if (read_url(url, &target))
+		return check_through(&w, proxy, url, &target);
+	explicit_bzero(proxy, sizeof *proxy);
+	return EXIT_TROUBLE;
 }
 
 int cmd_check(int argc, char **argv)
 {
-	struct wish wish = { .most = 1 << 20, .wait = 10 };
+	struct wish wish = WISH;
 	complain_as("viaduct check");
 	argc = options_read(argc, argv, OPTIONS, OPTION_COUNT, take, &wish);
 	if (argc < 0)
