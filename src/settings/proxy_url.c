@@ -23,6 +23,18 @@ static bool needs_escape(struct slice s)
 	return false;
 }
 
+/* RFC 3986 section 3.1. A :// in a password makes none of what stands before it. */
+static bool is_scheme(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		uint8_t c = s.at[i];
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+		    c != '+' && c != '-' && c != '.')
+			return false;
+	}
+	return s.len > 0;
+}
+
 static size_t last_at(struct slice s)
 {
 	size_t found = s.len;
@@ -73,7 +85,7 @@ void proxy_url_read(struct slice value, struct proxy_url *ret_url)
 {
 	struct proxy_url u = { 0 };
 	size_t scheme = slice_find(value, SLICE("://"));
-	if (scheme < value.len) {
+	if (scheme < value.len && is_scheme(slice_first(value, scheme))) {
 		u.scheme = slice_first(value, scheme);
 		value = slice_from(value, scheme + 3);
 	}
