@@ -377,7 +377,9 @@ static const char *variable(const char *name)
 static int walk(struct wish *w, struct check_options *o)
 {
 	struct desk d = { .wish = w };
-	struct check_owner owner = { on_begin, on_stage, on_exchange, &d };
+	struct check_owner owner = {
+		.begin = on_begin, .stage = on_stage, .exchange = on_exchange, .context = &d
+	};
 	struct error err;
 	d.style.colour = terminal_colour(w->colour);
 	d.style.utf8 = terminal_utf8();

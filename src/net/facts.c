@@ -24,6 +24,7 @@ int net_facts(int fd, struct net_facts *ret_facts)
 		.mss_out = info.tcpi_snd_mss,
 		.mss_in = info.tcpi_rcv_mss,
 		.path_mtu = info.tcpi_pmtu,
+		.cwnd = info.tcpi_snd_cwnd,
 		.bytes_sent = info.tcpi_bytes_sent,
 		.bytes_acked = info.tcpi_bytes_acked,
 		.bytes_received = info.tcpi_bytes_received,
