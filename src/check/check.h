@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "check/choice.h"
+#include "check/connect.h"
 #include "tls/certificate.h"
 #include "trace/exchange.h"
 
@@ -39,6 +40,15 @@ struct check_stage {
 	struct check_tcp tcp; /* when it ended */
 };
 
+/* How a walk differs from that which the host's own programs make: for what looks around
+ * (check/around.h). All zero: in nothing. */
+struct check_altered {
+	uint32_t mss;                    /* no larger segments, either way: announced, and sent; 0: any */
+	const struct check_addresses *proxy; /* the addresses, known already; not asked for again */
+	const _Atomic nanos *until;      /* it ends then, wherever it is; and does not wait for the
+	                                    proxy's end when it is over */
+};
+
 struct check_options {
 	const char *url;
 	struct check_target target;      /* the same, read */
@@ -51,6 +61,7 @@ struct check_options {
 	bool keep_heads;
 	uint64_t most;                   /* bytes of a body; then it is enough */
 	nanos patience;                  /* silence at any stage, until it is given up */
+	struct check_altered altered;
 };
 
 struct check_owner {

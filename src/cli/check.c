@@ -1,20 +1,17 @@
 /* viaduct check: walks the path through a proxy, and says where it breaks. */
-#include "check/check.h"
-
 #include "base/escape.h"
+#include "cli/check_around.h"
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/password.h"
 #include "cli/terminal.h"
 #include "cli/version.h"
-#include "diagnose/diagnose.h"
-#include "render/render.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MAX_EXCHANGES = 64, MAX_STAGES = 16, TEXT_LIMIT = 1 << 20, PASSWORD_SIZE = 256 };
+enum { PASSWORD_SIZE = 256 };
 
 static const char PASSWORD_VARIABLE[] = "VIADUCT_PROXY_PASSWORD";
 
@@ -22,6 +19,7 @@ struct wish {
 	const char *proxy, *user, *ca, *colour;
 	uint64_t most, wait;
 	bool head, direct, json, verbose, help;
+	const struct around *only;
 };
 
 static const struct option OPTIONS[] = {
@@ -142,192 +140,20 @@ static bool take(void *context, const struct option *o, const char *value)
 
 static int print_help(void)
 {
-	printf("Usage: viaduct check [-x PROXY] [-U USER] [OPTIONS] URL\n\n"
+	printf("Usage: viaduct check [LOOK] [-x PROXY] [-U USER] [OPTIONS] URL\n\n"
 	       "Asks for URL through the proxy, and says at which stage it breaks, and why:\n"
 	       "settings, DNS, TCP, the proxy's answer, authentication, TLS, HTTP, redirects,\n"
-	       "download, closing.\n\n");
+	       "download, closing. Where that may have a cause that more walks can tell, it\n"
+	       "looks around; each LOOK can be asked for alone:\n");
+	for (size_t i = 0; i < AROUND_COUNT; i++)
+		printf("  %-9s %s\n", AROUND[i].name, AROUND[i].help);
+	printf("\n");
 	options_print(OPTIONS, OPTION_COUNT);
 	printf("\nThe password is read from %s where that is set, asked for on\n"
 	       "a terminal, or read from standard input. Exit status: 0 all is well, 1 a\n"
 	       "failure was diagnosed, 2 wrong usage.\n",
 	       PASSWORD_VARIABLE);
 	return EXIT_FINE;
-}
-
-/* ---- what the walk tells --------------------------------------------------------------------- */
-
-struct kept_stage {
-	enum check_step step;
-	enum check_result result;
-	nanos took;
-	char *seen;
-};
-
-struct desk {
-	struct wish *wish;
-	struct render_style style;
-	bool live; /* the stage under way stands on the terminal */
-	struct kept_stage stage[MAX_STAGES];
-	size_t stages;
-	struct exchange *exchange[MAX_EXCHANGES];
-	size_t exchanges;
-};
-
-static void on_begin(void *context, enum check_step step)
-{
-	const struct desk *d = context;
-	if (!d->live)
-		return;
-	printf("  ... %s", check_step_name(step));
-	fflush(stdout);
-}
-
-static void print_stage(const struct desk *d, const struct check_stage *s)
-{
-	static const char *const marks[2][3] = { { "ok", "!!", "FAIL" }, { "✓", "!", "✗" } };
-	static const char *const colours[] = { "\033[32m", "\033[33m", "\033[31m" };
-	char took[32];
-	struct buffer span;
-	buffer_init(&span, 64);
-	when_add_span(&span, s->took);
-	snprintf(took, sizeof took, "%.*s", (int)span.len, (const char *)span.at);
-	buffer_done(&span);
-	const char *mark = marks[d->style.utf8][s->result];
-	printf("%s%s%s%s%*s%-10s %9s  %s\n", d->live ? "\r\033[K" : "",
-	       d->style.colour ? colours[s->result] : "", mark, d->style.colour ? "\033[0m" : "",
-	       d->style.utf8 ? 1 : 5 - (int)strlen(mark), "", check_step_name(s->step), took,
-	       s->seen);
-	fflush(stdout);
-}
-
-static void on_stage(void *context, const struct check_stage *s)
-{
-	struct desk *d = context;
-	if (d->stages < MAX_STAGES)
-		d->stage[d->stages++] =
-			(struct kept_stage){ s->step, s->result, s->took, strdup(s->seen) };
-	if (!d->wish->json)
-		print_stage(d, s);
-}
-
-static void on_exchange(void *context, struct exchange *x)
-{
-	struct desk *d = context;
-	if (d->exchanges < MAX_EXCHANGES)
-		d->exchange[d->exchanges++] = x;
-	else
-		trace_free(x);
-}
-
-/* ---- the verdict ----------------------------------------------------------------------------- */
-
-static bool is_inside(const struct exchange *x)
-{
-	return x->probe && x->probe->inside;
-}
-
-/* The first that failed: what follows is its consequence. But how a transfer failed, the exchange
- * inside of a tunnel tells better than the tunnel. Where none did, the worst, or else the last. */
-static struct exchange *decisive(const struct desk *d)
-{
-	struct exchange *chosen = NULL;
-	enum severity worst = SEVERITY_OK;
-	bool of_tunnel = false;
-	for (size_t i = 0; i < d->exchanges; i++) {
-		struct exchange *x = d->exchange[i];
-		struct finding f;
-		diagnose_judge(x, &f);
-		enum severity severity = diagnose_severity(&f);
-		bool better = of_tunnel && severity == SEVERITY_FAILURE && is_inside(x);
-		bool good = severity == SEVERITY_OK && worst == SEVERITY_OK && !is_inside(x);
-		if (severity > worst || good || better) {
-			chosen = x;
-			worst = severity;
-			of_tunnel = x->tunnel.open && f.stage == STAGE_TRANSFER;
-		}
-	}
-	return chosen;
-}
-
-static void add_stages(struct buffer *out, const struct desk *d)
-{
-	buffer_add_text(out, ",\"stages\":[");
-	for (size_t i = 0; i < d->stages; i++) {
-		const struct kept_stage *s = &d->stage[i];
-		buffer_printf(out, "%s{\"stage\":\"%s\",\"result\":\"%s\",\"ms\":%.3f,\"seen\":\"",
-			      i ? "," : "", check_step_name(s->step), check_result_name(s->result),
-			      (double)s->took / (double)NANOS_PER_MS);
-		escape_json(out, slice_of(s->seen));
-		buffer_add_text(out, "\"}");
-	}
-	buffer_add_text(out, "]}\n");
-}
-
-static void add_certificate(struct buffer *out, const struct exchange *x)
-{
-	const struct trace_tls *t = x->tls;
-	if (t->certificates == 0)
-		return;
-	buffer_printf(out, "certificate 1 of %zu: ", t->certificates);
-	escape_text(out, t->subject);
-	buffer_add_text(out, "\n  names ");
-	escape_text(out, t->names);
-	buffer_add_text(out, "\n  issuer ");
-	escape_text(out, t->issuer);
-	buffer_add_text(out, "\n  valid from ");
-	when_add_rfc3339(out, t->not_before);
-	buffer_add_text(out, " to ");
-	when_add_rfc3339(out, t->not_after);
-	buffer_add_text(out, "\n");
-}
-
-static void render(struct buffer *out, const struct desk *d, const struct exchange *x,
-		   const struct diagnosis *found)
-{
-	if (d->wish->json) {
-		render_json(out, x, found);
-		if (!out->failed)
-			out->len -= 2; /* "}\n": the stages come last */
-		add_stages(out, d);
-		return;
-	}
-	for (size_t i = 0; d->wish->verbose && i < d->exchanges; i++) {
-		buffer_add_text(out, "\n");
-		render_details(out, &d->style, d->exchange[i]);
-		add_certificate(out, d->exchange[i]);
-	}
-	buffer_add_text(out, "\n");
-	render_card(out, &d->style, x, found);
-}
-
-static int conclude(const struct desk *d)
-{
-	struct finding f;
-	struct diagnosis found;
-	struct exchange *x = decisive(d);
-	struct arena *arena = arena_new(TEXT_LIMIT);
-	struct buffer out;
-	if (!x || !arena) {
-		complain(x ? "out of memory" : "nothing was seen that could be judged");
-		arena_free(arena);
-		return EXIT_TROUBLE;
-	}
-	diagnose_judge(x, &f);
-	diagnose_explain(x, &f, arena, &found);
-	buffer_init(&out, TEXT_LIMIT);
-	render(&out, d, x, &found);
-	fwrite(out.at, 1, out.len, stdout);
-	buffer_done(&out);
-	arena_free(arena);
-	return found.severity == SEVERITY_FAILURE ? EXIT_FAULT_FOUND : EXIT_FINE;
-}
-
-static void desk_done(struct desk *d)
-{
-	for (size_t i = 0; i < d->stages; i++)
-		free(d->stage[i].seen);
-	for (size_t i = 0; i < d->exchanges; i++)
-		trace_free(d->exchange[i]);
 }
 
 /* ---- from words to the walk ------------------------------------------------------------------ */
@@ -376,21 +202,18 @@ static const char *variable(const char *name)
 
 static int walk(struct wish *w, struct check_options *o)
 {
-	struct desk d = { .wish = w };
-	struct check_owner owner = {
-		.begin = on_begin, .stage = on_stage, .exchange = on_exchange, .context = &d
-	};
+	struct desk d = { .json = w->json, .verbose = w->verbose };
 	struct error err;
 	d.style.colour = terminal_colour(w->colour);
 	d.style.utf8 = terminal_utf8();
 	d.style.width = terminal_width();
 	d.live = !w->json && d.style.colour && isatty(STDOUT_FILENO);
-	int code = check_walk(o, &owner, &err);
+	int code = around_walk(o, w->only, &d, &err);
 	int status = EXIT_TROUBLE;
 	if (code < 0)
 		complain("%s", err.text);
 	else
-		status = conclude(&d);
+		status = desk_show(&d);
 	desk_done(&d);
 	return status;
 }
@@ -449,6 +272,10 @@ int cmd_check(int argc, char **argv)
 		return EXIT_TROUBLE;
 	if (wish.help)
 		return print_help();
+	if (argc == 2 && (wish.only = around_find(argv[0]))) {
+		argc--;
+		argv++;
+	}
 	if (argc != 1) {
 		complain(argc ? "one URL at a time, not %d"
 			      : "it takes a URL: viaduct check "
