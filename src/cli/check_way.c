@@ -67,52 +67,48 @@ static bool look_into_settings(struct check_proxy *p, const char *path)
 
 /* ---- the password ---------------------------------------------------------------------------- */
 
-static bool get_password(struct way *way, const char *user)
+static bool fill_purse(struct purse *purse, const char *user)
 {
 	const char *set = getenv(WAY_PASSWORD_VARIABLE);
 	char shown[200];
 	struct error err;
-	if (set && strlen(set) < sizeof way->asked) {
-		memcpy(way->asked, set, strlen(set) + 1);
+	if (set && strlen(set) < sizeof purse->password) {
+		memcpy(purse->password, set, strlen(set) + 1);
 		return true;
 	}
 	if (set)
 		complain("%s is longer than %zu bytes", WAY_PASSWORD_VARIABLE,
-			 sizeof way->asked - 1);
-	else if (password_ask(escape_into(shown, sizeof shown, slice_of(user)), false, way->asked,
-			      sizeof way->asked, &err) == 0)
+			 sizeof purse->password - 1);
+	else if (password_ask(escape_into(shown, sizeof shown, slice_of(user)), false,
+			      purse->password, sizeof purse->password, &err) == 0)
 		return true;
 	else
 		complain("%s", err.text);
 	return false;
 }
 
-static bool find_password(struct way *way, const char *user)
+static bool find_password(struct way *way, struct purse *purse, const char *user)
 {
 	way->user = user;
 	way->password = way->proxy.password;
 	if (!user || (user == way->proxy.user && way->proxy.has_password))
 		return true;
-	way->password = way->asked;
-	if (way->asked_for[0] && strcmp(way->asked_for, user) == 0)
+	way->password = purse->password;
+	if (purse->user[0] && strcmp(purse->user, user) == 0)
 		return true;
-	if (!get_password(way, user))
+	if (!fill_purse(purse, user))
 		return false;
-	snprintf(way->asked_for, sizeof way->asked_for, "%s", user);
+	snprintf(purse->user, sizeof purse->user, "%s", user);
 	return true;
 }
 
-bool way_find(struct way *way, const struct way_wish *wish, const struct check_target *target)
+bool way_find(struct way *way, struct purse *purse, const struct way_wish *wish,
+	      const struct check_target *target)
 {
 	struct check_proxy *p = &way->proxy;
-	explicit_bzero(p, sizeof *p);
 	check_choose_proxy(wish->proxy, target, variable, p);
 	if (!p->is && !p->exempt && !look_into_settings(p, wish->settings))
 		return false;
-	return !p->is || find_password(way, wish->user ? wish->user : p->has_user ? p->user : NULL);
-}
-
-void way_done(struct way *way)
-{
-	explicit_bzero(way, sizeof *way);
+	const char *user = wish->user ? wish->user : p->has_user ? p->user : NULL;
+	return !p->is || find_password(way, purse, user);
 }

@@ -14,17 +14,21 @@ struct way_wish {
 	const char *settings;     /* the path of the host's */
 };
 
-/* A way holds secrets: way_done wipes it. Zeroed it holds none. */
+/* The password that was asked for, and whose it is: nobody is asked twice. Zeroed it is empty. */
+struct purse {
+	char user[CHECK_MAX_WORD + 1], password[WAY_MAX_PASSWORD];
+};
+
+/* It points into itself and into the purse: both stay where they are, and are wiped when they are not
+ * needed any more. */
 struct way {
 	struct check_proxy proxy;
 	const char *user, *password; /* for the proxy; user NULL: none */
-	char asked[WAY_MAX_PASSWORD];
-	char asked_for[CHECK_MAX_WORD + 1]; /* whose that is: nobody is asked twice */
 };
 
-/* False after a complaint. What way.proxy says may still be that it can't work (its `fault`), or, for a
- * target that is exempt, that it is not used (its `is`). May be called again, for another target. */
-bool way_find(struct way *way, const struct way_wish *wish, const struct check_target *target);
-void way_done(struct way *way);
+/* False after a complaint. What way->proxy says may still be that it can't work (its `fault`), or that
+ * the target goes direct (its `is`), and why (its `said`). */
+bool way_find(struct way *way, struct purse *purse, const struct way_wish *wish,
+	      const struct check_target *target);
 
 #endif
