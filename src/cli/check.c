@@ -196,7 +196,7 @@ static int print_help(void)
 
 /* ---- from words to the walk ------------------------------------------------------------------ */
 
-static bool read_url(const char *url, struct check_target *ret_target)
+bool check_read_url(const char *url, struct check_target *ret_target)
 {
 	bool userinfo = false;
 	char shown[200];
@@ -259,7 +259,7 @@ static int check(const struct check_wish *w, const char *url)
 	struct way way;
 	int status = EXIT_TROUBLE;
 	o.url = url;
-	if (!read_url(url, &o.target))
+	if (!check_read_url(url, &o.target))
 		return EXIT_TROUBLE;
 	bool found = way_find(&way, &purse, &w->way, &o.target);
 	if (found && way.proxy.is) {

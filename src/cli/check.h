@@ -4,7 +4,8 @@
 
 #include "check/profile.h"
 #include "cli/check_around.h"
-#include "cli/check_way.h"
+#include "cli/check_targets.h"
+#include "render/targets.h"
 
 struct check_wish {
 	struct way_wish way;
@@ -26,5 +27,12 @@ int run_every(const struct check_wish *w, const char *url);  /* check_every.c; u
  * ret_name: how it is called. */
 bool check_find_profile(const char *name, struct arena *arena, struct check_profile *ret_profile,
 			const char **ret_name); /* check_find.c */
+
+/* A target's result as its row is drawn, and as it counts. */
+struct render_target check_row_of(const struct outcome *o);             /* check_profile.c */
+void check_count(struct render_count *n, const struct render_target *row);
+
+/* False after a complaint. */
+bool check_read_url(const char *url, struct check_target *ret_target);  /* check.c */
 
 #endif

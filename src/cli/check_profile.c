@@ -28,7 +28,7 @@ struct table {
 
 /* ---- as they come ---------------------------------------------------------------------------- */
 
-static struct render_target row_of(const struct outcome *o)
+struct render_target check_row_of(const struct outcome *o)
 {
 	return (struct render_target){ .url = o->goal->url,
 				       .purpose = o->goal->purpose,
@@ -44,7 +44,7 @@ static struct render_target row_of(const struct outcome *o)
 				       .d = o->found };
 }
 
-static void count(struct render_count *n, const struct render_target *row)
+void check_count(struct render_count *n, const struct render_target *row)
 {
 	n->targets++;
 	n->reached += row->reached;
@@ -82,10 +82,10 @@ static void add_record(struct buffer *out, const struct table *t, const struct o
 static void on_target(void *context, const struct outcome *o)
 {
 	struct table *t = context;
-	struct render_target row = row_of(o);
+	struct render_target row = check_row_of(o);
 	struct buffer out;
 	buffer_init(&out, TEXT_LIMIT);
-	count(&t->count, &row);
+	check_count(&t->count, &row);
 	if (t->wish->json)
 		add_record(&out, t, o, &row);
 	else

@@ -133,7 +133,7 @@ void render_target_row(struct buffer *out, const struct render_style *s,
 	layout_fill(out, layout_add_middle(out, s, buffer_slice(&text), room), room + 1);
 	add_took(out, t);
 	layout_end_line(out);
-	if (!t->reached)
+	if (!t->reached && !t->brief)
 		add_why(out, s, t);
 	buffer_done(&text);
 }

@@ -19,6 +19,7 @@ struct render_target {
 	const char *trouble;         /* why nothing can be said of it, or NULL; then the rest is not looked at */
 	bool direct;                 /* it does not go through the proxy; why: `trouble` */
 	bool reached;
+	bool brief;                  /* the row alone, without why */
 	const char *unlike;          /* not reached although the verdict is good: why; else NULL */
 	nanos began, took;
 	unsigned status;             /* of the last answer; 0: none */
