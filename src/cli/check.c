@@ -2,6 +2,7 @@
 #include "base/escape.h"
 #include "cli/check.h"
 #include "cli/command.h"
+#include "cli/new_file.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "cli/version.h"
@@ -216,8 +217,12 @@ bool check_read_url(const char *url, struct check_target *ret_target)
 
 static int walk(const struct check_wish *w, const struct check_options *o)
 {
-	struct desk d = { .json = w->json, .verbose = w->verbose };
+	struct desk d = { .json = w->json, .verbose = w->verbose, .thorough = w->report };
 	struct error err;
+	if (w->report && new_file_try(w->report, &err) < 0) {
+		complain("%s", err.text);
+		return EXIT_TROUBLE;
+	}
 	d.style.colour = terminal_colour(w->colour);
 	d.style.utf8 = terminal_utf8();
 	d.style.width = terminal_width();
@@ -228,6 +233,8 @@ static int walk(const struct check_wish *w, const struct check_options *o)
 		complain("%s", err.text);
 	else
 		status = desk_show(&d);
+	if (status != EXIT_TROUBLE && w->report && !check_write_report(w, o, &d))
+		status = EXIT_TROUBLE;
 	desk_done(&d);
 	return status;
 }

@@ -32,6 +32,11 @@ bool check_find_profile(const char *name, struct arena *arena, struct check_prof
 struct render_target check_row_of(const struct outcome *o);             /* check_profile.c */
 void check_count(struct render_count *n, const struct render_target *row);
 
+/* The page for a ticket, at wish->report. What the desk holds is changed by that: it keeps what may be
+ * given away. False after a complaint. */
+bool check_write_report(const struct check_wish *w, const struct check_options *o,
+			struct desk *d);                                /* check_report.c */
+
 /* False after a complaint. */
 bool check_read_url(const char *url, struct check_target *ret_target);  /* check.c */
 

@@ -88,8 +88,8 @@ struct check_owner desk_owner(struct desk *d)
 				     .stage = on_stage,
 				     .exchange = on_exchange,
 				     .context = d,
-				     .tcp = d->verbose ? on_tcp : NULL,
-				     .chain = d->verbose ? on_chain : NULL };
+				     .tcp = d->verbose || d->thorough ? on_tcp : NULL,
+				     .chain = d->verbose || d->thorough ? on_chain : NULL };
 }
 
 void desk_look_begins(const struct desk *d, const char *name)

@@ -35,6 +35,7 @@ struct desk {
 	bool live;    /* what is under way stands on the terminal */
 	bool verbose; /* desk_show: the heads, the certificates and the connection, too */
 	bool json;    /* desk_show: the record */
+	bool thorough; /* keeps certificates and samples, as when it is verbose */
 
 	struct desk_stage stage[DESK_MAX_STAGES];
 	size_t stages;
@@ -42,7 +43,7 @@ struct desk {
 	size_t looks;
 	struct exchange *exchange[DESK_MAX_EXCHANGES];
 	size_t exchanges;
-	struct check_tcp sample[DESK_MAX_SAMPLES]; /* of a download; where it is verbose */
+	struct check_tcp sample[DESK_MAX_SAMPLES]; /* of a download; where it is verbose or thorough */
 	size_t samples;
 	struct tls_certificate *chain; /* the target's, likewise; leaf first */
 	size_t certificates;

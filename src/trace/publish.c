@@ -1,8 +1,6 @@
 /* Leaving things out. */
 #include "trace/publish.h"
 
-#include "base/buffer.h"
-
 enum { MAX_HEAD = 64 << 10 };
 
 /* Fields whose values tell about the path and about nobody. */
@@ -131,6 +129,21 @@ static struct slice publish_url(struct exchange *x, struct slice url)
 		out.failed ? (struct slice){ 0 } : trace_keep(x, buffer_slice(&out), MAX_HEAD);
 	buffer_done(&out);
 	return kept;
+}
+
+void trace_publish_text(struct buffer *out, struct slice text)
+{
+	while (text.len) {
+		size_t end = slice_find_byte(text, ' ');
+		struct slice word = slice_first(text, end);
+		if (slice_find(word, SLICE("://")) < word.len)
+			add_url(out, word);
+		else
+			buffer_add(out, word);
+		if (end < text.len)
+			buffer_add_byte(out, ' ');
+		text = slice_from(text, end + 1);
+	}
 }
 
 void trace_publish(struct exchange *x)

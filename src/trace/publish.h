@@ -7,7 +7,11 @@
 #ifndef TRACE_PUBLISH_H
 #define TRACE_PUBLISH_H
 
+#include "base/buffer.h"
 #include "trace/exchange.h"
+
+/* The text, with what stands behind ? or # in each URL in it left out. */
+void trace_publish_text(struct buffer *out, struct slice text);
 
 /* Takes out what may not. What had no room to be written anew is empty. */
 void trace_publish(struct exchange *x);
