@@ -65,6 +65,14 @@ static bool outer(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+/* What looking around brought: behind all that the exchange itself holds. */
+static void cite_looking(const struct exchange *x, struct finding *f, const char *what)
+{
+	struct mark end = { .at = later(x->observed_until, x->last.at) };
+	f->detail = what;
+	finding_cite(f, &end, SAW_PROBE, 0);
+}
+
 /* mtu-black-hole, by proof: the same thing was done with segments of several sizes, and size alone
  * decided. Up, that may be another fault than the one the walk met: only segments that stayed
  * unacknowledged there were stuck by it. Wrong when what passes by size is something else that
@@ -81,8 +89,7 @@ static bool size_decides(const struct exchange *x, struct finding *f)
 	finding_cite(f, &x->hello, SAW_HELLO, x->tls->hello_bytes);
 	if (m->broke)
 		finding_cite_end(x, f);
-	f->detail = m->text;
-	finding_cite(f, &x->last, SAW_PROBE, 0);
+	cite_looking(x, f, m->text);
 	finding_cause(f, CAUSE_MTU_PROVED);
 	finding_cause(f, CAUSE_ICMP_FILTERED);
 	finding_cause(f, CAUSE_TUNNEL_OVERHEAD);
