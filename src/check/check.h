@@ -15,9 +15,11 @@
 #include "check/choice.h"
 #include "trace/exchange.h"
 
+#include <signal.h>
+
 enum check_step {
 	CHECK_SETTINGS, CHECK_DNS, CHECK_TCP, CHECK_PROXY, CHECK_AUTH, CHECK_TLS, CHECK_HTTP,
-	CHECK_REDIRECTS, CHECK_DOWNLOAD, CHECK_CLOSING, CHECK_DIRECT,
+	CHECK_REDIRECTS, CHECK_DOWNLOAD, CHECK_CLOSING, CHECK_DIRECT, CHECK_IDLE,
 };
 
 enum check_result { CHECK_PASSED, CHECK_ODD, CHECK_FAILED };
@@ -27,6 +29,18 @@ struct check_stage {
 	enum check_result result;
 	nanos took;
 	const char *seen; /* what was seen, safe to show; until the callback returns */
+};
+
+/* How a walk differs from that which the host's own programs make: for what looks around
+ * (check/around.h). All zero: in nothing. */
+struct check_altered {
+	bool basic;                      /* Basic, though Digest is on offer as well */
+	uint64_t from;                   /* the body from this byte on (Range) */
+	const char *if_range;            /* ... if it is still that one: an ETag or a date; or NULL */
+	uint64_t pace;                   /* bytes a second that are read at most; 0: as they come */
+	nanos longest;                   /* for the body; 0: a minute */
+	nanos idle;                      /* no request: a tunnel, held quiet for so long at most, */
+	const volatile sig_atomic_t *stop; /* ... or until this is set; NULL: it never is */
 };
 
 struct check_options {
@@ -41,6 +55,10 @@ struct check_options {
 	bool keep_heads;
 	uint64_t most;                   /* bytes of a body; then it is enough */
 	nanos patience;                  /* silence at any stage, until it is given up */
+	/* 407s to the password so far, in whichever walk: it is not sent once they are two. The
+	   caller's, one for all that a run of the program does. */
+	unsigned *refusals;
+	struct check_altered altered;
 };
 
 struct check_owner {
@@ -49,6 +67,7 @@ struct check_owner {
 	/* Each exchange, in order, linked (trace/book.h), when the walk is over; the owner frees it. */
 	void (*exchange)(void *context, struct exchange *x);
 	void *context;
+	void (*still)(void *context, nanos so_far); /* a tunnel held quiet, every second; or NULL */
 };
 
 /* Negative errno with err when this host lacks what a check needs; whatever the path does, or does

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 
 /* ---- called by libcurl -------------------------------------------------------------------------
  */
@@ -15,14 +16,32 @@ static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_so
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
+static void note_pause(struct trace_flow *f, nanos now)
+{
+	if (f->pieces == 0 || now - f->last <= f->pause)
+		return;
+	f->pause = now - f->last;
+	f->pause_at = f->bytes;
+}
+
+static void note_piece(struct trace_flow *f, size_t len)
+{
+	nanos now = check_now();
+	note_pause(f, now);
+	if (f->pieces++ == 0)
+		f->first = now;
+	f->last = now;
+	f->bytes += len;
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 {
 	struct walk *w = context;
 	size_t len = size * count;
-	w->body += len;
+	note_piece(&w->flow, len);
 	if (w->voice == VOICE_INSIDE)
 		inside_body(w, (struct slice){ (const uint8_t *)bytes, len });
-	w->enough = w->body >= w->options->most;
+	w->enough = w->flow.bytes >= w->options->most;
 	return len;
 }
 
@@ -54,7 +73,7 @@ static int on_debug(CURL *easy, curl_infotype type, char *bytes, size_t len, voi
 		if (inside && w->voice != VOICE_INSIDE)
 			inside_begin(w);
 		w->voice = inside ? VOICE_INSIDE : VOICE_PROXY;
-		w->body = 0;
+		w->flow = (struct trace_flow){ .first = NO_TIME, .last = NO_TIME };
 		if (inside) {
 			stage_shaken(w);
 			inside_heard(w, CLIENT, s);
@@ -121,6 +140,36 @@ static CURLcode on_context(CURL *easy, void *ctx, void *context)
 #define SET(option, value)                                                                         \
 	fine = fine && w->libs->curl.curl_easy_setopt(w->easy, option, value) == CURLE_OK
 
+/* Into the tunnel, through the TLS, and no further. */
+static bool set_idle(struct walk *w)
+{
+	bool fine = true;
+	if (w->options->altered.idle == 0)
+		return true;
+	SET(CURLOPT_CONNECT_ONLY, 1L);
+	SET(CURLOPT_HTTPPROXYTUNNEL, 1L);
+	return fine;
+}
+
+/* The rest of the body, if it is still the one that the beginning is of (RFC 9110, sections 13.1.5
+ * and 14.2). */
+static bool set_range(struct walk *w)
+{
+	const struct check_options *o = w->options;
+	char range[24], condition[CHECK_MAX_TEXT + 20];
+	bool fine = true;
+	if (o->altered.from == 0)
+		return true;
+	snprintf(range, sizeof range, "%llu-", (unsigned long long)o->altered.from);
+	SET(CURLOPT_RANGE, range);
+	if (!o->altered.if_range)
+		return fine;
+	snprintf(condition, sizeof condition, "If-Range: %s", o->altered.if_range);
+	w->fields = w->libs->curl.curl_slist_append(NULL, condition);
+	SET(CURLOPT_HTTPHEADER, w->fields);
+	return fine && w->fields;
+}
+
 /* HTTP/1.1 inside the tunnel, too: the heads are what is looked at. */
 static bool set_request(struct walk *w)
 {
@@ -148,8 +197,9 @@ static bool set_proxy(struct walk *w)
 	bool fine = true;
 	SET(CURLOPT_PROXY, "http://127.0.0.1:1");
 	SET(CURLOPT_NOPROXY, "");
-	if (o->user) {
-		SET(CURLOPT_PROXYAUTH, (long)(CURLAUTH_BASIC | CURLAUTH_DIGEST));
+	if (o->user && *o->refusals < WALK_MOST_REFUSALS) {
+		SET(CURLOPT_PROXYAUTH, (long)(o->altered.basic ? CURLAUTH_BASIC
+						       : CURLAUTH_BASIC | CURLAUTH_DIGEST));
 		SET(CURLOPT_PROXYUSERNAME, o->user);
 		SET(CURLOPT_PROXYPASSWORD, o->password);
 	}
@@ -177,7 +227,9 @@ bool talk_prepare(struct walk *w)
 {
 	w->easy = w->libs->curl.curl_easy_init();
 	w->multi = w->libs->curl.curl_multi_init();
-	bool fine = w->easy && w->multi && set_request(w) && set_proxy(w) && set_callbacks(w) &&
+	bool fine = w->easy && w->multi && set_request(w) && set_range(w) && set_idle(w) &&
+		    set_proxy(w) &&
+		    set_callbacks(w) &&
 		    w->libs->curl.curl_multi_add_handle(w->multi, w->easy) == CURLM_OK;
 	if (!fine)
 		err_set(w->err, -EINVAL, "libcurl does not take what is asked of it");
@@ -199,10 +251,14 @@ static void wait_for_any(struct walk *w, nanos until)
 {
 	struct curl_waitfd fds[2 * WALK_MAX_WIRES];
 	unsigned n = 0;
+	for (size_t i = 0; i < w->wires; i++) {
+		if (wire_over(w->wire[i]))
+			continue;
+		n += wire_waits(w->wire[i], fds + n);
+		nanos due = wire_due(w->wire[i]);
+		until = due > check_now() && due < until ? due : until;
+	}
 	nanos left = until - check_now();
-	for (size_t i = 0; i < w->wires; i++)
-		if (!wire_over(w->wire[i]))
-			n += wire_waits(w->wire[i], fds + n);
 	int ms = left <= 0 ? 0 : (int)(left / NANOS_PER_MS) + 1;
 	w->libs->curl.curl_multi_poll(w->multi, fds, n, ms, NULL);
 }
@@ -235,24 +291,22 @@ static void note_distrust(struct walk *w)
 		x->probe->distrusted = true;
 }
 
-/* No account is to be locked: two refusals of a password are enough. */
-enum { MOST_REFUSALS = 2 };
-
 /* A trickle would keep us for hours, and has been seen by then. */
 static const nanos LONGEST_DOWNLOAD = 60 * NANOS_PER_SECOND;
 
 void talk_run(struct walk *w)
 {
 	int running;
+	nanos longest = w->options->altered.longest ? w->options->altered.longest : LONGEST_DOWNLOAD;
 	for (;;) {
 		if (w->libs->curl.curl_multi_perform(w->multi, &running) != CURLM_OK)
 			break;
 		take_result(w);
 		note_distrust(w);
 		pump_all(w);
-		if (w->over || w->enough || w->asked >= MOST_REFUSALS)
+		if (w->over || w->enough || w->spent)
 			break;
-		if (w->step == CHECK_DOWNLOAD && check_now() - w->since >= LONGEST_DOWNLOAD) {
+		if (w->step == CHECK_DOWNLOAD && check_now() - w->since >= longest) {
 			w->enough = true;
 			break;
 		}
@@ -263,6 +317,33 @@ void talk_run(struct walk *w)
 		}
 		wait_for_any(w, until);
 	}
+}
+
+static short poll_events(short waits)
+{
+	return (short)((waits & CURL_WAIT_POLLIN ? POLLIN : 0) |
+		       (waits & CURL_WAIT_POLLOUT ? POLLOUT : 0));
+}
+
+static void wait_for_wires(const struct walk *w, nanos until)
+{
+	struct curl_waitfd waits[2];
+	struct pollfd fds[2 * WALK_MAX_WIRES];
+	nfds_t n = 0;
+	for (size_t i = 0; i < w->wires; i++) {
+		unsigned few = wire_over(w->wire[i]) ? 0 : wire_waits(w->wire[i], waits);
+		for (unsigned k = 0; k < few; k++)
+			fds[n++] = (struct pollfd){ .fd = waits[k].fd,
+						    .events = poll_events(waits[k].events) };
+	}
+	nanos left = until - check_now();
+	poll(fds, n, left <= 0 ? 0 : (int)(left / NANOS_PER_MS) + 1);
+}
+
+void talk_pump(struct walk *w, nanos until)
+{
+	wait_for_wires(w, until);
+	pump_all(w);
 }
 
 /* Both ends of it: ours goes out, and the proxy's is waited for. */
@@ -276,23 +357,7 @@ static bool close_all(struct walk *w)
 			over = over && wire_over(w->wire[i]);
 		if (over || check_now() >= until)
 			return over;
-		struct curl_waitfd waits[2];
-		struct pollfd fds[2 * WALK_MAX_WIRES];
-		nfds_t n = 0;
-		for (size_t i = 0; i < w->wires; i++) {
-			unsigned few = wire_over(w->wire[i]) ? 0 : wire_waits(w->wire[i], waits);
-			for (unsigned k = 0; k < few; k++)
-				fds[n++] = (struct pollfd){
-					.fd = waits[k].fd,
-					.events =
-						(short)((waits[k].events & CURL_WAIT_POLLIN ? POLLIN
-											    : 0) |
-							(waits[k].events & CURL_WAIT_POLLOUT
-								 ? POLLOUT
-								 : 0))
-				};
-		}
-		poll(fds, n, (int)((until - check_now()) / NANOS_PER_MS) + 1);
+		wait_for_wires(w, until);
 	}
 }
 
@@ -317,6 +382,7 @@ void talk_done(struct walk *w)
 		w->libs->curl.curl_easy_cleanup(w->easy);
 	if (w->multi)
 		w->libs->curl.curl_multi_cleanup(w->multi);
+	w->libs->curl.curl_slist_free_all(w->fields);
 	if (!ended) {
 		bool closed = close_all(w);
 		stage_leave(w, closed ? CHECK_PASSED : CHECK_ODD, "%s",

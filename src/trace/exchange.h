@@ -13,6 +13,7 @@
 #include "base/address.h"
 #include "base/arena.h"
 #include "base/when.h"
+#include "trace/probe.h"
 
 enum trace_source { TRACE_CAPTURE, TRACE_CHECK, TRACE_PROXY };
 
@@ -289,21 +290,6 @@ struct trace_leg {
 
 /* What every packet touches stands first. What only few exchanges have is a pointer: to a
  * constant in which all is unknown, until trace_open_... makes it. */
-/* What a probe alone knows: what kept it from the conversation. Texts are constant, or live in the
- * exchange's arena, and are safe to show; NULL: it was not so. */
-enum trace_outer { OUTER_NONE, OUTER_DONE, OUTER_NOT_TLS, OUTER_UNTRUSTED, OUTER_FAILED, OUTER_SILENT,
-                   OUTER_RESET, OUTER_CLOSED };
-struct trace_probe {
-	const char *settings_fault;  /* why they can't work */
-	const char *unresolved;      /* what the resolver said of the proxy's name */
-	const char *no_route;        /* what the kernel said instead of trying */
-	enum trace_outer outer;      /* how the TLS with an https:// proxy went */
-	const char *outer_text;
-	const char *other_issuer;    /* who issued the certificate that is shown without the proxy */
-	bool distrusted;             /* the probe turned the certificate down, without an alert */
-	bool inside;                 /* it went on inside a tunnel's TLS, which the probe itself ends */
-};
-
 struct exchange {
 	struct arena *arena;
 	struct event *event;         /* in order of time */
