@@ -1,10 +1,9 @@
 /* With and without credentials. */
-#include "check/auth.h"
-
+#include "check/around.h"
 #include "check/repeat.h"
 
 #include <errno.h>
-#include <string.h>
+#include <stdio.h>
 
 /* The same as in the walk itself: refused so often, the password is not sent again. */
 enum { MOST_REFUSALS = 2 };
@@ -66,7 +65,7 @@ static int ask_bare(const struct check_options *options, struct trace_trial *t, 
 {
 	struct check_options o = repeat_options(options);
 	struct trace_trial found = { .bare = 0 };
-	struct repeat r;
+	struct repeat r = { .still = NULL };
 	o.user = o.password = NULL;
 	int code = repeat_walk(&o, &r, err);
 	if (code < 0)
@@ -82,7 +81,7 @@ static int ask_basic(const struct check_options *options, struct trace_trial *t,
 {
 	struct check_options o = repeat_options(options);
 	struct trace_trial found = { .bare = 0 };
-	struct repeat r;
+	struct repeat r = { .still = NULL };
 	o.altered.basic = true;
 	int code = repeat_walk(&o, &r, err);
 	if (code < 0)
@@ -93,15 +92,31 @@ static int ask_basic(const struct check_options *options, struct trace_trial *t,
 	return 0;
 }
 
-int check_auth(const struct check_options *options, struct exchange *const *seen, size_t count,
-	       struct exchange *judged, struct error *err)
+static void say(struct check_around *a, const struct trace_trial *t)
 {
-	struct trace_trial *t = trace_open_probe(judged) ? arena_alloc(judged->arena, sizeof *t)
-							 : NULL;
+	char with[80] = "";
+	if (t->with)
+		snprintf(with, sizeof with, "; with them%s%s%s: %u",
+			 t->algorithm ? " (Digest " : "", t->algorithm ? t->algorithm : "",
+			 t->algorithm ? ")" : "", t->with);
+	if (t->bare == 0)
+		snprintf(a->seen, sizeof a->seen, "not measured: the proxy did not answer");
+	else
+		snprintf(a->seen, sizeof a->seen, "without credentials: %u%s%s%s", t->bare, with,
+			 t->again == 407 ? "; with Basic, too"
+			 : t->again      ? "; with Basic it takes them"
+					 : "",
+			 t->spared ? "; the password is not tried any more" : "");
+}
+
+int check_auth(struct check_around *a, struct error *err)
+{
+	const struct check_options *options = a->options;
+	struct trace_trial *t = arena_alloc(a->x->arena, sizeof *t);
 	if (!t)
 		return err_set(err, -ENOMEM, "out of memory");
-	judged->probe->trial = t;
-	const struct exchange *refused = read_trial(seen, count, t);
+	a->x->probe->trial = t;
+	const struct exchange *refused = read_trial(a->exchange, a->exchanges, t);
 	int code = 0;
 	if (t->bare == 0 && t->with != 0)
 		code = ask_bare(options, t, err);
@@ -111,5 +126,6 @@ int check_auth(const struct check_options *options, struct exchange *const *seen
 	if (basic && !t->spared)
 		code = ask_basic(options, t, err);
 	t->refusals = (uint8_t)*options->refusals;
+	say(a, t);
 	return code;
 }

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "check/choice.h"
+#include "check/connect.h"
 #include "trace/exchange.h"
 
 #include <signal.h>
@@ -34,13 +35,16 @@ struct check_stage {
 /* How a walk differs from that which the host's own programs make: for what looks around
  * (check/around.h). All zero: in nothing. */
 struct check_altered {
+	uint32_t mss;                    /* no larger segments, either way: announced, and sent; 0: any */
+	const struct check_addresses *proxy; /* the addresses, known already; not asked for again */
+	const _Atomic nanos *until;      /* it ends then, wherever it is; and does not wait for the
+	                                    proxy's end when it is over */
 	bool basic;                      /* Basic, though Digest is on offer as well */
 	uint64_t from;                   /* the body from this byte on (Range) */
 	const char *if_range;            /* ... if it is still that one: an ETag or a date; or NULL */
 	uint64_t pace;                   /* bytes a second that are read at most; 0: as they come */
 	nanos longest;                   /* for the body; 0: a minute */
-	nanos idle;                      /* no request: a tunnel, held quiet for so long at most, */
-	const volatile sig_atomic_t *stop; /* ... or until this is set; NULL: it never is */
+	nanos idle;                      /* no request: a tunnel, held quiet for so long at most */
 };
 
 struct check_options {
@@ -57,7 +61,10 @@ struct check_options {
 	nanos patience;                  /* silence at any stage, until it is given up */
 	/* 407s to the password so far, in whichever walk: it is not sent once they are two. The
 	   caller's, one for all that a run of the program does. */
-	unsigned *refusals;
+	_Atomic unsigned *refusals;
+	bool resume;                     /* of a download that was cut, ask for the rest by Range */
+	nanos hold;                      /* how long a tunnel is held quiet at most */
+	const volatile sig_atomic_t *stop; /* set where the user has had enough of that; or NULL */
 	struct check_altered altered;
 };
 

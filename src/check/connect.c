@@ -113,10 +113,10 @@ static void end_attempt(struct check_attempt *a, int code, enum check_reach how)
 	}
 }
 
-static void begin_attempt(struct check_attempt *a)
+static void begin_attempt(struct check_attempt *a, uint32_t mss)
 {
 	a->begun = check_now();
-	a->fd = net_connect(&a->to, NULL);
+	a->fd = mss ? net_connect_small(&a->to, mss) : net_connect(&a->to, NULL);
 	a->how = REACH_UNDER_WAY;
 	if (a->fd >= 0) {
 		a->syns = 1;
@@ -164,7 +164,7 @@ static void wait_for_news(const struct check_attempts *t, nanos until)
 	poll(fds, t->count, ms);
 }
 
-int check_connect(const struct check_addresses *addresses, nanos patience,
+int check_connect(const struct check_addresses *addresses, uint32_t mss, nanos patience,
 		  struct check_attempts *ret_attempts, size_t *ret_made)
 {
 	struct check_attempts *t = ret_attempts;
@@ -188,7 +188,7 @@ int check_connect(const struct check_addresses *addresses, nanos patience,
 		if (made < t->count || (!waiting && begun == t->count))
 			break;
 		if (begun < t->count && due) {
-			begin_attempt(&t->attempt[begun++]);
+			begin_attempt(&t->attempt[begun++], mss);
 			continue;
 		}
 		if (begun < t->count && last->begun + NEXT_AFTER < until)

@@ -1,6 +1,5 @@
 /* The same download again, and the rest of it. */
-#include "check/download.h"
-
+#include "check/around.h"
 #include "check/repeat.h"
 #include "http/head.h"
 
@@ -70,12 +69,6 @@ static struct trace_fetch fetch_of(struct exchange *const *seen, size_t count)
 		f.path_answers = carrier->probe->path_answers;
 	}
 	return f;
-}
-
-bool download_broke(struct exchange *const *seen, size_t count)
-{
-	struct trace_fetch f = fetch_of(seen, count);
-	return f.how != CUT_NOT && f.how != CUT_NO_BODY;
 }
 
 /* ---- fetching again ------------------------------------------------------------------------------ */
@@ -194,7 +187,7 @@ static int resume_it(const struct check_options *options, struct trace_download 
 		     const struct exchange *model, struct error *err)
 {
 	char validator[CHECK_MAX_TEXT];
-	struct repeat again;
+	struct repeat again = { .still = NULL };
 	struct check_options o = bounded(options, &d->fetch[0]);
 	d->validated = take_validator(model, validator, sizeof validator);
 	d->resume_from = o.altered.from = d->fetch[d->fetches - 1].body;
@@ -213,15 +206,15 @@ static int resume_it(const struct check_options *options, struct trace_download 
 
 /* ---- all of it ------------------------------------------------------------------------------------ */
 
-static int fetch_again(const struct check_options *options, struct trace_download *d, bool resume,
+static int fetch_again(const struct check_options *options, struct trace_download *d,
 		       struct error *err)
 {
-	struct repeat again;
+	struct repeat again = { .still = NULL };
 	struct check_options o = bounded(options, &d->fetch[0]);
 	int code = fetch(&o, d, &again, err);
 	if (code < 0)
 		return code;
-	if (resume && d->fetch[1].body > 0)
+	if (options->resume && d->fetch[1].body > 0)
 		code = resume_it(options, d, repeat_request(again.exchange, again.count), err);
 	repeat_done(&again);
 	if (code < 0 || !both_fit(&d->fetch[0], &d->fetch[1]))
@@ -234,15 +227,44 @@ static int fetch_again(const struct check_options *options, struct trace_downloa
 	return code;
 }
 
-int check_download(const struct check_options *options, struct exchange *const *seen, size_t count,
-		   bool resume, struct exchange *judged, struct error *err)
+static void say(struct check_around *a, const struct trace_download *d)
 {
-	struct trace_download *d = trace_open_probe(judged) ? arena_alloc(judged->arena, sizeof *d)
-							    : NULL;
+	static const char *const ends[] = { [CUT_NOT] = "whole",	[CUT_FIN] = "closed",
+					    [CUT_RST] = "reset",	[CUT_STALLED] = "silent",
+					    [CUT_NO_BODY] = "no body" };
+	size_t len = 0;
+	for (size_t i = 0; i < d->fetches && len < sizeof a->seen; i++) {
+		const struct trace_fetch *f = &d->fetch[i];
+		len += (size_t)snprintf(a->seen + len, sizeof a->seen - len,
+					"%s%s after %llu bytes, %.1f s%s", i ? "; " : "",
+					f->enough ? "went further" : ends[f->how],
+					(unsigned long long)f->body,
+					(double)f->age / (double)NANOS_PER_SECOND,
+					f->paced ? " (read slowly)" : "");
+	}
+	if (d->resume != RESUME_NOT_TRIED && len < sizeof a->seen)
+		snprintf(a->seen + len, sizeof a->seen - len, "; the rest by Range: %u%s",
+			 d->resume_status, d->completed ? ", all of it" : "");
+}
+
+int check_download(struct check_around *a, struct error *err)
+{
+	struct trace_download *d = arena_alloc(a->x->arena, sizeof *d);
+	int code = 0;
 	if (!d)
 		return err_set(err, -ENOMEM, "out of memory");
-	*d = (struct trace_download){ .whole = UINT64_MAX };
-	d->fetch[d->fetches++] = fetch_of(seen, count);
-	judged->probe->download = d;
-	return download_broke(seen, count) ? fetch_again(options, d, resume, err) : 0;
+	d->whole = UINT64_MAX;
+	d->fetch[d->fetches++] = fetch_of(a->exchange, a->exchanges);
+	a->x->probe->download = d;
+	bool broke = d->fetch[0].how != CUT_NOT && d->fetch[0].how != CUT_NO_BODY;
+	if (broke)
+		code = fetch_again(a->options, d, err);
+	if (broke)
+		say(a, d);
+	else
+		snprintf(a->seen, sizeof a->seen, "%s, so there is nothing to compare",
+			 d->fetch[0].how == CUT_NO_BODY ? "no body came"
+			 : d->fetch[0].enough		? "as much as was wanted came"
+							: "all of it came");
+	return code;
 }

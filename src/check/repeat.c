@@ -15,11 +15,17 @@ static void on_stage(void *context, const struct check_stage *stage)
 
 static void on_exchange(void *context, struct exchange *x)
 {
-	struct repeat *a = context;
-	if (a->count < REPEAT_EXCHANGES)
-		a->exchange[a->count++] = x;
+	struct repeat *r = context;
+	if (r->count < REPEAT_EXCHANGES)
+		r->exchange[r->count++] = x;
 	else
 		trace_free(x);
+}
+
+static void on_still(void *context, nanos so_far)
+{
+	const struct repeat *r = context;
+	r->still(r->context, so_far);
 }
 
 struct check_options repeat_options(const struct check_options *options)
@@ -36,16 +42,17 @@ int repeat_walk(const struct check_options *options, struct repeat *ret_repeat,
 	struct check_owner owner = { .begin = on_begin,
 				     .stage = on_stage,
 				     .exchange = on_exchange,
-				     .context = ret_repeat };
+				     .context = ret_repeat,
+				     .still = ret_repeat->still ? on_still : NULL };
 	ret_repeat->count = 0;
 	return check_walk(options, &owner, err);
 }
 
-void repeat_done(struct repeat *a)
+void repeat_done(struct repeat *r)
 {
-	for (size_t i = 0; i < a->count; i++)
-		trace_free(a->exchange[i]);
-	a->count = 0;
+	for (size_t i = 0; i < r->count; i++)
+		trace_free(r->exchange[i]);
+	r->count = 0;
 }
 
 static struct exchange *last(struct exchange *const *x, size_t count, bool connect)

@@ -10,6 +10,8 @@ enum { REPEAT_EXCHANGES = 32 };
 struct repeat {
 	struct exchange *exchange[REPEAT_EXCHANGES];
 	size_t count;
+	void (*still)(void *context, nanos so_far); /* in: as in check_owner, or NULL */
+	void *context;
 };
 
 /* The options of a walk under the same conditions, with heads kept; the caller alters them. */
@@ -19,7 +21,7 @@ struct check_options repeat_options(const struct check_options *options);
  * repeat_done. */
 int repeat_walk(const struct check_options *options, struct repeat *ret_repeat,
 	       struct error *err);
-void repeat_done(struct repeat *a);
+void repeat_done(struct repeat *r);
 
 /* The last request to the target itself: inside of a tunnel, or in the clear. And the last CONNECT.
  * NULL: none. */

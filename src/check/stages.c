@@ -5,6 +5,7 @@
 #include "tls/record.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 enum { SHOWN = 120, SEEN = 500 };
@@ -129,7 +130,7 @@ void stage_look(struct walk *w, const struct exchange *x)
 		return;
 	w->told = x;
 	if (x->response.status == 407 && x->request.auth != SCHEME_NONE)
-		w->spent = ++*w->options->refusals >= WALK_MOST_REFUSALS;
+		w->spent = atomic_fetch_add(w->options->refusals, 1) + 1 >= WALK_MOST_REFUSALS;
 	if (w->step == CHECK_PROXY || w->step == CHECK_AUTH) {
 		look_first(w, x);
 	} else if (!x->request.is_connect && w->step == CHECK_REDIRECTS) {

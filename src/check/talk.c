@@ -272,6 +272,16 @@ static nanos last_active(const struct walk *w)
 	return last;
 }
 
+/* Whoever sets `altered.until` may do so earlier than it was: it is looked at now and then. */
+static const nanos LOOK_EVERY = 50 * NANOS_PER_MS;
+
+static nanos given_up_at(const struct walk *w)
+{
+	nanos until = last_active(w) + w->options->patience;
+	nanos end = w->options->altered.until ? *w->options->altered.until : until;
+	return end < until ? end : until;
+}
+
 static void take_result(struct walk *w)
 {
 	int left;
@@ -310,12 +320,13 @@ void talk_run(struct walk *w)
 			w->enough = true;
 			break;
 		}
-		nanos until = last_active(w) + w->options->patience;
+		nanos until = given_up_at(w);
 		if (check_now() >= until) {
 			w->gave_up = true;
 			break;
 		}
-		wait_for_any(w, until);
+		nanos soon = check_now() + LOOK_EVERY;
+		wait_for_any(w, w->options->altered.until && soon < until ? soon : until);
 	}
 }
 
@@ -369,7 +380,7 @@ static void end_all(struct walk *w)
 
 void talk_done(struct walk *w)
 {
-	bool ended = w->gave_up || w->enough;
+	bool ended = w->gave_up || w->enough || w->options->altered.until;
 	stage_finish(w);
 	inside_end(w);
 	if (ended)

@@ -112,6 +112,8 @@ static void note_facts(const struct wire *w, struct exchange *x)
 		up->stuck_times = f.retrans + 1;
 		up->stuck_first.at = w->last[CLIENT];
 	}
+	if (f.bytes_received >= f.mss_in) /* before, it is the kernel's guess */
+		x->path[PROXY].largest = x->path[PROXY].largest_passed = f.mss_in;
 	if (f.mss_out && x->tls->hello_bytes)
 		x->tls->hello_segments = (x->tls->hello_bytes + f.mss_out - 1) / f.mss_out;
 }

@@ -1,27 +1,25 @@
 /* viaduct check: walks the path through a proxy, and says where it breaks. */
-#include "check/check.h"
-
 #include "base/escape.h"
+#include "cli/check_around.h"
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/password.h"
 #include "cli/terminal.h"
 #include "cli/version.h"
-#include "diagnose/diagnose.h"
-#include "render/render.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MAX_EXCHANGES = 64, MAX_STAGES = 16, TEXT_LIMIT = 1 << 20, PASSWORD_SIZE = 256 };
+enum { PASSWORD_SIZE = 256 };
 
 static const char PASSWORD_VARIABLE[] = "VIADUCT_PROXY_PASSWORD";
 
 struct wish {
 	const char *proxy, *user, *ca, *colour;
-	uint64_t most, wait;
-	bool head, direct, json, verbose, help;
+	uint64_t most, wait, hold;
+	bool head, direct, resume, json, verbose, help;
+	const struct around *only;
 };
 
 static const struct option OPTIONS[] = {
@@ -33,6 +31,9 @@ static const struct option OPTIONS[] = {
 	  "curl's, for the origin: not taken; -U is the proxy's" },
 	{ "method", 'X', OPTION_VALUE, "GET|HEAD", "what is asked; GET, as a download does" },
 	{ "download", 0, OPTION_VALUE, "BYTES", "this much of the answer is enough; 1m, or all" },
+	{ "resume", 0, OPTION_FLAG, NULL, "where it was cut, ask for the rest by Range" },
+	{ "idle", 0, OPTION_OPTIONAL, "SECONDS",
+	  "then hold a tunnel quiet until it is cut, so long at most; 1200" },
 	{ "ca", 0, OPTION_VALUE, "FILE", "authorities to trust besides the system's" },
 	{ "direct", 'D', OPTION_FLAG, NULL,
 	  "compare the certificate with that seen without the proxy" },
@@ -110,6 +111,17 @@ static bool take_wait(struct wish *w, const char *value)
 	return false;
 }
 
+static bool take_hold(struct wish *w, const char *value)
+{
+	w->only = around_find("idle");
+	if (!value)
+		return true;
+	if (slice_parse_u64(slice_of(value), 10, &w->hold) && w->hold > 0 && w->hold <= 604800)
+		return true;
+	complain("--idle takes whole seconds, up to a week");
+	return false;
+}
+
 static bool take(void *context, const struct option *o, const char *value)
 {
 	struct wish *w = context;
@@ -124,6 +136,8 @@ static bool take(void *context, const struct option *o, const char *value)
 		return false;
 	case 'X':
 		return take_method(w, value);
+	case 'i':
+		return take_hold(w, value);
 	case 'd':
 		return take_bytes(value, &w->most);
 	case 'w':
@@ -133,6 +147,7 @@ static bool take(void *context, const struct option *o, const char *value)
 		return true;
 	default:
 		w->direct |= o->letter == 'D';
+		w->resume |= o->name[0] == 'r';
 		w->json |= o->letter == 'j';
 		w->verbose |= o->letter == 'v';
 		w->help |= o->letter == 'h';
@@ -142,192 +157,20 @@ static bool take(void *context, const struct option *o, const char *value)
 
 static int print_help(void)
 {
-	printf("Usage: viaduct check [-x PROXY] [-U USER] [OPTIONS] URL\n\n"
+	printf("Usage: viaduct check [LOOK] [-x PROXY] [-U USER] [OPTIONS] URL\n\n"
 	       "Asks for URL through the proxy, and says at which stage it breaks, and why:\n"
 	       "settings, DNS, TCP, the proxy's answer, authentication, TLS, HTTP, redirects,\n"
-	       "download, closing.\n\n");
+	       "download, closing. Where that may have a cause that more walks can tell, it\n"
+	       "looks around; each LOOK can be asked for alone:\n");
+	for (size_t i = 0; i < AROUND_COUNT; i++)
+		printf("  %-9s %s\n", AROUND[i].name, AROUND[i].help);
+	printf("\n");
 	options_print(OPTIONS, OPTION_COUNT);
 	printf("\nThe password is read from %s where that is set, asked for on\n"
 	       "a terminal, or read from standard input. Exit status: 0 all is well, 1 a\n"
 	       "failure was diagnosed, 2 wrong usage.\n",
 	       PASSWORD_VARIABLE);
 	return EXIT_FINE;
-}
-
-/* ---- what the walk tells --------------------------------------------------------------------- */
-
-struct kept_stage {
-	enum check_step step;
-	enum check_result result;
-	nanos took;
-	char *seen;
-};
-
-struct desk {
-	struct wish *wish;
-	struct render_style style;
-	bool live; /* the stage under way stands on the terminal */
-	struct kept_stage stage[MAX_STAGES];
-	size_t stages;
-	struct exchange *exchange[MAX_EXCHANGES];
-	size_t exchanges;
-};
-
-static void on_begin(void *context, enum check_step step)
-{
-	const struct desk *d = context;
-	if (!d->live)
-		return;
-	printf("  ... %s", check_step_name(step));
-	fflush(stdout);
-}
-
-static void print_stage(const struct desk *d, const struct check_stage *s)
-{
-	static const char *const marks[2][3] = { { "ok", "!!", "FAIL" }, { "✓", "!", "✗" } };
-	static const char *const colours[] = { "\033[32m", "\033[33m", "\033[31m" };
-	char took[32];
-	struct buffer span;
-	buffer_init(&span, 64);
-	when_add_span(&span, s->took);
-	snprintf(took, sizeof took, "%.*s", (int)span.len, (const char *)span.at);
-	buffer_done(&span);
-	const char *mark = marks[d->style.utf8][s->result];
-	printf("%s%s%s%s%*s%-10s %9s  %s\n", d->live ? "\r\033[K" : "",
-	       d->style.colour ? colours[s->result] : "", mark, d->style.colour ? "\033[0m" : "",
-	       d->style.utf8 ? 1 : 5 - (int)strlen(mark), "", check_step_name(s->step), took,
-	       s->seen);
-	fflush(stdout);
-}
-
-static void on_stage(void *context, const struct check_stage *s)
-{
-	struct desk *d = context;
-	if (d->stages < MAX_STAGES)
-		d->stage[d->stages++] =
-			(struct kept_stage){ s->step, s->result, s->took, strdup(s->seen) };
-	if (!d->wish->json)
-		print_stage(d, s);
-}
-
-static void on_exchange(void *context, struct exchange *x)
-{
-	struct desk *d = context;
-	if (d->exchanges < MAX_EXCHANGES)
-		d->exchange[d->exchanges++] = x;
-	else
-		trace_free(x);
-}
-
-/* ---- the verdict ----------------------------------------------------------------------------- */
-
-static bool is_inside(const struct exchange *x)
-{
-	return x->probe && x->probe->inside;
-}
-
-/* The first that failed: what follows is its consequence. But how a transfer failed, the exchange
- * inside of a tunnel tells better than the tunnel. Where none did, the worst, or else the last. */
-static struct exchange *decisive(const struct desk *d)
-{
-	struct exchange *chosen = NULL;
-	enum severity worst = SEVERITY_OK;
-	bool of_tunnel = false;
-	for (size_t i = 0; i < d->exchanges; i++) {
-		struct exchange *x = d->exchange[i];
-		struct finding f;
-		diagnose_judge(x, &f);
-		enum severity severity = diagnose_severity(&f);
-		bool better = of_tunnel && severity == SEVERITY_FAILURE && is_inside(x);
-		bool good = severity == SEVERITY_OK && worst == SEVERITY_OK && !is_inside(x);
-		if (severity > worst || good || better) {
-			chosen = x;
-			worst = severity;
-			of_tunnel = x->tunnel.open && f.stage == STAGE_TRANSFER;
-		}
-	}
-	return chosen;
-}
-
-static void add_stages(struct buffer *out, const struct desk *d)
-{
-	buffer_add_text(out, ",\"stages\":[");
-	for (size_t i = 0; i < d->stages; i++) {
-		const struct kept_stage *s = &d->stage[i];
-		buffer_printf(out, "%s{\"stage\":\"%s\",\"result\":\"%s\",\"ms\":%.3f,\"seen\":\"",
-			      i ? "," : "", check_step_name(s->step), check_result_name(s->result),
-			      (double)s->took / (double)NANOS_PER_MS);
-		escape_json(out, slice_of(s->seen));
-		buffer_add_text(out, "\"}");
-	}
-	buffer_add_text(out, "]}\n");
-}
-
-static void add_certificate(struct buffer *out, const struct exchange *x)
-{
-	const struct trace_tls *t = x->tls;
-	if (t->certificates == 0)
-		return;
-	buffer_printf(out, "certificate 1 of %zu: ", t->certificates);
-	escape_text(out, t->subject);
-	buffer_add_text(out, "\n  names ");
-	escape_text(out, t->names);
-	buffer_add_text(out, "\n  issuer ");
-	escape_text(out, t->issuer);
-	buffer_add_text(out, "\n  valid from ");
-	when_add_rfc3339(out, t->not_before);
-	buffer_add_text(out, " to ");
-	when_add_rfc3339(out, t->not_after);
-	buffer_add_text(out, "\n");
-}
-
-static void render(struct buffer *out, const struct desk *d, const struct exchange *x,
-		   const struct diagnosis *found)
-{
-	if (d->wish->json) {
-		render_json(out, x, found);
-		if (!out->failed)
-			out->len -= 2; /* "}\n": the stages come last */
-		add_stages(out, d);
-		return;
-	}
-	for (size_t i = 0; d->wish->verbose && i < d->exchanges; i++) {
-		buffer_add_text(out, "\n");
-		render_details(out, &d->style, d->exchange[i]);
-		add_certificate(out, d->exchange[i]);
-	}
-	buffer_add_text(out, "\n");
-	render_card(out, &d->style, x, found);
-}
-
-static int conclude(const struct desk *d)
-{
-	struct finding f;
-	struct diagnosis found;
-	struct exchange *x = decisive(d);
-	struct arena *arena = arena_new(TEXT_LIMIT);
-	struct buffer out;
-	if (!x || !arena) {
-		complain(x ? "out of memory" : "nothing was seen that could be judged");
-		arena_free(arena);
-		return EXIT_TROUBLE;
-	}
-	diagnose_judge(x, &f);
-	diagnose_explain(x, &f, arena, &found);
-	buffer_init(&out, TEXT_LIMIT);
-	render(&out, d, x, &found);
-	fwrite(out.at, 1, out.len, stdout);
-	buffer_done(&out);
-	arena_free(arena);
-	return found.severity == SEVERITY_FAILURE ? EXIT_FAULT_FOUND : EXIT_FINE;
-}
-
-static void desk_done(struct desk *d)
-{
-	for (size_t i = 0; i < d->stages; i++)
-		free(d->stage[i].seen);
-	for (size_t i = 0; i < d->exchanges; i++)
-		trace_free(d->exchange[i]);
 }
 
 /* ---- from words to the walk ------------------------------------------------------------------ */
@@ -374,21 +217,37 @@ static const char *variable(const char *name)
 	return getenv(name);
 }
 
+/* A quiet tunnel is let go of, and what is known so far is said; the second time as ever. */
+static volatile sig_atomic_t enough;
+
+static void on_interrupt(int signal)
+{
+	(void)signal;
+	enough = 1;
+}
+
+static void heed_interrupts(const struct wish *w)
+{
+	struct sigaction act = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
+	if (w->only && w->only->look == check_idle)
+		sigaction(SIGINT, &act, NULL);
+}
+
 static int walk(struct wish *w, struct check_options *o)
 {
-	struct desk d = { .wish = w };
-	struct check_owner owner = { on_begin, on_stage, on_exchange, &d };
+	struct desk d = { .json = w->json, .verbose = w->verbose };
 	struct error err;
 	d.style.colour = terminal_colour(w->colour);
 	d.style.utf8 = terminal_utf8();
 	d.style.width = terminal_width();
 	d.live = !w->json && d.style.colour && isatty(STDOUT_FILENO);
-	int code = check_walk(o, &owner, &err);
+	heed_interrupts(w);
+	int code = around_walk(o, w->only, &d, &err);
 	int status = EXIT_TROUBLE;
 	if (code < 0)
 		complain("%s", err.text);
 	else
-		status = conclude(&d);
+		status = desk_show(&d);
 	desk_done(&d);
 	return status;
 }
@@ -406,6 +265,7 @@ static int check(struct wish *w, const char *url)
 {
 	struct check_proxy proxy;
 	char password[PASSWORD_SIZE] = "";
+	_Atomic unsigned refusals = 0;
 	struct check_options o = { .url = url,
 				   .proxy = &proxy,
 				   .ca = w->ca,
@@ -414,6 +274,10 @@ static int check(struct wish *w, const char *url)
 				   .direct = w->direct,
 				   .keep_heads = w->verbose,
 				   .most = w->most,
+				   .refusals = &refusals,
+				   .resume = w->resume,
+				   .hold = (nanos)w->hold * NANOS_PER_SECOND,
+				   .stop = &enough,
 				   .patience = (nanos)w->wait * NANOS_PER_SECOND };
 	if (!read_url(url, &o.target))
 		return EXIT_TROUBLE;
@@ -440,13 +304,17 @@ static int check(struct wish *w, const char *url)
 
 int cmd_check(int argc, char **argv)
 {
-	struct wish wish = { .most = 1 << 20, .wait = 10 };
+	struct wish wish = { .most = 1 << 20, .wait = 10, .hold = 1200 };
 	complain_as("viaduct check");
 	argc = options_read(argc, argv, OPTIONS, OPTION_COUNT, take, &wish);
 	if (argc < 0)
 		return EXIT_TROUBLE;
 	if (wish.help)
 		return print_help();
+	if (argc == 2 && (wish.only = around_find(argv[0]))) {
+		argc--;
+		argv++;
+	}
 	if (argc != 1) {
 		complain(argc ? "one URL at a time, not %d"
 			      : "it takes a URL: viaduct check "

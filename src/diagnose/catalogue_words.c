@@ -46,7 +46,8 @@ const char *const SIGHT_WORDS[SIGHT_COUNT_] = {
 	[SAW_PROXY_RST] = "RST from the proxy's side, %d after what came before",
 	[SAW_LATE_RST] = "RST from the proxy's side to what the client then sent",
 	[SAW_AFTER_FIN] = "%n bytes more came after the client's FIN",
-	[SAW_FETCH] = "%f",
+	[SAW_FETCH] = "%>",
+	[SAW_QUIET_END] = "%-",
 	[SAW_QUIET] = "from here on nothing was said, for %d",
 	[SAW_RESUME] = "%R",
 	[SAW_NEXT] = "the next request on this connection",
@@ -365,6 +366,11 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 				"in the network: lower the MTU or clamp the MSS to what passes (ip "
 				"route ... mtu, "
 				"TCPMSS --clamp-mss-to-pmtu)" },
+	[CAUSE_MTU_PROVED] = { "a link on the way between client and proxy has an MTU of %g: the "
+			       "same with an MSS of %f goes through, with more it does not",
+			       "on the client: set the MTU of the interface toward %y to %g (ip "
+			       "link set dev ... mtu %g), or clamp the MSS to %f on the way "
+			       "(TCPMSS)" },
 	[CAUSE_ICMP_FILTERED] = { "the ICMP message that should say so is filtered, so the sender "
 				  "never learns",
 				  "in the network: let ICMP type 3 code 4 (IPv6: type 2) through" },
@@ -388,7 +394,7 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 	[CAUSE_PLAIN_LOSS] = { "packets were lost on the way",
 			       "in the network: capture on both sides of the path" },
 	/* transfer */
-	[CAUSE_SCANNING] = { "the proxy or an inspection holds the data back while it scans%g",
+	[CAUSE_SCANNING] = { "the proxy or an inspection holds the data back while it scans%<",
 			     "on the proxy: exempt %h from scanning, or let it trickle" },
 	[CAUSE_ORIGIN_STOPPED] = { "the origin stopped sending",
 				   "on the origin: look in its log at this time; try without the "

@@ -407,6 +407,21 @@ static void put_likely_idle(struct telling *t)
 	phrase_put(t, ")");
 }
 
+static void put_quiet_end(struct telling *t)
+{
+	static const char *const ends[] = {
+		[IDLE_HELD] = "long enough: something is said again",
+		[IDLE_INTERRUPTED] = "interrupted, while it was still open",
+		[IDLE_FIN] = "FIN from the proxy's side",
+		[IDLE_RST] = "RST from the proxy's side",
+	};
+	const struct trace_idle *i = t->x->probe ? t->x->probe->idle : NULL;
+	if (!i)
+		return;
+	phrase_put(t, i->said_goodbye ? "closing alert of TLS, then " : "");
+	phrase_put(t, ends[i->how]);
+}
+
 static void put_idle_figure(struct telling *t)
 {
 	nanos figure = figures_time(idle_time(t));
@@ -533,6 +548,13 @@ static void put_product_meaning(struct telling *t)
 	phrase_put(t, m ? m : "");
 }
 
+/* Unknown where no probe measured it. */
+static const struct trace_size *proved_size(const struct exchange *x, enum trace_side side)
+{
+	static const struct trace_size unknown;
+	return x->probe ? &x->probe->mtu.way[side] : &unknown;
+}
+
 /* ---- the little language ------------------------------------------------------------------------
  */
 
@@ -549,8 +571,9 @@ static void put_product_meaning(struct telling *t)
  * X dates            y proxy, no port   Y names in the certificate z issuer  Z subject
  * 0 what is lacking  1 same size  2 same age  3 RST after the large segment  4 RST after SYN
  * 5 who gave up      6 times sent 7 time since the hello  8 acknowledged or sent  9 the other's id
- * f a fetch made again  g where it was held back  R the rest by Range
- * * the likely idle time-out  & the same, as a figure
+ * f, g: MSS and MTU that a probe found to pass
+ * > a fetch made again  < where it was held back  R the rest by Range
+ * - how the quiet ended  * the likely idle time-out  & the same, as a figure
  * u the likely size limit  U the likely time limit
  * ! who answered     ? its own words  # repairs  $ their time
  * @ our proxy's own reason            ^ the name of it */
@@ -565,6 +588,13 @@ static bool expand_connection(struct telling *t, char key)
 		return true;
 	case 'c':
 		put_client(t);
+		return true;
+	case 'f':
+		buffer_add_u64(&t->out, proved_size(x, t->f->side)->passes);
+		return true;
+	case 'g':
+		buffer_add_u64(&t->out, proved_size(x, t->f->side)->passes +
+						(x->probe ? x->probe->mtu.header : 0U));
 		return true;
 	case 'I':
 		if (address_is_none(&x->icmp->router))
@@ -791,16 +821,19 @@ static bool expand_finding(struct telling *t, char key)
 	case '5':
 		put_giving_up(t);
 		return true;
+	case '-':
+		put_quiet_end(t);
+		return true;
 	case '*':
 		put_likely_idle(t);
 		return true;
 	case '&':
 		put_idle_figure(t);
 		return true;
-	case 'f':
+	case '>':
 		put_fetch(t);
 		return true;
-	case 'g':
+	case '<':
 		put_held_back(t);
 		return true;
 	case 'R':

@@ -1,4 +1,5 @@
-/* What a probe met before there was a conversation: it says so itself, and nothing is inferred. */
+/* What a probe alone knows: what it met before there was a conversation, which it says itself, and
+ * what looking around brought. */
 #include "diagnose/rules.h"
 
 static void cite(const struct exchange *x, struct finding *f, const char *what)
@@ -64,12 +65,35 @@ static bool outer(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+/* mtu-black-hole, by proof: the same thing was done with segments of several sizes, and size alone
+ * decided. Up, that may be another fault than the one the walk met: only segments that stayed
+ * unacknowledged there were stuck by it. Wrong when what passes by size is something else that
+ * looks at it: an inspection that drops segments over a certain length. */
+static bool size_decides(const struct exchange *x, struct finding *f)
+{
+	const struct trace_mtu *m = &x->probe->mtu;
+	bool down = m->way[PROXY].how == SIZE_BOUNDARY;
+	bool up = m->way[CLIENT].how == SIZE_BOUNDARY && (!m->broke || x->path[CLIENT].unacked > 0);
+	if (x->response.status >= 400 || (!up && !down))
+		return false;
+	f->side = up ? CLIENT : PROXY;
+	finding_cite_request(x, f);
+	finding_cite(f, &x->hello, SAW_HELLO, x->tls->hello_bytes);
+	if (m->broke)
+		finding_cite_end(x, f);
+	f->detail = m->text;
+	finding_cite(f, &x->last, SAW_PROBE, 0);
+	finding_cause(f, CAUSE_MTU_PROVED);
+	finding_cause(f, CAUSE_ICMP_FILTERED);
+	finding_cause(f, CAUSE_TUNNEL_OVERHEAD);
+	return true;
+}
+
 /* ---- a quiet tunnel ------------------------------------------------------------------------- */
 
 static void idle_causes(const struct exchange *x, struct finding *f)
 {
-	/* who holds the other end of the TLS said goodbye: no proxy in the middle can */
-	if (x->tls->close_notify[PROXY])
+	if (x->probe->idle->said_goodbye)
 		finding_cause(f, CAUSE_ORIGIN_IDLE);
 	else
 		finding_cause(f, CAUSE_IDLE_LIMIT);
@@ -89,10 +113,9 @@ static bool held_quiet(const struct exchange *x, struct finding *f)
 	const struct trace_idle *i = x->probe->idle;
 	if (!i)
 		return false;
-	finding_cite_request(x, f);
-	finding_cite(f, &x->hello, SAW_HELLO, x->tls->hello_bytes);
-	finding_cite(f, &x->tunnel.last[PROXY], SAW_QUIET, (uint64_t)i->quiet);
-	finding_cite_end(x, f);
+	struct mark begun = { .at = i->begun }, ended = { .at = i->ended };
+	finding_cite(f, &begun, SAW_QUIET, (uint64_t)i->quiet);
+	finding_cite(f, &ended, SAW_QUIET_END, 0);
 	f->verdict = i->how == IDLE_INTERRUPTED ? V_OPEN : after[i->test];
 	if (i->how == IDLE_FIN || i->how == IDLE_RST) {
 		idle_causes(x, f);
@@ -136,6 +159,7 @@ static const struct rule RULES[] = {
 	{ V_PROXY_UNRESOLVED, CONFIDENCE_HIGH, proxy_unresolved },
 	{ V_PROXY_UNREACHABLE, CONFIDENCE_HIGH, no_route },
 	{ V_TLS_ALERT, CONFIDENCE_HIGH, outer },
+	{ V_MTU_BLACK_HOLE, CONFIDENCE_HIGH, size_decides },
 	{ V_OK, CONFIDENCE_HIGH, held_quiet },
 	{ V_SLOW, CONFIDENCE_MEDIUM, trickles },
 };

@@ -24,6 +24,8 @@ int net_facts(int fd, struct net_facts *ret_facts)
 		.mss_out = info.tcpi_snd_mss,
 		.mss_in = info.tcpi_rcv_mss,
 		.path_mtu = info.tcpi_pmtu,
+		.mss_announced = info.tcpi_advmss,
+		.options = info.tcpi_options & TCPI_OPT_TIMESTAMPS ? 12 : 0, /* RFC 7323, A */
 		.bytes_sent = info.tcpi_bytes_sent,
 		.bytes_acked = info.tcpi_bytes_acked,
 		.bytes_received = info.tcpi_bytes_received,

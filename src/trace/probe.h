@@ -1,18 +1,12 @@
-/* What a probe alone knows of an exchange: what kept it from the conversation, and what it found out
- * by asking again in another way. Facts, as in trace/exchange.h, of which this is a part; `check`
- * writes them, `diagnose` judges by them.
- *
- * Texts are constant, or live in the exchange's arena; those that are `const char *` are safe to
- * show, slices are foreign bytes. NULL: it was not so, or not tried. */
+/* What a probe found out by asking again in another way: parts of struct trace_probe, in
+ * trace/exchange.h. Facts, as there; `check` writes them, `diagnose` judges by them. Texts are
+ * constant; slices are foreign bytes in the exchange's arena. */
 #ifndef TRACE_PROBE_H
 #define TRACE_PROBE_H
 
 #include "base/address.h"
 #include "base/slice.h"
 #include "base/when.h"
-
-enum trace_outer { OUTER_NONE, OUTER_DONE, OUTER_NOT_TLS, OUTER_UNTRUSTED, OUTER_FAILED, OUTER_SILENT,
-                   OUTER_RESET, OUTER_CLOSED };
 
 /* How the body of an answer came. */
 struct trace_flow {
@@ -79,7 +73,8 @@ enum trace_idle_test { IDLE_NOT_TESTED, IDLE_ANSWERED, IDLE_ACKNOWLEDGED, IDLE_U
 struct trace_idle {
 	enum trace_idle_end how;
 	enum trace_idle_test test; /* what came of data sent after the quiet */
-	nanos quiet;
+	bool said_goodbye;       /* a TLS closing alert came before the end: no proxy in the middle can */
+	nanos begun, ended, quiet; /* when the quiet began, and ended, and how long it was */
 	nanos most;              /* it would have been held so long */
 };
 
@@ -106,25 +101,6 @@ struct trace_way {
 	size_t doors;
 	struct trace_link link[TRACE_MOST_LINKS]; /* the leaf first */
 	size_t links;
-};
-
-struct trace_probe {
-	const char *settings_fault;  /* why they can't work */
-	const char *unresolved;      /* what the resolver said of the proxy's name */
-	const char *no_route;        /* what the kernel said instead of trying */
-	enum trace_outer outer;      /* how the TLS with an https:// proxy went */
-	const char *outer_text;
-	const char *other_issuer;    /* who issued the certificate that is shown without the proxy */
-	bool distrusted;             /* the probe turned the certificate down, without an alert */
-	bool inside;                 /* it went on inside a tunnel's TLS, which the probe itself ends */
-	bool path_asked;             /* in a silence the proxy's host was sent keep-alive probes, */
-	bool path_answers;           /* ... and acknowledged them */
-	struct trace_flow flow;
-	struct slice page;           /* text of the page of a refusal, without its tags */
-	struct trace_download *download;
-	struct trace_trial *trial;
-	struct trace_idle *idle;
-	struct trace_way *way;
 };
 
 #endif

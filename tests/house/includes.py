@@ -25,7 +25,7 @@ OWNERS = {
     "ares.h": {"net"},
     "libmnl": {"host"},
     "crypt.h": {"proxy"},
-    "pthread.h": {"tls", "capture", "net", "proxy", "cli"},     # tls: to load OpenSSL once
+    "pthread.h": {"tls", "capture", "net", "proxy", "check", "cli"},   # tls: to load OpenSSL once
     "threads.h": set(),
 }
 
