@@ -83,7 +83,7 @@ static struct check_options bounded(const struct check_options *options,
 				    const struct trace_fetch *first)
 {
 	struct check_options o = repeat_options(options);
-	nanos longest = 2 * first->age + 5 * NANOS_PER_SECOND;
+	nanos longest = 2 * first->age + options->patience + 5 * NANOS_PER_SECOND;
 	o.most = at_most(options->most, 2 * first->body + LEAST_ROOM);
 	o.altered.longest = longest < LONGEST_FETCH ? longest : LONGEST_FETCH;
 	return o;
@@ -193,6 +193,7 @@ static int resume_it(const struct check_options *options, struct trace_download 
 	d->resume_from = o.altered.from = d->fetch[d->fetches - 1].body;
 	o.altered.if_range = d->validated ? validator : NULL;
 	o.most = options->most;
+	d->resume_begun = check_now();
 	int code = repeat_walk(&o, &again, err);
 	if (code < 0)
 		return code;

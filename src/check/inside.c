@@ -28,11 +28,14 @@ static void on_begin(void *context, struct exchange *x)
 
 static void on_facts(void *context, struct exchange *x)
 {
-	(void)context;
+	const struct walk *w = context;
 	if (!x->path && !trace_open_path(x))
 		return;
 	x->both_ways = true;
 	x->request_acked = x->request_end;
+	x->path[PROXY].last_data = x->response_start;
+	if (w->flow.pieces)
+		x->path[PROXY].last_data.at = w->flow.last;
 	for (int side = CLIENT; side <= PROXY; side++)
 		x->path[side].bytes = x->bytes[side];
 }

@@ -13,7 +13,7 @@
 
 enum { ROOM = 64 << 10, PACED_ROOM = 16 << 10 };
 
-enum { ASK_AFTER = 3 }; /* seconds of silence, until the proxy's host is asked for a sign of life */
+enum { ASK_AFTER = 2 }; /* seconds of silence, until the proxy's host is asked for a sign of life */
 
 struct flow {
 	size_t begin, end;
@@ -84,14 +84,14 @@ static void note_side(const struct wire *w, struct exchange *x, enum trace_side 
 	}
 }
 
-/* Two probes at least had the time for an answer, of which the last may still be on its way. */
+/* Two probes at least had the time for an answer: a host that lives has answered one of the last. */
 static void note_life(const struct wire *w, const struct net_facts *f, struct exchange *x)
 {
-	if (w->options.quiet || check_now() - w->last[PROXY] < (ASK_AFTER + 2) * NANOS_PER_SECOND ||
+	if (w->options.quiet || check_now() - w->last[PROXY] < 5 * NANOS_PER_SECOND ||
 	    w->reset || !trace_open_probe(x))
 		return;
 	x->probe->path_asked = true;
-	x->probe->path_answers = f->since_ack < 5 * NANOS_PER_SECOND / 2;
+	x->probe->path_answers = f->since_ack < 2 * ASK_AFTER * NANOS_PER_SECOND;
 }
 
 /* A request is acknowledged where the kernel has nothing more to send again. */

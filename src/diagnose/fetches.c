@@ -2,7 +2,7 @@
  * neither; held back near its end; silent while the proxy's host no longer answers. */
 #include "diagnose/rules.h"
 
-enum { NEAR_THE_END = 64 << 10 };
+enum { NEAR_THE_END = 64 << 10, MOST_BUFFERED = 512 << 10 };
 
 static const struct trace_download *download_of(const struct exchange *x)
 {
@@ -56,17 +56,18 @@ static enum fetches say_stalled(const struct trace_fetch *a, const struct trace_
 	return FETCHES_FLAKY;
 }
 
-/* A third at another speed parts what the first two leave together. */
+/* A third, read at half the speed, parts what the first two leave together: by a time limit it ends
+ * with less. All of it again shows a size limit only where it can't have lain in buffers on the way,
+ * sent long before. */
 static enum fetches say_cut(const struct trace_fetch *a, const struct trace_fetch *b,
 			    const struct trace_fetch *paced)
 {
 	bool size = same_size(a, b), age = same_age(a, b);
-	if (size && age && paced) {
-		/* not cut in twice the time, or only then: so time is not what counts */
-		bool later = paced->age > a->age + a->age / 4;
-		if (is_cut(paced) && same_age(a, paced) && !same_size(a, paced))
+	if (size && age && paced && (is_cut(paced) || paced->enough)) {
+		bool held_up = paced->carried / 2 > MOST_BUFFERED && paced->age > a->age + a->age / 4;
+		if (is_cut(paced) && !same_size(a, paced) && paced->body < a->body)
 			return FETCHES_TIME;
-		if ((is_cut(paced) || paced->enough) && later)
+		if (held_up && (paced->enough || same_size(a, paced)))
 			return FETCHES_SIZE;
 	}
 	return size && age ? FETCHES_EITHER : size ? FETCHES_SIZE : age ? FETCHES_TIME
@@ -97,9 +98,9 @@ void fetches_cite(const struct exchange *x, struct finding *f)
 			at.at = end_of(x);
 		finding_cite(f, &at, SAW_FETCH, i);
 	}
-	struct mark end = { .at = end_of(x) };
+	struct mark resumed = { .at = d ? d->resume_begun : NO_TIME };
 	if (d && d->resume != RESUME_NOT_TRIED)
-		finding_cite(f, &end, SAW_RESUME, d->resume_came);
+		finding_cite(f, &resumed, SAW_RESUME, d->resume_came);
 }
 
 bool fetches_causes(const struct exchange *x, struct finding *f)

@@ -1,6 +1,10 @@
 /* Figures as they stand in configurations. */
 #include "diagnose/figures.h"
 
+/* Of sizes: 2 %, in millionths; and the largest that is looked at, a terabyte. */
+enum { MOST_OFF = 20000 };
+static const uint64_t MOST_SIZE = UINT64_C(1) << 40;
+
 /* Seconds that proxies and firewalls come with, or that people choose. */
 static const unsigned TIMES[] = { 1,   2,   3,	 4,   5,   6,	7,    8,    9,	  10,	12,
 				  15,  20,  25,	 30,  35,  40,	45,   50,   55,	  60,	75,
@@ -9,18 +13,24 @@ static const unsigned TIMES[] = { 1,   2,   3,	 4,   5,   6,	7,    8,    9,	  10
 				  2400, 2700, 3000, 3600, 5400, 7200, 7440, 10800, 14400, 21600,
 				  28800, 43200, 86400 };
 
+static nanos distance(nanos a, nanos b)
+{
+	return a > b ? a - b : b - a;
+}
+
 nanos figures_time(nanos measured)
 {
-	nanos best = 0;
+	nanos nearest = 0, below = 0;
 	for (size_t i = 0; i < sizeof TIMES / sizeof *TIMES; i++) {
 		nanos figure = TIMES[i] * NANOS_PER_SECOND;
-		nanos early = figure / 100, late = figure / 10;
-		if (late < NANOS_PER_SECOND)
-			late = NANOS_PER_SECOND;
-		if (measured >= figure - early && measured <= figure + late)
-			best = figure;
+		nanos late = figure / 10 > NANOS_PER_SECOND / 2 ? figure / 10 : NANOS_PER_SECOND / 2;
+		if (distance(measured, figure) <= figure / 50 &&
+		    distance(measured, figure) < distance(measured, nearest))
+			nearest = figure;
+		if (measured >= figure && measured <= figure + late)
+			below = figure;
 	}
-	return best;
+	return nearest ? nearest : below;
 }
 
 void figures_add_time(struct buffer *out, nanos figure)
@@ -42,26 +52,21 @@ static bool is_round(uint64_t n)
 	return n > 0 && (n <= 10 || power || (n < 100 && n % 5 == 0));
 }
 
-bool figures_add_size(struct buffer *out, uint64_t bytes)
+struct figure_size figures_size(uint64_t measured)
 {
 	static const struct {
 		uint64_t unit;
 		const char *name;
 	} units[] = { { UINT64_C(1) << 30, "GiB" }, { 1000000000, "GB" }, { 1 << 20, "MiB" },
 		      { 1000000, "MB" },	    { 1 << 10, "KiB" },	  { 1000, "kB" } };
-	uint64_t least = UINT64_MAX, figure = 0;
-	const char *name = NULL;
-	for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-		uint64_t n = (bytes + units[i].unit / 2) / units[i].unit;
+	struct figure_size best = { .off = MOST_OFF + 1 };
+	for (size_t i = 0; i < sizeof units / sizeof *units && measured < MOST_SIZE; i++) {
+		uint64_t n = (measured + units[i].unit / 2) / units[i].unit;
 		uint64_t round = n * units[i].unit;
-		uint64_t off = round > bytes ? round - bytes : bytes - round;
-		if (n >= 1024 || !is_round(n) || off > bytes / 50 || off >= least)
+		uint64_t off = round > measured ? round - measured : measured - round;
+		if (n >= 1024 || !is_round(n) || off * 1000000 / round >= best.off)
 			continue;
-		least = off;
-		figure = n;
-		name = units[i].name;
+		best = (struct figure_size){ n, units[i].name, off * 1000000 / round };
 	}
-	if (name)
-		buffer_printf(out, "%llu %s", (unsigned long long)figure, name);
-	return name != NULL;
+	return best;
 }

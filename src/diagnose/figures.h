@@ -13,7 +13,12 @@ nanos figures_time(nanos measured);
 /* "60 s", "5 min", "2 h" */
 void figures_add_time(struct buffer *out, nanos figure);
 
-/* "1 MiB", "500 kB", into `out`; false, and nothing written, where no round figure is within 2 %. */
-bool figures_add_size(struct buffer *out, uint64_t bytes);
+/* A size in bytes as people write it: the round one nearest to what was measured. */
+struct figure_size {
+	uint64_t count;
+	const char *unit; /* "MiB", "kB", ...; NULL: none is within 2 % */
+	uint64_t off;     /* by so much it misses, in millionths */
+};
+struct figure_size figures_size(uint64_t measured);
 
 #endif

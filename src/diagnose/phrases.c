@@ -108,6 +108,11 @@ static void put_host(struct telling *t)
 
 static void put_target(struct telling *t)
 {
+	bool inside = t->x->probe && t->x->probe->inside;
+	if (inside && t->x->tls->sni.len) {
+		phrase_put(t, "https://");
+		put_foreign(t, t->x->tls->sni);
+	}
 	if (t->x->request.target.len)
 		put_foreign(t, t->x->request.target);
 	else if (t->x->tls->sni.len)
@@ -271,13 +276,14 @@ static void put_likely_size(struct telling *t)
 {
 	const struct trace_download *d = download_of(t);
 	enum fetches say = fetches_say(t->x);
-	uint32_t before = t->out.len;
 	if (say != FETCHES_SIZE && say != FETCHES_EITHER && say != FETCHES_HELD)
 		return;
-	phrase_put(t, ", which looks like ");
-	if (!figures_add_size(&t->out, d->fetch[0].body) &&
-	    !figures_add_size(&t->out, d->fetch[0].carried))
-		t->out.len = before;
+	struct figure_size body = figures_size(d->fetch[0].body);
+	struct figure_size carried = figures_size(d->fetch[0].carried);
+	struct figure_size f = carried.off < body.off ? carried : body;
+	if (f.unit)
+		buffer_printf(&t->out, " (it looks like %llu %s)", (unsigned long long)f.count,
+			      f.unit);
 }
 
 static void put_likely_time(struct telling *t)
@@ -289,8 +295,9 @@ static void put_likely_time(struct telling *t)
 	nanos figure = figures_time(d->fetch[0].age);
 	if (figure == 0)
 		return;
-	phrase_put(t, ", which looks like ");
+	phrase_put(t, " (it looks like ");
 	figures_add_time(&t->out, figure);
+	phrase_put(t, ")");
 }
 
 static void put_held_back(struct telling *t)
@@ -400,9 +407,9 @@ static void put_likely_idle(struct telling *t)
 	nanos figure = figures_time(idle_time(t));
 	if (figure == 0)
 		return;
-	phrase_put(t, ", which looks like ");
+	phrase_put(t, ": it looks like ");
 	figures_add_time(&t->out, figure);
-	phrase_put(t, " (measured: ");
+	phrase_put(t, " (measured ");
 	phrase_put_span(t, idle_time(t));
 	phrase_put(t, ")");
 }

@@ -35,8 +35,9 @@ int net_connect_result(int fd); /* SO_ERROR: 0, or negative errno */
  * are so already; one that was connected needs it before it sends a second piece without having
  * heard in between, and many never do. */
 int net_prompt(int fd);
-/* After so many whole seconds of silence the peer's host is asked for a sign of life, every second
- * (keep-alive probes; see net_facts.since_ack). They never end the connection within two minutes. */
+/* After so many whole seconds of silence the peer's host is asked for a sign of life (keep-alive
+ * probes; see net_facts.since_ack): as often while it gives one, and then every second. That does not
+ * end the connection within two minutes. */
 int net_ask_alive(int fd, int seconds);
 
 /* 0: the peer's FIN. */

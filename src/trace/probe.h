@@ -47,6 +47,7 @@ struct trace_download {
 	enum trace_resume resume;
 	uint16_t resume_status;
 	bool validated;          /* If-Range went with it: an ETag or a date was known */
+	nanos resume_begun;
 	uint64_t resume_from, resume_came;
 	uint64_t whole;          /* length by Content-Range; UINT64_MAX unknown */
 	bool completed;          /* with the rest all of it was there */
