@@ -107,6 +107,24 @@ void talk_certificate(int sent, int version, int type, const void *bytes, size_t
 		memcpy(c->issuer, chain.leaf.issuer, sizeof c->issuer);
 }
 
+/* All of the certificates that are shown. */
+static void note_chain(struct exchange *x, int version, struct slice body)
+{
+	struct trace_way *way = trace_open_probe(x) ? arena_alloc(x->arena, sizeof *way) : NULL;
+	struct tls_certificate c;
+	for (size_t i = 0; way && i < TRACE_MOST_LINKS; i++) {
+		if (!tls_read_link(body, version == TLS1_3_VERSION, i, &c))
+			break;
+		way->link[way->links++] = (struct trace_link){
+			.subject = trace_keep(x, slice_of(c.subject), TLS_MAX_NAME),
+			.issuer = trace_keep(x, slice_of(c.issuer), TLS_MAX_NAME),
+			.not_before = c.not_before,
+			.not_after = c.not_after,
+		};
+		x->probe->way = way;
+	}
+}
+
 /* Handshake messages in the clear. In TLS 1.3 who listens in can't see them. */
 static void on_message(int sent, int version, int type, const void *bytes, size_t len, SSL *ssl,
 		       void *context)
@@ -117,6 +135,8 @@ static void on_message(int sent, int version, int type, const void *bytes, size_
 	struct mark mark = { .at = check_now() };
 	if (!w->through.seen) /* a redirect may lead to another host, which is not compared */
 		talk_certificate(sent, version, type, bytes, len, ssl, &w->through);
+	if (x && is_certificate(sent, type, message))
+		note_chain(x, version, slice_from(message, HANDSHAKE_HEADER));
 	if (!x || version != TLS1_3_VERSION)
 		return;
 	if (is_certificate(sent, type, message))

@@ -426,6 +426,7 @@ struct wire *wire_new(const struct wire_options *options)
 	};
 	w->talk = observe_new(&(struct observe_options){ .source = TRACE_CHECK,
 							 .keep_heads = options->keep_heads,
+							 .page = WIRE_PAGE,
 							 .any_request = true },
 			      &owner);
 	if (w->talk && open_door(w))

@@ -16,6 +16,9 @@
 #include "check/libs.h"
 #include "trace/exchange.h"
 
+/* Of a refusal's page so much is looked at: styles and scripts come first in some. */
+enum { WIRE_PAGE = 32 << 10 };
+
 struct wire;
 
 struct wire_options {

@@ -54,6 +54,7 @@ const struct around AROUND[] = {
 	{ "auth", "what credentials change: none, Digest, Basic", auth_applies, check_auth },
 	{ "download", "what cuts a transfer: a size, a time, scanning, the path",
 	  download_applies, check_download },
+	{ "path", "who answers, at each of the proxy's addresses", never_applies, check_path },
 	{ "idle", "how long a quiet tunnel lives, and who ends it", never_applies, check_idle },
 };
 const size_t AROUND_COUNT = sizeof AROUND / sizeof *AROUND;

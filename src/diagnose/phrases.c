@@ -308,7 +308,7 @@ static void put_held_back(struct telling *t)
 		return;
 	phrase_put(t, say == FETCHES_HELD ? ": it stopped at " : ": the end was held back from ");
 	phrase_put_number(t, d->fetch[0].flow.pause_at);
-	phrase_put(t, " bytes on");
+	phrase_put(t, say == FETCHES_HELD ? " bytes each time" : " bytes on");
 }
 
 static void put_fetch(struct telling *t)

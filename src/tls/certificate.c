@@ -161,6 +161,22 @@ static size_t cut_list(struct slice body, bool newer, struct slice *ret_first,
 	return whole && count <= TLS_MAX_CHAIN ? count : 0;
 }
 
+/* The empty slice where there is none of that number. */
+static struct slice cut_one(struct slice body, bool newer, size_t number)
+{
+	struct reader r = { .left = body };
+	struct slice one = { 0 };
+	if (newer)
+		read_counted(&r, 1);
+	struct reader list = { .left = read_counted(&r, 3) };
+	for (size_t i = 0; i <= number && !list.ran_out; i++) {
+		one = read_counted(&list, 3);
+		if (newer)
+			read_counted(&list, 2);
+	}
+	return list.ran_out ? (struct slice){ 0 } : one;
+}
+
 static X509 *read_der(struct slice der)
 {
 	const unsigned char *at = der.at;
@@ -211,6 +227,19 @@ bool tls_read_chain(struct slice body, struct slice host, struct tls_chain *ret_
 bool tls_read_chain_13(struct slice body, struct slice host, struct tls_chain *ret_chain)
 {
 	return read_chain(body, true, host, ret_chain);
+}
+
+bool tls_read_link(struct slice body, bool newer, size_t number, struct tls_certificate *ret_link)
+{
+	struct slice der = cut_one(body, newer, number);
+	if (der.len == 0 || !openssl())
+		return false;
+	openssl()->ERR_set_mark();
+	X509 *x = read_der(der);
+	bool done = x && describe(x, ret_link);
+	openssl()->X509_free(x);
+	openssl()->ERR_pop_to_mark();
+	return done;
 }
 
 void tls_prepare_certificates(void)
