@@ -14,6 +14,7 @@
 #include "net/socket.h"
 
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -345,13 +346,9 @@ static void conclude(struct check_around *a, const struct hunt *up, const struct
 	m->text = arena_string(a->x->arena, slice_of(a->seen));
 }
 
-/* Sizes that are stuck on their way up are none to try the way down with */
-static void look_down(struct hunt *h, const struct hunt *up)
+static void look_down(struct hunt *h)
 {
 	const struct check_around *a = h->around;
-	bool own_stuck = a->x->path && a->x->path[CLIENT].unacked > 0;
-	if (own_stuck && up->low > 0 && up->low < h->top)
-		h->top = up->low;
 	if (a->broke && a->where == CHECK_AUTH)
 		h->fault = "the password is not to be tried so often";
 	else if (a->broke && a->where < CHECK_PROXY)
@@ -360,6 +357,29 @@ static void look_down(struct hunt *h, const struct hunt *up)
 		hunt(h);
 	else
 		see_down(h);
+}
+
+static void *look_up(void *up)
+{
+	hunt(up);
+	return NULL;
+}
+
+/* Side by side. But sizes that were stuck on their way up are none to try the way down with. */
+static void look_both_ways(struct hunt *up, struct hunt *down)
+{
+	const struct exchange *x = up->around->x;
+	pthread_t beside;
+	if ((x->path && x->path[CLIENT].unacked > 0) ||
+	    pthread_create(&beside, NULL, look_up, up) != 0) {
+		hunt(up);
+		if (up->low > 0 && up->low < down->top)
+			down->top = up->low;
+		look_down(down);
+		return;
+	}
+	look_down(down);
+	pthread_join(beside, NULL);
 }
 
 int check_mtu(struct check_around *a, struct error *err)
@@ -382,10 +402,8 @@ int check_mtu(struct check_around *a, struct error *err)
 		up.fault = "this host itself announces no larger segments than every path carries";
 	down = up;
 	down.try = try_down;
-	if (!up.fault) {
-		hunt(&up);
-		look_down(&down, &up);
-	}
+	if (!up.fault)
+		look_both_ways(&up, &down);
 	conclude(a, &up, &down);
 	return 0;
 }

@@ -160,17 +160,6 @@ static CURLcode on_context(CURL *easy, void *ctx, void *context)
 #define SET(option, value)                                                                         \
 	fine = fine && w->libs->curl.curl_easy_setopt(w->easy, option, value) == CURLE_OK
 
-/* Into the tunnel, through the TLS, and no further. */
-static bool set_idle(struct walk *w)
-{
-	bool fine = true;
-	if (w->options->altered.idle == 0)
-		return true;
-	SET(CURLOPT_CONNECT_ONLY, 1L);
-	SET(CURLOPT_HTTPPROXYTUNNEL, 1L);
-	return fine;
-}
-
 /* The rest of the body, if it is still the one that the beginning is of (RFC 9110, sections 13.1.5
  * and 14.2). */
 static bool set_range(struct walk *w)
@@ -206,6 +195,24 @@ static bool set_request(struct walk *w)
 	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	if (o->ca)
 		SET(CURLOPT_CAINFO, o->ca);
+	return fine;
+}
+
+/* The tunnel alone: what is said in it is ours, or nothing. libcurl makes one for http, too, when told. */
+static bool set_tunnel(struct walk *w)
+{
+	const struct check_target *t = &w->options->target;
+	char url[CHECK_MAX_HOST + 40];
+	bool fine = true;
+	bool hello = w->options->altered.hello[0].len > 0;
+	if (!hello && w->options->altered.idle == 0)
+		return true;
+	snprintf(url, sizeof url, strchr(t->host, ':') ? "http://[%s]:%u/" : "http://%s:%u/",
+		 t->host, t->port);
+	if (hello)
+		SET(CURLOPT_URL, url);
+	SET(CURLOPT_HTTPPROXYTUNNEL, 1L);
+	SET(CURLOPT_CONNECT_ONLY, 1L);
 	return fine;
 }
 
@@ -247,7 +254,7 @@ bool talk_prepare(struct walk *w)
 {
 	w->easy = w->libs->curl.curl_easy_init();
 	w->multi = w->libs->curl.curl_multi_init();
-	bool fine = w->easy && w->multi && set_request(w) && set_range(w) && set_idle(w) &&
+	bool fine = w->easy && w->multi && set_request(w) && set_range(w) && set_tunnel(w) &&
 		    set_proxy(w) &&
 		    set_callbacks(w) &&
 		    w->libs->curl.curl_multi_add_handle(w->multi, w->easy) == CURLM_OK;
@@ -321,6 +328,23 @@ static void note_distrust(struct walk *w)
 		x->probe->distrusted = true;
 }
 
+/* Whatever that is that answers. */
+enum { SAID_ENOUGH = 100 };
+
+/* A piece of the hello at each turn, of which there is one every LOOK_EVERY. False: it has been
+ * answered. */
+static bool say_hello(struct walk *w)
+{
+	const struct check_altered *a = &w->options->altered;
+	const struct exchange *x = way_now(w) ? wire_now(way_now(w)) : NULL;
+	if (!x || !x->tunnel.open || x->closed || x->tls->server_hello || x->tls->alert ||
+	    x->tunnel.bytes[PROXY] >= SAID_ENOUGH)
+		return false;
+	if (w->said < 2 && a->hello[w->said].len > 0 && wire_say(way_now(w), a->hello[w->said]))
+		w->said++;
+	return true;
+}
+
 /* A trickle would keep us for hours, and has been seen by then. */
 static const nanos LONGEST_DOWNLOAD = 60 * NANOS_PER_SECOND;
 
@@ -334,7 +358,9 @@ void talk_run(struct walk *w)
 		take_result(w);
 		note_distrust(w);
 		pump_all(w);
-		if (w->over || w->enough || w->spent)
+		bool tunnel = w->over && w->result == CURLE_OK && w->options->altered.hello[0].len;
+		if ((w->over && !(tunnel && say_hello(w))) || w->enough ||
+		    w->spent)
 			break;
 		if (w->step == CHECK_DOWNLOAD && check_now() - w->since >= longest) {
 			w->enough = true;

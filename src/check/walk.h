@@ -56,6 +56,7 @@ struct walk {
 	char trouble[CURL_ERROR_SIZE];
 	CURLcode result;
 	bool over, enough, gave_up;
+	size_t said;                  /* pieces of altered.hello */
 	struct trace_flow flow;       /* of the last answer's body */
 	unsigned redirects;
 

@@ -44,6 +44,9 @@ unsigned wire_waits(const struct wire *w, struct curl_waitfd *ret_fds);
 /* Moves what can be moved. */
 void wire_pump(struct wire *w);
 
+/* Says something in libcurl's stead, in a segment of its own. False: not now. */
+bool wire_say(struct wire *w, struct slice bytes);
+
 /* When it is to be pumped again, though nothing happens: a pace is kept. INT64_MAX: never. */
 nanos wire_due(const struct wire *w);
 

@@ -25,6 +25,14 @@ static bool mtu_applies(const struct finding *f, const struct exchange *x)
 	}
 }
 
+/* The hello was sent, and no TLS came of it. */
+static bool tls_applies(const struct finding *f, const struct exchange *x)
+{
+	(void)x;
+	return f->verdict == V_TLS_SILENT || f->verdict == V_TLS_RESET ||
+	       f->verdict == V_TLS_CLOSED;
+}
+
 /* What the proxy refused though there were credentials. */
 static bool auth_applies(const struct finding *f, const struct exchange *x)
 {
@@ -51,6 +59,8 @@ static bool never_applies(const struct finding *f, const struct exchange *x)
 const struct around AROUND[] = {
 	{ "mtu", "does size alone make segments vanish, and which MTU does the path have",
 	  mtu_applies, check_mtu },
+	{ "tls", "which ClientHello is answered: small, large, in two segments, without a name",
+	  tls_applies, check_tls },
 	{ "auth", "what credentials change: none, Digest, Basic", auth_applies, check_auth },
 	{ "download", "what cuts a transfer: a size, a time, scanning, the path",
 	  download_applies, check_download },
