@@ -10,9 +10,9 @@
 struct check_wish {
 	struct way_wish way;
 	const char *ca, *colour, *profile, *request, *report, *listen;
-	uint64_t most, wait; /* most 0: as it comes */
+	uint64_t most, wait, hold; /* most 0: as it comes; seconds */
 	nanos every;         /* 0: once */
-	bool head, direct, json, verbose, help;
+	bool head, direct, resume, json, verbose, help;
 	const struct around *only;
 };
 

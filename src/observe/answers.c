@@ -1,5 +1,6 @@
 /* Answers, as a proxy sends them: whose they are, where they end, what their page says. */
 #include "observe/conversation.h"
+#include "http/page.h"
 #include "tls/record.h"
 
 enum {
@@ -70,10 +71,26 @@ void answers_keep_title(struct turn *t)
 		}
 		title = slice_first(title, slice_find_byte(title, '<'));
 	}
-	bool rest = title.at + title.len == page.at + page.len && page.len == PAGE_BYTES;
+	bool rest = title.at + title.len == page.at + page.len && page.len == t->page.limit;
 	title = slice_trim(title);
 	if (open < page.len || slice_starts_nocase(t->x->response.content_type, SLICE("text/")))
 		t->x->response.title = speech_keep_text(t->x, title, rest, MAX_TITLE);
+}
+
+enum { MOST_WORDS = 2000 };
+
+/* All that the page says, where somebody wants to read it. */
+void answers_keep_words(struct turn *t)
+{
+	struct buffer words;
+	struct slice page = buffer_slice(&t->page);
+	if (t->page.limit == PAGE_BYTES || page.len == 0 || !trace_open_probe(t->x) ||
+	    !slice_starts_nocase(t->x->response.content_type, SLICE("text/")))
+		return;
+	buffer_init(&words, MOST_WORDS + 8);
+	http_page_text(&words, page, MOST_WORDS);
+	t->x->probe->page = trace_keep(t->x, buffer_slice(&words), MOST_WORDS + 8);
+	buffer_done(&words);
 }
 
 /* ---- an answer begins -------------------------------------------------------------------------
@@ -257,8 +274,15 @@ static size_t read_answer_head(struct conversation *c, const struct mark *mark, 
 
 static void keep_page(struct turn *t, struct slice bytes)
 {
-	if (t->x->response.status >= 400 && t->page.len < PAGE_BYTES)
-		buffer_add(&t->page, slice_first(bytes, PAGE_BYTES - t->page.len));
+	if (t->x->response.status >= 400 && t->page.len < t->page.limit)
+		buffer_add(&t->page, slice_first(bytes, t->page.limit - t->page.len));
+}
+
+void observe_page(struct conversation *c, struct slice content)
+{
+	struct turn *t = conversation_answering(c);
+	if (t)
+		keep_page(t, content);
 }
 
 /* Byte by byte while a page is kept: what the framing is shows only in what it counts. */
@@ -268,7 +292,7 @@ static enum http_parse read_chunks(struct talk *down, struct turn *t, struct sli
 	enum http_parse got = HTTP_MORE;
 	size_t used = 0, part;
 	while (got == HTTP_MORE && used < bytes.len && t->x->response.status >= 400 &&
-	       t->page.len < PAGE_BYTES) {
+	       t->page.len < t->page.limit) {
 		uint64_t content = down->chunks.body_bytes;
 		struct slice byte = { bytes.at + used, 1 };
 		got = http_read_chunks(&down->chunks, byte, &part);

@@ -43,7 +43,7 @@ static struct turn *turn_new(struct conversation *c)
 		return NULL;
 	}
 	*t = (struct turn){ .x = x };
-	buffer_init(&t->page, PAGE_BYTES);
+	buffer_init(&t->page, c->options.page ? c->options.page : PAGE_BYTES);
 	return t;
 }
 
@@ -104,6 +104,7 @@ static void finish_oldest(struct conversation *c)
 		c->newest = NULL;
 	c->turns--;
 	answers_keep_title(t);
+	answers_keep_words(t);
 	turn_free(c, t);
 	struct trace_path path[2];
 	trace_lend_path(x, path);

@@ -34,6 +34,8 @@ struct observe_owner {
 struct observe_options {
 	enum trace_source source;
 	bool keep_heads;  /* fill request.head and response.head */
+	uint32_t page;    /* bytes of a refusal's page that are looked at for what it says (probe.page), of
+	                     TRACE_CHECK; 0: enough for its title */
 	bool any_request; /* origin-form requests are exchanges too (--proxy names this address) */
 	bool began_late;
 };
@@ -59,6 +61,10 @@ bool observe_data(struct conversation *c, enum trace_side side, const struct mar
  * not seen. */
 void observe_gap(struct conversation *c, enum trace_side side, const struct mark *mark,
 		 uint64_t len, bool lost_by_capture);
+
+/* The next content of the body under way, for its page alone, where its framing is not to be had and
+ * observe_gap counts it. */
+void observe_page(struct conversation *c, struct slice content);
 
 /* The message of that side is complete, says who framed it: for an end that stood in bytes which were
  * never given to observe_data. Whole already is fine. */

@@ -13,6 +13,7 @@
 #include "base/address.h"
 #include "base/arena.h"
 #include "base/when.h"
+#include "trace/probe.h"
 
 enum trace_source { TRACE_CAPTURE, TRACE_CHECK, TRACE_PROXY };
 
@@ -341,6 +342,14 @@ struct trace_probe {
 	bool inside;                 /* it went on inside a tunnel's TLS, which the probe itself ends */
 	struct trace_mtu mtu;
 	struct trace_hellos hellos;
+	bool path_asked;             /* in a silence the proxy's host was sent keep-alive probes, */
+	bool path_answers;           /* ... and acknowledged them */
+	struct trace_flow flow;      /* of its body */
+	struct slice page;           /* text of the page of a refusal, without its tags */
+	struct trace_download *download; /* of the differentials (trace/probe.h); NULL: not made */
+	struct trace_trial *trial;
+	struct trace_idle *idle;
+	struct trace_way *way;
 };
 
 struct exchange {
