@@ -1,6 +1,7 @@
 /* viaduct check: walks the path through a proxy, and says where it breaks. */
-#include "base/escape.h"
 #include "cli/check.h"
+
+#include "base/escape.h"
 #include "cli/command.h"
 #include "cli/new_file.h"
 #include "cli/options.h"
@@ -12,6 +13,10 @@
 #include <unistd.h>
 
 enum { DOWNLOAD = 1 << 20 };
+
+static const struct check_wish WISH = { .way.settings = HOST_SETTINGS_PATH,
+					.wait = 10,
+					.hold = 1200 };
 
 static const struct option OPTIONS[] = {
 	{ "proxy", 'x', OPTION_VALUE, "[http[s]://]HOST:PORT",
@@ -325,6 +330,25 @@ static int check(const struct check_wish *w, const char *url)
 	return status;
 }
 
+int check_with(struct check_proxy *proxy, const char *url, bool json, bool verbose)
+{
+	struct check_wish w = WISH;
+	w.json = json;
+	w.verbose = verbose;
+	struct check_options o = check_options_of(&w);
+	int status = EXIT_TROUBLE;
+	o.url = url;
+	o.proxy = proxy;
+	o.user = proxy->has_user ? proxy->user : NULL;
+	o.password = proxy->password;
+	if (check_read_url(url, &o.target)) {
+		remark(proxy, &o.target);
+		status = walk(&w, &o);
+	}
+	explicit_bzero(proxy, sizeof *proxy);
+	return status;
+}
+
 /* What can't go together; a sentence, or NULL. */
 static const char *conflict(const struct check_wish *w)
 {
@@ -357,7 +381,7 @@ static int do_check(const struct check_wish *w, int argc, char **argv)
 
 int cmd_check(int argc, char **argv)
 {
-	struct check_wish wish = { .way.settings = HOST_SETTINGS_PATH, .wait = 10, .hold = 1200 };
+	struct check_wish wish = WISH;
 	complain_as("viaduct check");
 	argc = options_read(argc, argv, OPTIONS, OPTION_COUNT, take, &wish);
 	if (argc < 0)

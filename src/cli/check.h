@@ -37,6 +37,10 @@ void check_count(struct render_count *n, const struct render_target *row);
 bool check_write_report(const struct check_wish *w, const struct check_options *o,
 			struct desk *d);                                /* check_report.c */
 
+/* One walk for another subcommand that knows the proxy, with the other options as they come. Shows the
+ * stages and the diagnosis, returns the exit status, and wipes the proxy's record. */
+int check_with(struct check_proxy *proxy, const char *url, bool json, bool verbose); /* check.c */
+
 /* False after a complaint. */
 bool check_read_url(const char *url, struct check_target *ret_target);  /* check.c */
 
