@@ -1,4 +1,5 @@
 /* The conversation: its life, its queue of exchanges, and how each of them ends. */
+#include "base/fetch.h"
 #include "observe/conversation.h"
 
 #include <stdlib.h>
@@ -200,9 +201,7 @@ bool conversation_before(const struct mark *a, const struct mark *b)
 
 void observe_fetch(const struct conversation *c)
 {
-	enum { LINE = 64 };
-	for (size_t at = 0; at < sizeof *c; at += LINE)
-		__builtin_prefetch((const char *)c + at, 1);
+	fetch(c, sizeof *c);
 }
 
 bool observe_data(struct conversation *c, enum trace_side side, const struct mark *mark,

@@ -36,6 +36,7 @@ struct observe_options {
 	bool keep_heads;  /* fill request.head and response.head */
 	uint32_t page;    /* bytes of a refusal's page that are looked at for what it says (probe.page), of
 	                     TRACE_CHECK; 0: enough for its title */
+	bool verdict_only; /* no text is kept of which no verdict comes: for whoever only counts */
 	bool any_request; /* origin-form requests are exchanges too (--proxy names this address) */
 	bool began_late;
 };
