@@ -1,6 +1,6 @@
 /* What the proxy remembers of an exchange: enough to hand over the same record that a capture of
  * it would give. The bytes of heads and the first ones of a tunnel go through `observe`; what
- * comes after is counted. A tunnel that has grown quiet keeps its record packed (some 300 bytes).
+ * comes after is counted. A tunnel that has grown quiet keeps its record packed (some 180 bytes).
  *
  * One recorder a worker. When nobody wants records (no access log, no admin door), record_begin
  * gives NULL, and every function takes NULL and does nothing. */
