@@ -4,7 +4,6 @@
 #include "base/escape.h"
 #include "cli/command.h"
 #include "cli/options.h"
-#include "tls/certificate.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -105,8 +104,6 @@ static int serve(const char *path)
 		.say = proxy_log_say,
 		.context = log,
 	};
-	if (options.exchange)
-		tls_prepare_certificates(); /* the workers could not load it */
 	int code = server_run(&options, &err);
 	if (code < 0)
 		complain("%s", err.text);
