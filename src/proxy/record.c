@@ -364,6 +364,18 @@ void record_bytes(struct record *r, enum trace_side side, struct slice bytes)
 		list(r->owner, l);
 }
 
+void record_request(struct record *r, const struct http_request *request, struct slice head)
+{
+	struct live *l = r ? r->live : NULL;
+	if (!l || !l->talking || l->x) {
+		record_bytes(r, CLIENT, head);
+		return;
+	}
+	struct mark now = moment(r->owner);
+	count_bytes(r, CLIENT, head.len);
+	l->deaf = !observe_request(l->talk, &now, request, head);
+}
+
 void record_count(struct record *r, enum trace_side side, uint64_t bytes)
 {
 	if (!r || bytes == 0)
