@@ -128,9 +128,10 @@ static enum dialect by_signs(const struct exchange *x, enum where *ret_where)
 	for (int d = DIALECT_UNKNOWN + 1; any && d < DIALECT_COUNT_; d++) {
 		const struct dialect_words *w = &DIALECT_WORDS[d];
 		for (const struct dialect_sign *s = w->signs; s < w->signs + 8 && s->word; s++) {
-			if (!(letters[s->where] & letter((uint8_t)s->word[0])) ||
-			    rank[s->where] >= best || !says(field[s->where], s->word) ||
-			    may_be_the_origins(x, w, s->where))
+			/* the word is looked at last: it is the one that is not in the cache */
+			if (letters[s->where] == 0 || rank[s->where] >= best ||
+			    !(letters[s->where] & letter((uint8_t)s->word[0])) ||
+			    !says(field[s->where], s->word) || may_be_the_origins(x, w, s->where))
 				continue;
 			best = rank[s->where];
 			found = (enum dialect)d;
