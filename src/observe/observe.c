@@ -221,6 +221,16 @@ bool observe_data(struct conversation *c, enum trace_side side, const struct mar
 	return true;
 }
 
+/* At the beginning of a conversation nothing can stand before it that it would have to be joined
+ * with. */
+bool observe_request(struct conversation *c, const struct mark *mark, const struct http_request *r,
+		     struct slice bytes)
+{
+	if (c->known || c->talk[CLIENT].head.len > 0)
+		return observe_data(c, CLIENT, mark, bytes);
+	return requests_begin(c, r, bytes, bytes.len, mark, mark);
+}
+
 void observe_gap(struct conversation *c, enum trace_side side, const struct mark *mark,
 		 uint64_t len, bool lost_by_capture)
 {

@@ -13,6 +13,7 @@
 #ifndef OBSERVE_OBSERVE_H
 #define OBSERVE_OBSERVE_H
 
+#include "http/head.h"
 #include "trace/exchange.h"
 
 struct conversation;
@@ -57,6 +58,11 @@ void observe_fetch(const struct conversation *c);
  * this connection is of interest: it is no conversation with a proxy. */
 bool observe_data(struct conversation *c, enum trace_side side, const struct mark *mark,
 		  struct slice bytes);
+
+/* The same for the client's head that is whole, and that the owner has read itself: `bytes` are its
+ * head, and no more. It need not be read again, which is a tenth of what a record costs. */
+bool observe_request(struct conversation *c, const struct mark *mark, const struct http_request *r,
+		     struct slice bytes);
 
 /* `len` bytes of that side are not to be had. lost_by_capture: they were sent and arrived, only
  * not seen. */
