@@ -26,6 +26,7 @@ int net_facts(int fd, struct net_facts *ret_facts)
 		.mss_out = info.tcpi_snd_mss,
 		.mss_in = info.tcpi_rcv_mss,
 		.path_mtu = info.tcpi_pmtu,
+		.cwnd = info.tcpi_snd_cwnd,
 		.mss_announced = info.tcpi_advmss ? info.tcpi_advmss + options : 0,
 		.options = options,
 		.bytes_sent = info.tcpi_bytes_sent,
@@ -36,6 +37,7 @@ int net_facts(int fd, struct net_facts *ret_facts)
 		.since_data_received = info.tcpi_bytes_received == 0
 					       ? NO_TIME
 					       : info.tcpi_last_data_recv * NANOS_PER_MS,
+		.since_ack = info.tcpi_last_ack_recv * NANOS_PER_MS,
 		.state = info.tcpi_state,
 	};
 	return 0;
