@@ -78,6 +78,11 @@ _viaduct_check() {
 	case $cur in
 	-*) mapfile -t COMPREPLY < <(compgen -W '--proxy --proxy-user --user --method --download --ca
 		--direct --wait --json --verbose --color --help' -- "$cur") ;;
+	*)
+		if ((COMP_CWORD == 2)); then
+			mapfile -t COMPREPLY < <(compgen -W 'mtu tls' -- "$cur")
+		fi
+		;;
 	esac
 }
 

@@ -316,6 +316,7 @@ enum trace_shape {
 	SHAPE_SMALL,                 /* a few hundred bytes */
 	SHAPE_SPLIT,                 /* the like in two segments */
 	SHAPE_LARGE,                 /* as with a post-quantum key share */
+	SHAPE_PIECES,                /* the like in small segments */
 	SHAPE_NAMELESS,              /* small, without a server name */
 	SHAPE_COUNT_
 };
@@ -327,6 +328,7 @@ struct trace_hello {
 };
 struct trace_hellos {
 	bool looked;
+	bool broke;                  /* the plain walk had failed */
 	struct trace_hello of[SHAPE_COUNT_];
 	const char *text;            /* the same in a sentence */
 };
