@@ -51,6 +51,7 @@ sanitize: setup
 golden: build
 	@python3 tests/golden/golden.py --rewrite build/viaduct
 	@python3 tests/golden/readme.py --rewrite build/viaduct
+	@build/tests/unit/unit-probe --rewrite
 
 .PHONY: screenshots
 screenshots: build

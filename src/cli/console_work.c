@@ -77,7 +77,8 @@ static int choose(const struct settings *s, struct check_proxy *p, struct error 
 
 static void give(const struct desk *d)
 {
-	struct exchange *last = check_decisive(d->exchange, d->exchanges);
+	struct finding f;
+	struct exchange *last = check_decisive(d->exchange, d->exchanges, &f);
 	for (size_t i = 0; i < d->exchanges; i++)
 		if (d->exchange[i] != last)
 			d->walk->exchange(d->walk->context, d->exchange[i], false);
@@ -90,7 +91,9 @@ static int test(const struct settings *s, const char *url, bool head, nanos pati
 {
 	struct desk d = { .walk = walk };
 	struct check_proxy proxy = { 0 };
-	struct check_owner owner = { on_begin, on_stage, on_exchange, &d };
+	struct check_owner owner = {
+		.begin = on_begin, .stage = on_stage, .exchange = on_exchange, .context = &d
+	};
 	struct check_options o = { .url = url,
 				   .proxy = &proxy,
 				   .agent = "viaduct/" VIADUCT_VERSION,

@@ -1,9 +1,11 @@
-/* Which of a walk's exchanges tells how it went; check.c has it. */
+/* Which of a walk's exchanges tells how it went. */
 #ifndef CLI_DECISIVE_H
 #define CLI_DECISIVE_H
 
-#include "trace/exchange.h"
+#include "diagnose/diagnose.h"
 
-struct exchange *check_decisive(struct exchange *const *exchange, size_t exchanges);
+/* NULL: there is none. */
+struct exchange *check_decisive(struct exchange *const *exchange, size_t exchanges,
+				struct finding *ret_finding);
 
 #endif

@@ -4,7 +4,6 @@
 #include "base/escape.h"
 #include "cli/command.h"
 #include "cli/options.h"
-#include "tls/certificate.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -99,14 +98,13 @@ static int serve(const char *path)
 		.config_path = path,
 		.config = c,
 		.exchange = proxy_log_exchange,
+		.prepare = proxy_log_prepare,
 		.views = &views,
 		.rotate = proxy_log_rotate,
 		.reloaded = proxy_log_follow,
 		.say = proxy_log_say,
 		.context = log,
 	};
-	if (options.exchange)
-		tls_prepare_certificates(); /* the workers could not load it */
 	int code = server_run(&options, &err);
 	if (code < 0)
 		complain("%s", err.text);

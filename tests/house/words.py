@@ -47,7 +47,8 @@ WORDS = {"read": ["read"], "check": ["check"], "explain": ["explain"], "connecti
          "console": ["console", "console user"],
          "proxy": ["proxy", "proxy user", "proxy top"],
          "settings": ["settings show", "settings set", "settings unset",
-                      "settings apply", "settings undo"]}
+                      "settings test", "settings apply", "settings undo", "settings export",
+                      "settings audit"]}
 
 
 def options(program, tap):
