@@ -28,7 +28,7 @@ async function open(options = {}) {
 	const context = await browser.newContext({ viewport: { width: 1000, height: 660 }, colorScheme: "light",
 		locale: "en-GB", timezoneId: "UTC", reducedMotion: "reduce", ...options });
 	const page = await context.newPage();
-	page.setDefaultTimeout(20000);
+	page.setDefaultTimeout(15000);
 	page.on("pageerror", (error) => errors.push(error.message));
 	page.on("dialog", (dialog) => { errors.push(`a script ran: ${dialog.message()}`); dialog.dismiss(); });
 	page.on("request", (request) => {
