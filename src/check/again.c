@@ -48,10 +48,9 @@ static void on_exchange(void *context, struct exchange *x)
 static void *run(void *context)
 {
 	struct runner *r = context;
-	struct check_owner owner = { .begin = on_begin,
-				     .stage = on_stage,
-				     .exchange = on_exchange,
-				     .context = r->a };
+	struct check_owner owner = {
+		.begin = on_begin, .stage = on_stage, .exchange = on_exchange, .context = r->a
+	};
 	struct check_options o = *r->crowd->options;
 	struct error err;
 	nanos begun = check_now();

@@ -198,7 +198,8 @@ static bool set_request(struct walk *w)
 	return fine;
 }
 
-/* The tunnel alone: what is said in it is ours, or nothing. libcurl makes one for http, too, when told. */
+/* The tunnel alone: what is said in it is ours, or nothing. libcurl makes one for http, too, when
+ * told. */
 static bool set_tunnel(struct walk *w)
 {
 	const struct check_target *t = &w->options->target;
@@ -225,8 +226,8 @@ static bool set_proxy(struct walk *w)
 	SET(CURLOPT_PROXY, "http://127.0.0.1:1");
 	SET(CURLOPT_NOPROXY, "");
 	if (o->user && *o->refusals < WALK_MOST_REFUSALS) {
-		SET(CURLOPT_PROXYAUTH, (long)(o->altered.basic ? CURLAUTH_BASIC
-						       : CURLAUTH_BASIC | CURLAUTH_DIGEST));
+		SET(CURLOPT_PROXYAUTH,
+		    (long)(o->altered.basic ? CURLAUTH_BASIC : CURLAUTH_BASIC | CURLAUTH_DIGEST));
 		SET(CURLOPT_PROXYUSERNAME, o->user);
 		SET(CURLOPT_PROXYPASSWORD, o->password);
 	}
@@ -255,8 +256,7 @@ bool talk_prepare(struct walk *w)
 	w->easy = w->libs->curl.curl_easy_init();
 	w->multi = w->libs->curl.curl_multi_init();
 	bool fine = w->easy && w->multi && set_request(w) && set_range(w) && set_tunnel(w) &&
-		    set_proxy(w) &&
-		    set_callbacks(w) &&
+		    set_proxy(w) && set_callbacks(w) &&
 		    w->libs->curl.curl_multi_add_handle(w->multi, w->easy) == CURLM_OK;
 	if (!fine)
 		err_set(w->err, -EINVAL, "libcurl does not take what is asked of it");
@@ -328,6 +328,20 @@ static void note_distrust(struct walk *w)
 		x->probe->distrusted = true;
 }
 
+/* Why libcurl would have no more of it: what it says counts where nothing else explains the end. */
+static void note_complaint(struct walk *w)
+{
+	char shown[2 * CURL_ERROR_SIZE];
+	struct exchange *x = w->inner ? w->inner : way_now(w) ? wire_now(way_now(w)) : NULL;
+	struct slice text = slice_of(w->trouble);
+	if (!w->over || w->result == CURLE_OK || !x || !trace_open_probe(x))
+		return;
+	if (text.len == 0)
+		text = slice_of(w->libs->curl.curl_easy_strerror(w->result));
+	x->probe->complaint =
+		arena_string(x->arena, slice_of(escape_into(shown, sizeof shown, text)));
+}
+
 /* Whatever that is that answers. */
 enum { SAID_ENOUGH = 100 };
 
@@ -351,16 +365,17 @@ static const nanos LONGEST_DOWNLOAD = 60 * NANOS_PER_SECOND;
 void talk_run(struct walk *w)
 {
 	int running;
-	nanos longest = w->options->altered.longest ? w->options->altered.longest : LONGEST_DOWNLOAD;
+	nanos longest =
+		w->options->altered.longest ? w->options->altered.longest : LONGEST_DOWNLOAD;
 	for (;;) {
 		if (w->libs->curl.curl_multi_perform(w->multi, &running) != CURLM_OK)
 			break;
 		take_result(w);
 		note_distrust(w);
+		note_complaint(w);
 		pump_all(w);
 		bool tunnel = w->over && w->result == CURLE_OK && w->options->altered.hello[0].len;
-		if ((w->over && !(tunnel && say_hello(w))) || w->enough ||
-		    w->spent)
+		if ((w->over && !(tunnel && say_hello(w))) || w->enough || w->spent)
 			break;
 		if (w->step == CHECK_DOWNLOAD && check_now() - w->since >= longest) {
 			w->enough = true;

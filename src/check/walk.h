@@ -35,6 +35,7 @@ struct walk {
 	bool failed;                  /* one has: there is nothing beyond it */
 	const struct exchange *told;  /* whose answer has been told; only compared */
 	char algorithm[20];           /* of the last Digest challenge */
+	const struct exchange *refused; /* the last 407 to credentials that was counted; only compared */
 	bool spent;                   /* the password was refused, and is not to be sent again */
 
 	/* connections */

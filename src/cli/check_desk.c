@@ -68,10 +68,9 @@ static void on_exchange(void *context, struct exchange *x)
 
 struct check_owner desk_owner(struct desk *d)
 {
-	return (struct check_owner){ .begin = on_begin,
-				     .stage = on_stage,
-				     .exchange = on_exchange,
-				     .context = d };
+	return (struct check_owner){
+		.begin = on_begin, .stage = on_stage, .exchange = on_exchange, .context = d
+	};
 }
 
 void desk_look_begins(const struct desk *d, const char *name)
