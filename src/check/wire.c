@@ -218,6 +218,8 @@ static void read_up(struct wire *w)
 		f->begin = 0;
 		f->end = (size_t)n;
 		listen_in(w, CLIENT, (struct slice){ f->at, f->end });
+		/* an end right behind it goes with it, or else the proxy's would seem the first */
+		f->over = recv(w->inner, &(char){ 0 }, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
 		f->over = true; /* ECONNRESET: libcurl left bytes unread when it closed */
 	}
