@@ -215,6 +215,17 @@ bool check_read_url(const char *url, struct check_target *ret_target)
 	return true;
 }
 
+/* 443 is the origin's port in most minds, and seldom a proxy's. */
+static void remark_port(const struct check_proxy *p, const struct desk *d)
+{
+	const struct desk_stage *last = d->stages ? &d->stage[d->stages - 1] : NULL;
+	if (p->port != 443 || p->secure || !last || last->result != CHECK_FAILED ||
+	    (last->step != CHECK_TCP && last->step != CHECK_PROXY))
+		return;
+	complain("note: 443 is the port of web servers; proxies listen on 3128, 8080 or 80 more "
+		 "often, and one that is spoken to in TLS is written https://HOST:443");
+}
+
 static int walk(const struct check_wish *w, const struct check_options *o)
 {
 	struct desk d = { .json = w->json, .verbose = w->verbose, .thorough = w->report };
@@ -233,6 +244,7 @@ static int walk(const struct check_wish *w, const struct check_options *o)
 		complain("%s", err.text);
 	else
 		status = desk_show(&d);
+	remark_port(o->proxy, &d);
 	if (status != EXIT_TROUBLE && w->report && !check_write_report(w, o, &d))
 		status = EXIT_TROUBLE;
 	desk_done(&d);
@@ -307,7 +319,7 @@ static int do_check(const struct check_wish *w, int argc, char **argv)
 			      : "it takes a URL: viaduct check -x HOST:PORT https://HOST/",
 			 argc);
 	else if (w->every)
-		return run_every(w, argv[0]);
+		return run_every(w, w->profile ? NULL : argv[0]);
 	else
 		return w->profile ? run_profile(w) : check(w, argv[0]);
 	return EXIT_TROUBLE;

@@ -61,10 +61,8 @@ static void say_page(struct buffer *out, struct slice page, bool utf8)
 
 static enum severity severity_of(const struct render_target *t)
 {
-	return t->direct        ? SEVERITY_WARNING
-	       : !t->reached    ? SEVERITY_FAILURE
-	       : t->d->severity ? SEVERITY_WARNING
-				: SEVERITY_OK;
+	bool odd = t->direct || (t->reached && t->d->severity == SEVERITY_WARNING);
+	return odd ? SEVERITY_WARNING : t->reached ? SEVERITY_OK : SEVERITY_FAILURE;
 }
 
 static const char *word_of(const struct render_target *t)
@@ -332,8 +330,7 @@ void render_request_seen(struct buffer *out, size_t number, const struct render_
 		add_fact(out, "not checked", &text);
 	} else {
 		add_path(out, t);
-		buffer_printf(&text, "%s (%s): ", verdict_id(t->d->verdict),
-			      stage_name(t->d->stage));
+		buffer_printf(&text, "%s: ", verdict_id(t->d->verdict));
 		say_own(&text, t->unlike ? t->unlike : t->d->summary, false);
 		add_fact(out, "verdict", &text);
 		add_answer(out, t);
