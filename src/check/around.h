@@ -21,5 +21,6 @@ struct check_around {
 typedef int check_look(struct check_around *a, struct error *err);
 
 check_look check_mtu; /* does size alone make segments vanish, and which (mtu.c) */
+check_look check_tls; /* which ClientHello is answered (tls.c) */
 
 #endif

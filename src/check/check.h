@@ -45,6 +45,8 @@ struct check_stage {
 struct check_altered {
 	uint32_t mss;                    /* no larger segments, either way: announced, and sent; 0: any */
 	const struct check_addresses *proxy; /* the addresses, known already; not asked for again */
+	struct slice hello[2];           /* said inside the tunnel instead of TLS, a piece at a time, and
+	                                    all is over when it is answered; both empty: TLS */
 	const _Atomic nanos *until;      /* it ends then, wherever it is; and does not wait for the
 	                                    proxy's end when it is over */
 };

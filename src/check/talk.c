@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 
 /* ---- called by libcurl -------------------------------------------------------------------------
  */
@@ -151,6 +152,22 @@ static bool set_request(struct walk *w)
 	return fine;
 }
 
+/* The tunnel alone: what is said in it is ours. libcurl makes one for http, too, when told. */
+static bool set_tunnel(struct walk *w)
+{
+	const struct check_target *t = &w->options->target;
+	char url[CHECK_MAX_HOST + 40];
+	bool fine = true;
+	if (w->options->altered.hello[0].len == 0)
+		return true;
+	snprintf(url, sizeof url, strchr(t->host, ':') ? "http://[%s]:%u/" : "http://%s:%u/",
+		 t->host, t->port);
+	SET(CURLOPT_URL, url);
+	SET(CURLOPT_HTTPPROXYTUNNEL, 1L);
+	SET(CURLOPT_CONNECT_ONLY, 1L);
+	return fine;
+}
+
 /* The proxy's address is a place-holder that needs no resolver: on_open gives the connection. With
  * an https:// proxy the wire speaks the TLS. */
 static bool set_proxy(struct walk *w)
@@ -188,7 +205,8 @@ bool talk_prepare(struct walk *w)
 {
 	w->easy = w->libs->curl.curl_easy_init();
 	w->multi = w->libs->curl.curl_multi_init();
-	bool fine = w->easy && w->multi && set_request(w) && set_proxy(w) && set_callbacks(w) &&
+	bool fine = w->easy && w->multi && set_request(w) && set_tunnel(w) && set_proxy(w) &&
+		    set_callbacks(w) &&
 		    w->libs->curl.curl_multi_add_handle(w->multi, w->easy) == CURLM_OK;
 	if (!fine)
 		err_set(w->err, -EINVAL, "libcurl does not take what is asked of it");
@@ -256,6 +274,23 @@ static void note_distrust(struct walk *w)
 		x->probe->distrusted = true;
 }
 
+/* Whatever that is that answers. */
+enum { SAID_ENOUGH = 100 };
+
+/* A piece of the hello at each turn, of which there is one every LOOK_EVERY. False: it has been
+ * answered. */
+static bool say_hello(struct walk *w)
+{
+	const struct check_altered *a = &w->options->altered;
+	const struct exchange *x = way_now(w) ? wire_now(way_now(w)) : NULL;
+	if (!x || !x->tunnel.open || x->closed || x->tls->server_hello || x->tls->alert ||
+	    x->tunnel.bytes[PROXY] >= SAID_ENOUGH)
+		return false;
+	if (w->said < 2 && a->hello[w->said].len > 0 && wire_say(way_now(w), a->hello[w->said]))
+		w->said++;
+	return true;
+}
+
 /* No account is to be locked: two refusals of a password are enough. */
 enum { MOST_REFUSALS = 2 };
 
@@ -286,7 +321,9 @@ void talk_run(struct walk *w)
 		take_result(w);
 		note_distrust(w);
 		pump_all(w);
-		if (w->over || w->enough || w->asked >= MOST_REFUSALS)
+		bool tunnel = w->over && w->result == CURLE_OK && w->options->altered.hello[0].len;
+		if ((w->over && !(tunnel && say_hello(w))) || w->enough ||
+		    w->asked >= MOST_REFUSALS)
 			break;
 		if (w->step == CHECK_DOWNLOAD && check_now() - w->since >= LONGEST_DOWNLOAD) {
 			w->enough = true;

@@ -52,6 +52,7 @@ struct walk {
 	char trouble[CURL_ERROR_SIZE];
 	CURLcode result;
 	bool over, enough, gave_up;
+	size_t said;                  /* pieces of altered.hello */
 	uint64_t body;                /* bytes of the last answer's */
 	nanos body_since;
 	unsigned redirects;

@@ -287,6 +287,19 @@ void wire_pump(struct wire *w)
 		 w->options.libs->ssl.SSL_pending(w->options.outer) > 0);
 }
 
+bool wire_say(struct wire *w, struct slice bytes)
+{
+	struct flow *f = &w->up;
+	if (f->over || f->begin < f->end || bytes.len > ROOM)
+		return false;
+	memcpy(f->at, bytes.at, bytes.len);
+	f->begin = 0;
+	f->end = bytes.len;
+	listen_in(w, CLIENT, bytes);
+	write_up(w);
+	return true;
+}
+
 unsigned wire_waits(const struct wire *w, struct curl_waitfd *ret_fds)
 {
 	const struct flow *up = &w->up, *down = &w->down;

@@ -40,6 +40,9 @@ unsigned wire_waits(const struct wire *w, struct curl_waitfd *ret_fds);
 /* Moves what can be moved. */
 void wire_pump(struct wire *w);
 
+/* Says something in libcurl's stead, in a segment of its own. False: not now. */
+bool wire_say(struct wire *w, struct slice bytes);
+
 nanos wire_active(const struct wire *w);       /* when a byte or an end last passed */
 bool wire_over(const struct wire *w);          /* both sides have ended it, or one reset it */
 struct exchange *wire_now(const struct wire *w); /* the exchange under way, borrowed; NULL: none */

@@ -25,9 +25,19 @@ static bool mtu_applies(const struct finding *f, const struct exchange *x)
 	}
 }
 
+/* The hello was sent, and no TLS came of it. */
+static bool tls_applies(const struct finding *f, const struct exchange *x)
+{
+	(void)x;
+	return f->verdict == V_TLS_SILENT || f->verdict == V_TLS_RESET ||
+	       f->verdict == V_TLS_CLOSED;
+}
+
 const struct around AROUND[] = {
 	{ "mtu", "does size alone make segments vanish, and which MTU does the path have",
 	  mtu_applies, check_mtu },
+	{ "tls", "which ClientHello is answered: small, large, in two segments, without a name",
+	  tls_applies, check_tls },
 };
 const size_t AROUND_COUNT = sizeof AROUND / sizeof *AROUND;
 

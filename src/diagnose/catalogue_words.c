@@ -271,6 +271,29 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 			      "in the network: update the inspection, or exempt %h; to prove it, "
 			      "try a client "
 			      "without post-quantum key shares" },
+	[CAUSE_HELLO_SIZE] = { "an inspection, firewall or load balancer on the way can't take a "
+			       "large ClientHello, as post-quantum key shares make it: a small one "
+			       "is answered, and so is one in two segments",
+			       "in the network: update the inspection, or exempt %h; until then, "
+			       "turn post-quantum key shares off on the client" },
+	[CAUSE_HELLO_SPLIT] = { "an inspection, firewall or load balancer on the way reads only "
+				"the "
+				"first segment of a ClientHello: a small one is answered, and in "
+				"two segments it is not",
+				"in the network: update the inspection, or exempt %h; until then, "
+				"turn post-quantum key shares off on the client" },
+	[CAUSE_HELLO_LOST] = { "large segments from the client are lost on the way: the large "
+			       "ClientHello was never acknowledged, small ones were",
+			       "on the client: measure which MTU the path has (viaduct check mtu), "
+			       "and set it" },
+	[CAUSE_NAME_PROVED] = { "a policy on names forbids %i: without that name the same "
+				"ClientHello is answered",
+				"in the network: allow %i in the inspection's or firewall's "
+				"policy" },
+	[CAUSE_HELLO_ITSELF] = { "something on the way, or the origin, does not like this very "
+				 "ClientHello (%l): one of another shape is answered",
+				 "in the network: ask whoever runs the inspection which clients it "
+				 "lets through" },
 	[CAUSE_SNI_POLICY] = { "a policy on names forbids %i",
 			       "in the network: allow %i in the inspection's or firewall's "
 			       "policy" },

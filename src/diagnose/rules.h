@@ -138,6 +138,29 @@ nanos last_word(const struct exchange *x, enum trace_side side);
 nanos quiet_at_end(const struct exchange *x);
 /* Is that quiet a stall, rather than a pause? */
 bool is_stall(const struct exchange *x, nanos quiet);
+/* Does that ClientHello get an answer, through the same tunnel (rules_probe.c)? */
+static inline bool hello_passes(const struct exchange *x, enum trace_shape shape)
+{
+	enum trace_heard how = x->probe->hellos.of[shape].how;
+	return how == HEARD_HELLO || how == HEARD_ALERT || how == HEARD_OTHER;
+}
+
+static inline bool hello_fails(const struct exchange *x, enum trace_shape shape)
+{
+	enum trace_heard how = x->probe->hellos.of[shape].how;
+	return how == HEARD_SILENCE || how == HEARD_RESET || how == HEARD_END || how == HEARD_LOST;
+}
+
+/* Segments were tried in several sizes, and it made no difference. */
+static inline bool size_is_ruled_out(const struct exchange *x)
+{
+	return x->probe && x->probe->mtu.looked && x->probe->mtu.way[CLIENT].how == SIZE_ALL_PASS &&
+	       x->probe->mtu.way[PROXY].how == SIZE_NONE_PASSES;
+}
+
+/* What looking around brought: behind all that the exchange itself holds. */
+void finding_cite_looking(const struct exchange *x, struct finding *f, const char *what);
+
 /* The certificate was signed by what calls itself an inspection (rules_tls.c). */
 bool tls_was_inspected(const struct exchange *x);
 void tls_cite_inspection(const struct exchange *x, struct finding *f);

@@ -65,14 +65,6 @@ static bool outer(const struct exchange *x, struct finding *f)
 	return true;
 }
 
-/* What looking around brought: behind all that the exchange itself holds. */
-static void cite_looking(const struct exchange *x, struct finding *f, const char *what)
-{
-	struct mark end = { .at = later(x->observed_until, x->last.at) };
-	f->detail = what;
-	finding_cite(f, &end, SAW_PROBE, 0);
-}
-
 /* mtu-black-hole, by proof: the same thing was done with segments of several sizes, and size alone
  * decided. Up, that may be another fault than the one the walk met: only segments that stayed
  * unacknowledged there were stuck by it. Wrong when what passes by size is something else that
@@ -89,10 +81,37 @@ static bool size_decides(const struct exchange *x, struct finding *f)
 	finding_cite(f, &x->hello, SAW_HELLO, x->tls->hello_bytes);
 	if (m->broke)
 		finding_cite_end(x, f);
-	cite_looking(x, f, m->text);
+	finding_cite_looking(x, f, m->text);
 	finding_cause(f, CAUSE_MTU_PROVED);
 	finding_cause(f, CAUSE_ICMP_FILTERED);
 	finding_cause(f, CAUSE_TUNNEL_OVERHEAD);
+	return true;
+}
+
+/* The walk's own ClientHello was answered; one as others send it was not. The verdict says how:
+ * what such a client would meet. Wrong when a limit on connections hit just that one. */
+static bool other_hello_fails(const struct exchange *x, struct finding *f)
+{
+	static const enum verdict of[] = {
+		[HEARD_SILENCE] = V_TLS_SILENT,
+		[HEARD_LOST] = V_TLS_SILENT,
+		[HEARD_RESET] = V_TLS_RESET,
+		[HEARD_END] = V_TLS_CLOSED,
+	};
+	const struct trace_hellos *h = &x->probe->hellos;
+	bool split = hello_fails(x, SHAPE_SPLIT), large = hello_fails(x, SHAPE_LARGE);
+	if (!h->looked || !x->tls->server_hello || !hello_passes(x, SHAPE_SMALL) ||
+	    (!split && !large))
+		return false;
+	enum trace_heard how = h->of[split ? SHAPE_SPLIT : SHAPE_LARGE].how;
+	f->verdict = of[how];
+	f->stage = STAGE_TLS;
+	finding_cite_request(x, f);
+	finding_cite(f, &x->server_hello, SAW_SERVER_HELLO, x->tls->version);
+	finding_cite_looking(x, f, h->text);
+	finding_cause(f, split               ? CAUSE_HELLO_SPLIT
+			 : how == HEARD_LOST ? CAUSE_HELLO_LOST
+					     : CAUSE_HELLO_SIZE);
 	return true;
 }
 
@@ -107,5 +126,6 @@ static const struct rule RULES[] = {
 	{ V_PROXY_UNREACHABLE, CONFIDENCE_HIGH, no_route },
 	{ V_TLS_ALERT, CONFIDENCE_HIGH, outer },
 	{ V_MTU_BLACK_HOLE, CONFIDENCE_HIGH, size_decides },
+	{ V_TLS_SILENT, CONFIDENCE_MEDIUM, other_hello_fails },
 };
 const struct rules RULES_PROBE = { RULES, sizeof RULES / sizeof *RULES, concern };

@@ -38,6 +38,27 @@ static void add_mtu(struct buffer *out, const struct trace_mtu *m)
 	add_size(out, "down", &m->way[PROXY], m->header);
 }
 
+/* ---- tls ------------------------------------------------------------------------------------- */
+
+static void add_hellos(struct buffer *out, const struct trace_hellos *h)
+{
+	static const char *const shapes[SHAPE_COUNT_] = { "small", "split", "large", "nameless" };
+	static const char *const heard[] = {
+		[HEARD_UNKNOWN] = "unknown", [HEARD_HELLO] = "server-hello",
+		[HEARD_ALERT] = "alert",     [HEARD_OTHER] = "not-tls",
+		[HEARD_SILENCE] = "silence", [HEARD_RESET] = "reset",
+		[HEARD_END] = "closed",      [HEARD_LOST] = "lost",
+	};
+	const char *between = "";
+	for (int i = 0; i < SHAPE_COUNT_; i++) {
+		if (h->of[i].bytes == 0)
+			continue;
+		buffer_printf(out, "%s\"%s\":{\"answer\":\"%s\",\"bytes\":%u}", between, shapes[i],
+			      heard[h->of[i].how], h->of[i].bytes);
+		between = ",";
+	}
+}
+
 /* ---- all of them ----------------------------------------------------------------------------- */
 
 static void begin(struct buffer *out, bool *any, const char *name)
@@ -52,6 +73,10 @@ void json_add_probe(struct buffer *out, const struct trace_probe *p)
 	if (p->mtu.looked) {
 		begin(out, &any, "mtu");
 		add_mtu(out, &p->mtu);
+	}
+	if (p->hellos.looked) {
+		begin(out, &any, "tls");
+		add_hellos(out, &p->hellos);
 	}
 	if (any)
 		buffer_add_text(out, "}}");

@@ -310,6 +310,26 @@ struct trace_mtu {
 	const char *text;            /* the same in a sentence */
 };
 
+/* Which ClientHello is answered through the same tunnel. */
+enum trace_shape {
+	SHAPE_SMALL,                 /* a few hundred bytes */
+	SHAPE_SPLIT,                 /* the like in two segments */
+	SHAPE_LARGE,                 /* as with a post-quantum key share */
+	SHAPE_NAMELESS,              /* small, without a server name */
+	SHAPE_COUNT_
+};
+enum trace_heard { HEARD_UNKNOWN, HEARD_HELLO, HEARD_ALERT, HEARD_OTHER, HEARD_SILENCE, HEARD_RESET,
+                   HEARD_END, HEARD_LOST };
+struct trace_hello {
+	enum trace_heard how;        /* HEARD_LOST: it was never acknowledged */
+	uint32_t bytes;
+};
+struct trace_hellos {
+	bool looked;
+	struct trace_hello of[SHAPE_COUNT_];
+	const char *text;            /* the same in a sentence */
+};
+
 struct trace_probe {
 	const char *settings_fault;  /* why they can't work */
 	const char *unresolved;      /* what the resolver said of the proxy's name */
@@ -320,6 +340,7 @@ struct trace_probe {
 	bool distrusted;             /* the probe turned the certificate down, without an alert */
 	bool inside;                 /* it went on inside a tunnel's TLS, which the probe itself ends */
 	struct trace_mtu mtu;
+	struct trace_hellos hellos;
 };
 
 struct exchange {
