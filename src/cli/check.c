@@ -107,23 +107,27 @@ static bool take_wait(struct check_wish *w, const char *value)
 	return false;
 }
 
+static const nanos SHORTEST = 100 * NANOS_PER_MS;
+
 static bool take_span(const char *value, nanos *ret_span)
 {
 	static const struct {
 		const char *unit;
 		nanos span;
-	} units[] = { { "s", NANOS_PER_SECOND },
+	} units[] = { { "ms", NANOS_PER_MS },
+		      { "s", NANOS_PER_SECOND },
 		      { "m", 60 * NANOS_PER_SECOND },
 		      { "h", 3600 * NANOS_PER_SECOND } };
 	struct slice s = slice_of(value);
 	uint64_t n;
 	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
 		if (slice_ends(s, slice_of(units[i].unit)) &&
-		    slice_parse_u64(slice_first(s, s.len - 1), 10, &n) && n > 0 && n <= 86400) {
+		    slice_parse_u64(slice_first(s, s.len - strlen(units[i].unit)), 10, &n) &&
+		    n <= 86400 && (nanos)n * units[i].span >= SHORTEST) {
 			*ret_span = (nanos)n * units[i].span;
 			return true;
 		}
-	complain("--every takes a span: 10s, 5m, 1h");
+	complain("--every takes a span, 100ms at least: 10s, 5m, 1h");
 	return false;
 }
 
