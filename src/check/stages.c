@@ -5,6 +5,7 @@
 #include "tls/record.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 enum { SHOWN = 120, SEEN = 500 };
@@ -17,7 +18,7 @@ const char *check_step_name(enum check_step step)
 		[CHECK_AUTH] = "auth",         [CHECK_TLS] = "tls",
 		[CHECK_HTTP] = "http",         [CHECK_REDIRECTS] = "redirects",
 		[CHECK_DOWNLOAD] = "download", [CHECK_CLOSING] = "closing",
-		[CHECK_DIRECT] = "direct",
+		[CHECK_DIRECT] = "direct",     [CHECK_IDLE] = "idle",
 	};
 	return names[step];
 }
@@ -112,7 +113,8 @@ static void go_on(struct walk *w, const struct exchange *x)
 {
 	char location[SHOWN];
 	if (x->request.is_connect) {
-		stage_enter(w, CHECK_TLS);
+		bool quiet = w->options->altered.idle && !w->options->target.secure;
+		stage_enter(w, quiet ? CHECK_IDLE : CHECK_TLS);
 		return;
 	}
 	stage_enter(w, CHECK_HTTP);
@@ -149,7 +151,7 @@ void stage_look(struct walk *w, const struct exchange *x)
 		return;
 	w->told = x;
 	if (x->response.status == 407 && x->request.auth != SCHEME_NONE)
-		w->asked++;
+		w->spent = atomic_fetch_add(w->options->refusals, 1) + 1 >= WALK_MOST_REFUSALS;
 	if (w->step == CHECK_PROXY || w->step == CHECK_AUTH) {
 		look_first(w, x);
 	} else if (!x->request.is_connect && w->step == CHECK_REDIRECTS) {
@@ -169,7 +171,7 @@ void stage_shaken(struct walk *w)
 		snprintf(issuer, sizeof issuer, ", certificate issued by %s",
 			 escape_into(shown, sizeof shown - 30, x->tls->issuer));
 	stage_leave(w, CHECK_PASSED, "TLS %s%s", version ? version : "(version unknown)", issuer);
-	stage_enter(w, CHECK_HTTP);
+	stage_enter(w, w->options->altered.idle ? CHECK_IDLE : CHECK_HTTP);
 }
 
 static bool leads_on(unsigned status, const char *location)
@@ -206,11 +208,11 @@ static void leave_download(struct walk *w)
 	nanos took = check_now() - w->since;
 	const char *capped = w->enough ? "; that is enough" : "";
 	if (took < 10 * NANOS_PER_MS) { /* too short to be a measure */
-		stage_leave(w, CHECK_PASSED, "%llu bytes%s", (unsigned long long)w->body, capped);
+		stage_leave(w, CHECK_PASSED, "%llu bytes%s", (unsigned long long)w->flow.bytes, capped);
 		return;
 	}
-	double rate = (double)w->body / ((double)took / (double)NANOS_PER_SECOND);
-	stage_leave(w, CHECK_PASSED, "%llu bytes%s, %.0f kB/s", (unsigned long long)w->body, capped,
+	double rate = (double)w->flow.bytes / ((double)took / (double)NANOS_PER_SECOND);
+	stage_leave(w, CHECK_PASSED, "%llu bytes%s, %.0f kB/s", (unsigned long long)w->flow.bytes, capped,
 		    rate / 1000);
 }
 

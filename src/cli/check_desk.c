@@ -97,6 +97,16 @@ void desk_look_begins(const struct desk *d, const char *name)
 	announce(d, name);
 }
 
+void desk_look_still(void *desk, nanos so_far)
+{
+	const struct desk *d = desk;
+	if (!d->live)
+		return;
+	printf("\r\033[K  ... quiet for %.0f s (Ctrl-C ends it)",
+	       (double)so_far / (double)NANOS_PER_SECOND);
+	fflush(stdout);
+}
+
 void desk_look_ends(struct desk *d, const char *name, nanos took, const char *seen)
 {
 	if (d->looks < DESK_MAX_LOOKS)

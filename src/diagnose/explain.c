@@ -185,7 +185,9 @@ static void tell_slow(struct telling *t)
 		break;
 	case SLOW_TRANSFER:
 		phrase_put(t, "the body took ");
-		phrase_put_span(t, span(x->response_start.at, x->response_end.at));
+		phrase_put_span(t, span(x->response_start.at, mark_is(&x->response_end)
+								      ? x->response_end.at
+								      : end_of(x)));
 		phrase_put(t, " for ");
 		phrase_put_number(t, x->response.body_bytes);
 		phrase_put(t, " bytes");
@@ -210,9 +212,35 @@ static bool tell_outer(struct telling *t)
 	return true;
 }
 
+/* Of a tunnel that was held quiet on purpose. */
+static bool tell_idle(struct telling *t)
+{
+	static const char *const ends[] = {
+		[IDLE_HELD] = "the tunnel to %t was held quiet for ",
+		[IDLE_INTERRUPTED] = "the quiet tunnel to %t was still open after ",
+		[IDLE_FIN] = "the proxy's side closed the quiet tunnel to %t after ",
+		[IDLE_RST] = "the proxy's side reset the quiet tunnel to %t after ",
+	};
+	static const char *const tests[] = {
+		[IDLE_NOT_TESTED] = "",
+		[IDLE_ANSWERED] = ", and works still",
+		[IDLE_ACKNOWLEDGED] = ", and what was then said in it was not answered",
+		[IDLE_UNANSWERED] = ", and what was then said in it was not even acknowledged",
+		[IDLE_TEST_RST] = ", and what was then said in it was answered by a reset",
+		[IDLE_TEST_FIN] = ", and was closed when something was said in it",
+	};
+	const struct trace_idle *i = t->x->probe ? t->x->probe->idle : NULL;
+	if (!i)
+		return false;
+	phrase_tell(t, ends[i->how]);
+	phrase_put_span(t, i->quiet);
+	phrase_put(t, tests[i->test]);
+	return true;
+}
+
 static void tell_summary(struct telling *t)
 {
-	if (tell_outer(t))
+	if (tell_outer(t) || tell_idle(t))
 		return;
 	switch (t->f->verdict) {
 	case V_OK:
@@ -335,6 +363,8 @@ static bool tell_remedy(struct telling *t, struct places *at, const char *text)
 	return true;
 }
 
+static const char RESUMES[] = "on the client: let it resume (curl -C -): the rest was to be had by Range";
+
 static bool tell_remedies(struct telling *t, struct places *at)
 {
 	const struct verdict_words *w = &VERDICT_WORDS[t->f->verdict];
@@ -346,6 +376,8 @@ static bool tell_remedies(struct telling *t, struct places *at)
 	}
 	for (size_t i = 0; i < sizeof w->remedy / sizeof *w->remedy; i++)
 		fit = tell_remedy(t, at, w->remedy[i]) && fit;
+	if (t->x->probe && t->x->probe->download && t->x->probe->download->completed)
+		fit = tell_remedy(t, at, RESUMES) && fit;
 	if (at->remedies > 0 || w->severity != SEVERITY_FAILURE)
 		return fit;
 	const struct code_words *c = catalogue_code(t->x->response.status);

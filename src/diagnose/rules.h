@@ -167,4 +167,23 @@ void tls_cite_inspection(const struct exchange *x, struct finding *f);
 /* The largest payload that fits a segment of that side, by the MSS of both; 0 unknown. */
 uint32_t full_size(const struct exchange *x, enum trace_side side);
 
+/* ---- a download that was made several times (fetches.c) ------------------------------------- */
+
+enum fetches {
+	FETCHES_NOT,     /* it was not, or nothing came of it */
+	FETCHES_SIZE,    /* cut at the same byte */
+	FETCHES_TIME,    /* cut at the same age */
+	FETCHES_EITHER,  /* at both: it can't be told which counts */
+	FETCHES_FLAKY,   /* at neither, or not each time */
+	FETCHES_HELD,    /* it stops at the same byte, and nobody closes */
+	FETCHES_SCANNED, /* the end is held back */
+	FETCHES_PATH,    /* the proxy's host does not answer while it is silent */
+	FETCHES_LENGTH   /* all of it came, and Content-Length says otherwise */
+};
+
+enum fetches fetches_say(const struct exchange *x);
+void fetches_cite(const struct exchange *x, struct finding *f);
+/* The causes that they leave. False where they tell nothing. */
+bool fetches_causes(const struct exchange *x, struct finding *f);
+
 #endif

@@ -115,6 +115,66 @@ static bool other_hello_fails(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+/* ---- a quiet tunnel ------------------------------------------------------------------------- */
+
+static void idle_causes(const struct exchange *x, struct finding *f)
+{
+	if (x->probe->idle->said_goodbye)
+		finding_cause(f, CAUSE_ORIGIN_IDLE);
+	else
+		finding_cause(f, CAUSE_IDLE_LIMIT);
+}
+
+/* The quiet tunnel was ended, or outlived the quiet: good either way, now that it is known. Not so
+ * where the state of it was dropped on the way without a word: what is then said in it goes nowhere.
+ * Wrong where the origin closes without a closing alert, as some do on their own time-outs: in the
+ * causes. */
+static bool held_quiet(const struct exchange *x, struct finding *f)
+{
+	static const enum verdict after[] = {
+		[IDLE_NOT_TESTED] = V_OK,	      [IDLE_ANSWERED] = V_OK,
+		[IDLE_ACKNOWLEDGED] = V_TRANSFER_STALLED, [IDLE_UNANSWERED] = V_TRANSFER_STALLED,
+		[IDLE_TEST_RST] = V_TRANSFER_RESET,   [IDLE_TEST_FIN] = V_TRANSFER_TRUNCATED,
+	};
+	const struct trace_idle *i = x->probe->idle;
+	if (!i)
+		return false;
+	struct mark begun = { .at = i->begun }, ended = { .at = i->ended };
+	finding_cite(f, &begun, SAW_QUIET, (uint64_t)i->quiet);
+	finding_cite(f, &ended, SAW_QUIET_END, 0);
+	f->verdict = i->how == IDLE_INTERRUPTED ? V_OPEN : after[i->test];
+	if (i->how == IDLE_FIN || i->how == IDLE_RST) {
+		idle_causes(x, f);
+	} else if (i->test == IDLE_UNANSWERED || i->test == IDLE_TEST_RST) {
+		finding_cause(f, CAUSE_STATE_DROPPED);
+		finding_cause(f, CAUSE_PROXY_CRASHED);
+	} else if (i->test > IDLE_ANSWERED) {
+		finding_cause(f, CAUSE_IDLE_LIMIT);
+		finding_cause(f, CAUSE_ORIGIN_IDLE);
+	}
+	return true;
+}
+
+/* A body that comes in drops, for long enough to be no hiccup: what an inspection lets through so
+ * that the client does not give up while it scans. Wrong for a link or an origin that are as slow. */
+static bool trickles(const struct exchange *x, struct finding *f)
+{
+	const struct trace_flow *flow = &x->probe->flow;
+	nanos took = flow->pieces ? span(flow->first, flow->last) : 0;
+	bool slow = flow->bytes / 2000 < (uint64_t)(took / NANOS_PER_SECOND);
+	bool more = x->response.body_length > 65536; /* unknown is more, too */
+	if (took < LONG_SILENCE || flow->pieces < 5 || !slow || !more || x->response.complete)
+		return false;
+	finding_cite_request(x, f);
+	finding_cite(f, &x->path[PROXY].last_data, SAW_LAST_DOWN, flow->bytes);
+	finding_cite_end(x, f);
+	f->slow = SLOW_TRANSFER;
+	finding_cause(f, CAUSE_TRICKLE);
+	finding_cause(f, CAUSE_SLOW_LINK);
+	finding_cause(f, CAUSE_SLOW_ORIGIN);
+	return !x->closed || x->closed_by == CLIENT;
+}
+
 static bool concern(const struct exchange *x)
 {
 	return x->probe != NULL;
@@ -127,5 +187,7 @@ static const struct rule RULES[] = {
 	{ V_TLS_ALERT, CONFIDENCE_HIGH, outer },
 	{ V_MTU_BLACK_HOLE, CONFIDENCE_HIGH, size_decides },
 	{ V_TLS_SILENT, CONFIDENCE_MEDIUM, other_hello_fails },
+	{ V_OK, CONFIDENCE_HIGH, held_quiet },
+	{ V_SLOW, CONFIDENCE_MEDIUM, trickles },
 };
 const struct rules RULES_PROBE = { RULES, sizeof RULES / sizeof *RULES, concern };

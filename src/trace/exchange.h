@@ -13,6 +13,7 @@
 #include "base/address.h"
 #include "base/arena.h"
 #include "base/when.h"
+#include "trace/probe.h"
 
 enum trace_source { TRACE_CAPTURE, TRACE_CHECK, TRACE_PROXY };
 
@@ -100,7 +101,7 @@ struct trace_request {
 	uint8_t minor;               /* HTTP/1.minor */
 	uint64_t body_bytes;         /* sent */
 	uint64_t body_length;        /* promised; UINT64_MAX unknown */
-	struct slice host, user_agent;
+	struct slice host;
 	struct slice user;           /* of `auth`; never the secret */
 	struct slice head;           /* the whole head, secrets overwritten; only when asked to keep */
 };
@@ -120,7 +121,7 @@ struct trace_response {
 	                                      for a 401 */
 	size_t offers;
 	struct slice reason, server, via, proxy_agent, proxy_status, squid_error, content_type, location,
-	             cache, retry_after, proxy_authenticate;
+	             retry_after, proxy_authenticate;
 	struct slice title;          /* of the HTML page, or the first text of the body; up to 200 bytes */
 	struct slice head;           /* as in trace_request */
 };
@@ -341,6 +342,14 @@ struct trace_probe {
 	bool inside;                 /* it went on inside a tunnel's TLS, which the probe itself ends */
 	struct trace_mtu mtu;
 	struct trace_hellos hellos;
+	bool path_asked;             /* in a silence the proxy's host was sent keep-alive probes, */
+	bool path_answers;           /* ... and acknowledged them */
+	struct trace_flow flow;      /* of its body */
+	struct slice page;           /* text of the page of a refusal, without its tags */
+	struct trace_download *download; /* of the differentials (trace/probe.h); NULL: not made */
+	struct trace_trial *trial;
+	struct trace_idle *idle;
+	struct trace_way *way;
 };
 
 struct exchange {

@@ -6,14 +6,17 @@ peer says, byte by byte. Nothing here sleeps: whoever waits, waits for bytes or 
 import os
 import re
 import resource
+import selectors
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 PATIENCE = 20  # seconds; for what should come at once
+PAUSE = threading.Event()  # never set: its wait is how a fault takes its time
 
 
 class Proxy:
@@ -113,6 +116,87 @@ class Origin:
 
     def close(self):
         self.listener.close()
+
+
+class Gate:
+    """A forward proxy with one fault: CONNECT, and GET in absolute-form, handed on to where they say.
+
+    cut: so many bytes come down, then it ends (`end`: fin, rst, stall); life: the same so many seconds
+    after the request; rate: bytes a second that it hands on; flaky: the cuts, one a connection, then
+    none; hold_back: the last bytes come only so many seconds later: (bytes, seconds). head: a function
+    from the answer's head to another. `seen`: the heads of the requests."""
+
+    def __init__(self, cut=None, life=None, end="fin", rate=None, flaky=(), hold_back=None, head=None):
+        self.cut, self.life, self.how, self.rate = cut, life, end, rate
+        self.flaky, self.hold_back, self.head = list(flaky), hold_back, head
+        self.seen = []
+        self.origin = Origin(self.serve)
+        self.port = self.origin.port
+
+    def serve(self, client):
+        request = read_head(client)
+        if not request:
+            return
+        self.seen.append(request)
+        since = time.monotonic()
+        method, target = request.split(b" ")[:2]
+        where = re.search(rb"^(?:http://)?([^/]*):(\d+)", target)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
+        with socket.create_connection((where[1].decode(), int(where[2])), PATIENCE) as onward:
+            if method == b"CONNECT":
+                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            else:
+                path = target[len(b"http://") + len(where[1] + b":" + where[2]):]
+                onward.sendall(request.replace(target, path, 1))
+                answer = read_head(onward)
+                client.sendall(self.head(answer) if self.head else answer)
+            self.pass_on(client, onward, since)
+
+    def end(self, client, onward):
+        if self.how == "stall":
+            read_all(client)
+        elif self.how == "rst":
+            reset(client)
+            onward.close()
+        else:
+            client.shutdown(socket.SHUT_WR)
+            onward.shutdown(socket.SHUT_RDWR)
+            client.settimeout(1)
+            read_all(client)
+
+    def pass_on(self, client, onward, since):
+        """Until either side has ended, or the fault strikes."""
+        limit = self.flaky.pop(0) if self.flaky else self.cut
+        end = since + self.life if self.life else None
+        down, held = 0, False
+        selector = selectors.DefaultSelector()
+        selector.register(client, selectors.EVENT_READ)
+        selector.register(onward, selectors.EVENT_READ)
+        while True:
+            left = None if end is None else end - time.monotonic()
+            ready = [] if left is not None and left <= 0 else selector.select(left)
+            if not ready and left is not None and end <= time.monotonic():
+                return self.end(client, onward)
+            for key, _ in ready:
+                if key.fileobj is client:
+                    if not (piece := client.recv(65536)):
+                        return None
+                    onward.sendall(piece)
+                    continue
+                room = min(65536 if limit is None else limit - down,
+                           self.rate // 20 if self.rate else 65536)
+                if not (piece := onward.recv(room)):
+                    client.shutdown(socket.SHUT_WR)
+                    return None
+                if self.hold_back and not held and down + len(piece) >= self.hold_back[0]:
+                    held = True
+                    PAUSE.wait(self.hold_back[1])
+                client.sendall(piece)
+                down += len(piece)
+                if limit is not None and down >= limit:
+                    return self.end(client, onward)
+                if self.rate:
+                    PAUSE.wait(len(piece) / self.rate)
 
 
 def read_head(s):
