@@ -64,6 +64,8 @@ for set in "$@"; do
 		need libcrypt-dev library libcrypt
 		need libcurl4-openssl-dev library libcurl
 		need libmnl-dev library libmnl
+		need libmicrohttpd-dev library libmicrohttpd
+		need libsqlite3-dev library sqlite3
 		need libcmocka-dev library cmocka
 		;;
 	demo)

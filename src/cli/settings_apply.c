@@ -4,6 +4,7 @@
 #include "cli/options.h"
 #include "cli/settings.h"
 #include "host/change.h"
+#include "host/plan_change.h"
 #include "settings/diff.h"
 #include "settings/plan.h"
 
@@ -85,46 +86,15 @@ static int check_tools(int argc, char **argv, struct error *err)
 	return 0;
 }
 
-/* In an image the home folder is root's. */
-static int target_name(char *into, const char *path, const char *root, struct error *err)
-{
-	const char *home = *root ? "/root" : getenv("HOME");
-	if (path[0] != '~')
-		home = "";
-	if (!home || (path[0] == '~' && home[0] != '/'))
-		return err_set(err, -EINVAL, "there is no HOME for %s", path);
-	int len = snprintf(into, PATH_MAX, "%s%s", home, path + (path[0] == '~'));
-	return len < PATH_MAX ? 0 : err_set(err, -ENAMETOOLONG, "HOME is too long");
-}
-
-/* One file: it becomes part of the plan where its text is to change. */
 static int plan_one(struct plan *p, size_t target, const struct settings *s, const char *root,
 		    struct error *err)
 {
-	char name[PATH_MAX];
-	struct buffer after;
-	struct host_change *c = &p->change[p->count];
-	bool exists = false;
-	int code = target_name(name, plan_target(target)->path, root, err);
-	if (code < 0)
-		return code;
-	buffer_init(&after, PLAN_MAX_TEXT);
-	code = host_change_open(c, root, name, err);
-	if (code == 0)
-		code = plan_text(target, s, c->now.text, &after, &exists, err);
-	bool same = exists == c->now.exists && slice_equal(buffer_slice(&after), c->now.text);
-	if (code == 0 && !same) {
-		if (!c->now.exists && s->auth && plan_target(target)->path[0] == '~')
-			c->to.mode = 0600;
-		c->to.exists = exists;
-		code = host_change_set(c, buffer_slice(&after), err);
+	bool differs = false;
+	int code = host_plan_change(root, target, s, &p->change[p->count], &differs, err);
+	if (code == 0 && differs)
 		p->target[p->count++] = target;
-	} else {
-		host_change_done(c);
-	}
-	if (after.at)
-		explicit_bzero(after.at, after.room);
-	buffer_done(&after);
+	else
+		host_change_done(&p->change[p->count]);
 	return code;
 }
 
