@@ -2,6 +2,8 @@
 #include "diagnose/rules.h"
 #include "diagnose/words_table.h"
 
+#include <stdatomic.h>
+
 static struct slice field_of(const struct trace_response *r, enum where where)
 {
 	switch (where) {
@@ -104,6 +106,22 @@ static uint32_t letter(uint8_t c)
 	return UINT32_C(1) << (c & 31);
 }
 
+/* The fields that a dialect's signs are looked for in, a bit each. Worked out once: all the words
+ * are 30 kB, which are not in the cache, and an answer has one or two of these fields. */
+static unsigned places_of(int d)
+{
+	static _Atomic uint16_t known[DIALECT_COUNT_]; /* two threads at once find the same */
+	unsigned places = atomic_load_explicit(&known[d], memory_order_relaxed);
+	if (places)
+		return places;
+	const struct dialect_sign *s = DIALECT_WORDS[d].signs;
+	places = 1u << IN_NOWHERE;
+	for (size_t i = 0; i < 8 && s[i].word; i++)
+		places |= 1u << s[i].where;
+	atomic_store_explicit(&known[d], (uint16_t)places, memory_order_relaxed);
+	return places;
+}
+
 /* By its signs, in one pass: the answer's own fields count for more than Via, which may name a
  * proxy further on. Pages and reasons of good answers are the origin's, or say nothing. */
 static enum dialect by_signs(const struct exchange *x, enum where *ret_where)
@@ -114,18 +132,20 @@ static enum dialect by_signs(const struct exchange *x, enum where *ret_where)
 	};
 	struct slice field[sizeof rank] = { { 0 } };
 	uint32_t letters[sizeof rank] = { 0 }; /* that occur there: most words begin with another */
-	bool any = false;
+	unsigned there = 0;
 	for (size_t w = IN_NOWHERE + 1; w < sizeof rank; w++) {
 		bool page = w == IN_TITLE || w == IN_REASON || w == IN_REALM;
 		if (!page || x->response.status >= 400)
 			field[w] = field_of(&x->response, (enum where)w);
-		any = any || field[w].len;
+		there |= field[w].len ? 1u << w : 0;
 		for (size_t i = 0; i < field[w].len; i++)
 			letters[w] |= letter(field[w].at[i]);
 	}
 	enum dialect found = DIALECT_UNKNOWN;
 	uint8_t best = UINT8_MAX;
-	for (int d = DIALECT_UNKNOWN + 1; any && d < DIALECT_COUNT_; d++) {
+	for (int d = DIALECT_UNKNOWN + 1; there && d < DIALECT_COUNT_; d++) {
+		if (!(places_of(d) & there))
+			continue;
 		const struct dialect_words *w = &DIALECT_WORDS[d];
 		for (const struct dialect_sign *s = w->signs; s < w->signs + 8 && s->word; s++) {
 			/* the word is looked at last: it is the one that is not in the cache */
