@@ -201,12 +201,16 @@ _viaduct_connections() {
 		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur")
 		return
 		;;
+	--settings)
+		_viaduct_files -f
+		return
+		;;
 	esac
 	case $cur in
 	--color=*)
 		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "${cur#*=}")
 		;;
-	-*) mapfile -t COMPREPLY < <(compgen -W '--watch --json --color --help' -- "$cur") ;;
+	-*) mapfile -t COMPREPLY < <(compgen -W '--watch --json --settings --color --help' -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
 	esac
 }
