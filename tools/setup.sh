@@ -64,6 +64,7 @@ for set in "$@"; do
 		need libcrypt-dev library libcrypt
 		need libcurl4-openssl-dev library libcurl
 		need libmnl-dev library libmnl
+		need libpcap0.8-dev library libpcap
 		need libcmocka-dev library cmocka
 		;;
 	demo)

@@ -145,7 +145,9 @@ static void on_connection(void *context, const struct trace_connection *c)
 static void begin(struct test *t, unsigned shares, const struct feed_options *options)
 {
 	*t = (struct test){ .shares = shares };
-	struct feed_owner owner = { NULL, on_exchange, on_connection, t };
+	struct feed_owner owner = { .exchange = on_exchange,
+				    .connection = on_connection,
+				    .context = t };
 	struct trace_book_options book = { .has_proxy = options->has_proxy,
 					   .proxy = options->proxy };
 	t->book = trace_book_new(&book, on_given, t);
