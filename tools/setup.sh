@@ -65,6 +65,8 @@ for set in "$@"; do
 		need libcurl4-openssl-dev library libcurl
 		need libmnl-dev library libmnl
 		need libpcap0.8-dev library libpcap
+		need libmicrohttpd-dev library libmicrohttpd
+		need libsqlite3-dev library sqlite3
 		need libcmocka-dev library cmocka
 		;;
 	demo)

@@ -359,7 +359,7 @@ struct exchange {
 	struct trace_onward *onward; /* until trace_open_onward: not seen */
 	struct trace_view *view;     /* until trace_open_view: not seen */
 	struct trace_leg *leg;       /* NULL until trace_open_leg; of TRACE_PROXY alone */
-	struct trace_probe *probe;   /* NULL until trace_open_probe; of TRACE_CHECK alone, never packed */
+	struct trace_probe *probe;   /* NULL until trace_open_probe; of TRACE_CHECK alone */
 
 	/* where the observation has names, not numbers: of a text */
 	struct slice client_name, proxy_name;
