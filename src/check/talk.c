@@ -88,6 +88,15 @@ void talk_certificate(int sent, int version, int type, const void *bytes, size_t
 		memcpy(c->issuer, chain.leaf.issuer, sizeof c->issuer);
 }
 
+static void tell_chain(const struct walk *w, int version, struct slice body)
+{
+	struct tls_certificate list[TLS_MAX_CHAIN];
+	if (!w->owner->chain)
+		return;
+	size_t count = tls_read_certificates(body, version == TLS1_3_VERSION, list);
+	w->owner->chain(w->owner->context, list, count);
+}
+
 /* Handshake messages in the clear. In TLS 1.3 who listens in can't see them. */
 static void on_message(int sent, int version, int type, const void *bytes, size_t len, SSL *ssl,
 		       void *context)
@@ -96,6 +105,8 @@ static void on_message(int sent, int version, int type, const void *bytes, size_
 	struct slice message = { bytes, len };
 	struct exchange *x = way_now(w) ? wire_now(way_now(w)) : NULL;
 	struct mark mark = { .at = check_now() };
+	if (!w->through.seen && is_certificate(sent, type, message))
+		tell_chain(w, version, slice_from(message, HANDSHAKE_HEADER));
 	if (!w->through.seen) /* a redirect may lead to another host, which is not compared */
 		talk_certificate(sent, version, type, bytes, len, ssl, &w->through);
 	if (!x || version != TLS1_3_VERSION)
@@ -216,6 +227,16 @@ static nanos last_active(const struct walk *w)
 	return last;
 }
 
+/* Whoever sets `altered.until` may do so earlier than it was: it is looked at now and then. */
+static const nanos LOOK_EVERY = 50 * NANOS_PER_MS;
+
+static nanos given_up_at(const struct walk *w)
+{
+	nanos until = last_active(w) + w->options->patience;
+	nanos end = w->options->altered.until ? *w->options->altered.until : until;
+	return end < until ? end : until;
+}
+
 static void take_result(struct walk *w)
 {
 	int left;
@@ -241,6 +262,21 @@ enum { MOST_REFUSALS = 2 };
 /* A trickle would keep us for hours, and has been seen by then. */
 static const nanos LONGEST_DOWNLOAD = 60 * NANOS_PER_SECOND;
 
+static const nanos SAMPLE_EVERY = 500 * NANOS_PER_MS;
+
+/* A download under way is looked at now and then; when the next time is. */
+static nanos sample(struct walk *w)
+{
+	struct check_tcp now;
+	if (!w->owner->tcp || w->step != CHECK_DOWNLOAD)
+		return INT64_MAX;
+	if (check_now() - w->sampled >= SAMPLE_EVERY) {
+		stage_sample(w, &now);
+		w->owner->tcp(w->owner->context, &now);
+	}
+	return w->sampled + SAMPLE_EVERY;
+}
+
 void talk_run(struct walk *w)
 {
 	int running;
@@ -256,12 +292,15 @@ void talk_run(struct walk *w)
 			w->enough = true;
 			break;
 		}
-		nanos until = last_active(w) + w->options->patience;
+		nanos until = given_up_at(w);
 		if (check_now() >= until) {
 			w->gave_up = true;
 			break;
 		}
-		wait_for_any(w, until);
+		nanos next = sample(w), soon = check_now() + LOOK_EVERY;
+		if (w->options->altered.until && soon < next)
+			next = soon;
+		wait_for_any(w, until < next ? until : next);
 	}
 }
 
@@ -304,7 +343,7 @@ static void end_all(struct walk *w)
 
 void talk_done(struct walk *w)
 {
-	bool ended = w->gave_up || w->enough;
+	bool ended = w->gave_up || w->enough || w->options->altered.until;
 	stage_finish(w);
 	inside_end(w);
 	if (ended)

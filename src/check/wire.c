@@ -1,7 +1,6 @@
 /* Two flows between libcurl's end and the network, each with room for one read. */
 #include "check/wire.h"
 
-#include "net/socket.h"
 #include "observe/observe.h"
 
 #include <errno.h>
@@ -97,6 +96,8 @@ static void note_facts(const struct wire *w, struct exchange *x)
 		up->stuck_times = f.retrans + 1;
 		up->stuck_first.at = w->last[CLIENT];
 	}
+	if (f.bytes_received >= f.mss_in) /* before, it is the kernel's guess */
+		x->path[PROXY].largest = x->path[PROXY].largest_passed = f.mss_in;
 	if (f.mss_out && x->tls->hello_bytes)
 		x->tls->hello_segments = (x->tls->hello_bytes + f.mss_out - 1) / f.mss_out;
 }
@@ -322,6 +323,11 @@ bool wire_over(const struct wire *w)
 struct exchange *wire_now(const struct wire *w)
 {
 	return w->x;
+}
+
+bool wire_facts(const struct wire *w, struct net_facts *ret_facts)
+{
+	return net_facts(w->fd, ret_facts) == 0;
 }
 
 void wire_end(struct wire *w, bool gave_up)

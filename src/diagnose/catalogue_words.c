@@ -345,6 +345,11 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 				"in the network: lower the MTU or clamp the MSS to what passes (ip "
 				"route ... mtu, "
 				"TCPMSS --clamp-mss-to-pmtu)" },
+	[CAUSE_MTU_PROVED] = { "a link on the way between client and proxy has an MTU of %g: the "
+			       "same with an MSS of %f goes through, with more it does not",
+			       "on the client: set the MTU of the interface toward %y to %g (ip "
+			       "link set dev ... mtu %g), or clamp the MSS to %f on the way "
+			       "(TCPMSS)" },
 	[CAUSE_ICMP_FILTERED] = { "the ICMP message that should say so is filtered, so the sender "
 				  "never learns",
 				  "in the network: let ICMP type 3 code 4 (IPv6: type 2) through" },

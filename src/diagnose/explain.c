@@ -104,6 +104,12 @@ static void tell_black_hole(struct telling *t)
 	bool up = t->f->side == CLIENT;
 	phrase_put(t, up ? "large segments from the client to the proxy are lost"
 			 : "large segments from the proxy to the client are lost");
+	if (x->probe && x->probe->mtu.way[t->f->side].how == SIZE_BOUNDARY) {
+		phrase_tell(t, ": with an MSS of %f all goes through, with one byte more it does "
+			       "not, so the MTU is %g; the leg is the one between client and "
+			       "proxy");
+		return;
+	}
 	if (p->unacked > 0 && p->stuck_times >= 3) {
 		phrase_put(t, ": ");
 		phrase_put_number(t, failed);

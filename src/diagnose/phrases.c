@@ -379,6 +379,13 @@ static void put_product_meaning(struct telling *t)
 	phrase_put(t, m ? m : "");
 }
 
+/* Unknown where no probe measured it. */
+static const struct trace_size *proved_size(const struct exchange *x, enum trace_side side)
+{
+	static const struct trace_size unknown;
+	return x->probe ? &x->probe->mtu.way[side] : &unknown;
+}
+
 /* ---- the little language ------------------------------------------------------------------------
  */
 
@@ -395,6 +402,7 @@ static void put_product_meaning(struct telling *t)
  * X dates            y proxy, no port   Y names in the certificate z issuer  Z subject
  * 0 what is lacking  1 same size  2 same age  3 RST after the large segment  4 RST after SYN
  * 5 who gave up      6 times sent 7 time since the hello  8 acknowledged or sent  9 the other's id
+ * f, g: MSS and MTU that a probe found to pass
  * ! who answered     ? its own words  # repairs  $ their time
  * @ our proxy's own reason            ^ the name of it */
 /* The connection and what is beneath it. */
@@ -408,6 +416,13 @@ static bool expand_connection(struct telling *t, char key)
 		return true;
 	case 'c':
 		put_client(t);
+		return true;
+	case 'f':
+		buffer_add_u64(&t->out, proved_size(x, t->f->side)->passes);
+		return true;
+	case 'g':
+		buffer_add_u64(&t->out, proved_size(x, t->f->side)->passes +
+						(x->probe ? x->probe->mtu.header : 0U));
 		return true;
 	case 'I':
 		if (address_is_none(&x->icmp->router))

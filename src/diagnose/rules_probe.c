@@ -1,4 +1,5 @@
-/* What a probe met before there was a conversation: it says so itself, and nothing is inferred. */
+/* What a probe alone knows: what it met before there was a conversation, which it says itself, and
+ * what looking around brought. */
 #include "diagnose/rules.h"
 
 static void cite(const struct exchange *x, struct finding *f, const char *what)
@@ -64,6 +65,37 @@ static bool outer(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+/* What looking around brought: behind all that the exchange itself holds. */
+static void cite_looking(const struct exchange *x, struct finding *f, const char *what)
+{
+	struct mark end = { .at = later(x->observed_until, x->last.at) };
+	f->detail = what;
+	finding_cite(f, &end, SAW_PROBE, 0);
+}
+
+/* mtu-black-hole, by proof: the same thing was done with segments of several sizes, and size alone
+ * decided. Up, that may be another fault than the one the walk met: only segments that stayed
+ * unacknowledged there were stuck by it. Wrong when what passes by size is something else that
+ * looks at it: an inspection that drops segments over a certain length. */
+static bool size_decides(const struct exchange *x, struct finding *f)
+{
+	const struct trace_mtu *m = &x->probe->mtu;
+	bool down = m->way[PROXY].how == SIZE_BOUNDARY;
+	bool up = m->way[CLIENT].how == SIZE_BOUNDARY && (!m->broke || x->path[CLIENT].unacked > 0);
+	if (x->response.status >= 400 || (!up && !down))
+		return false;
+	f->side = up ? CLIENT : PROXY;
+	finding_cite_request(x, f);
+	finding_cite(f, &x->hello, SAW_HELLO, x->tls->hello_bytes);
+	if (m->broke)
+		finding_cite_end(x, f);
+	cite_looking(x, f, m->text);
+	finding_cause(f, CAUSE_MTU_PROVED);
+	finding_cause(f, CAUSE_ICMP_FILTERED);
+	finding_cause(f, CAUSE_TUNNEL_OVERHEAD);
+	return true;
+}
+
 static bool concern(const struct exchange *x)
 {
 	return x->probe != NULL;
@@ -74,5 +106,6 @@ static const struct rule RULES[] = {
 	{ V_PROXY_UNRESOLVED, CONFIDENCE_HIGH, proxy_unresolved },
 	{ V_PROXY_UNREACHABLE, CONFIDENCE_HIGH, no_route },
 	{ V_TLS_ALERT, CONFIDENCE_HIGH, outer },
+	{ V_MTU_BLACK_HOLE, CONFIDENCE_HIGH, size_decides },
 };
 const struct rules RULES_PROBE = { RULES, sizeof RULES / sizeof *RULES, concern };

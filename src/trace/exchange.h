@@ -293,6 +293,23 @@ struct trace_leg {
  * exchange's arena, and are safe to show; NULL: it was not so. */
 enum trace_outer { OUTER_NONE, OUTER_DONE, OUTER_NOT_TLS, OUTER_UNTRUSTED, OUTER_FAILED, OUTER_SILENT,
                    OUTER_RESET, OUTER_CLOSED };
+
+/* What size does to the segments of one side, tried with smaller and larger ones. An MSS counts TCP's
+ * options in. */
+enum trace_size_how { SIZE_UNKNOWN, SIZE_ALL_PASS, SIZE_BOUNDARY, SIZE_NONE_PASSES };
+struct trace_size {
+	enum trace_size_how how;
+	uint16_t passes, fails;      /* MSS: the largest that passes, the smallest that does not; 0 unknown */
+	const char *why;             /* not measured; constant */
+};
+struct trace_mtu {
+	bool looked;
+	bool broke;                  /* the plain walk had failed; down, it is that failure that size undoes */
+	uint16_t header;             /* of IP and TCP, without options: MTU less MSS */
+	struct trace_size way[2];    /* by the side that sends */
+	const char *text;            /* the same in a sentence */
+};
+
 struct trace_probe {
 	const char *settings_fault;  /* why they can't work */
 	const char *unresolved;      /* what the resolver said of the proxy's name */
@@ -302,6 +319,7 @@ struct trace_probe {
 	const char *other_issuer;    /* who issued the certificate that is shown without the proxy */
 	bool distrusted;             /* the probe turned the certificate down, without an alert */
 	bool inside;                 /* it went on inside a tunnel's TLS, which the probe itself ends */
+	struct trace_mtu mtu;
 };
 
 struct exchange {
