@@ -227,9 +227,9 @@ static int write_down(struct store *s, const struct exchange *x, const struct di
 }
 
 static int add(struct store *s, const struct exchange *x, const struct diagnosis *d,
-	       enum store_source source, int64_t batch, struct error *err)
+	       enum store_source source, int64_t batch, int64_t *ret_key, struct error *err)
 {
-	int64_t key, verdict, target, proxy, xid = (int64_t)strtoull(x->id, NULL, 16);
+	int64_t key = 0, verdict, target, proxy, xid = (int64_t)strtoull(x->id, NULL, 16);
 	uint8_t name[64];
 	struct buffer at = { .at = name, .room = sizeof name, .limit = sizeof name };
 	address_add(&at, &x->proxy);
@@ -258,18 +258,20 @@ static int add(struct store *s, const struct exchange *x, const struct diagnosis
 	if (code == 0 && batch)
 		code = statement_run(s, DO_COUNT_BATCH, err, "ii", batch,
 				     (int64_t)(d->severity == SEVERITY_FAILURE));
+	if (code == 0 && ret_key)
+		*ret_key = key;
 	return code;
 }
 
 /* An exchange that fails half-way takes all with it that waits: none is kept by halves. */
 int store_add(struct store *s, const struct exchange *x, const struct diagnosis *d,
-	      enum store_source source, int64_t batch, struct error *err)
+	      enum store_source source, int64_t batch, int64_t *ret_key, struct error *err)
 {
 	struct error ignored;
 	pthread_mutex_lock(&s->lock);
 	int code = begin_adding(s, err);
 	if (code == 0)
-		code = add(s, x, d, source, batch, err);
+		code = add(s, x, d, source, batch, ret_key, err);
 	if (code < 0 && s->waiting) {
 		s->waiting = 0;
 		(void)statement_run(s, DO_ROLLBACK, &ignored, "");

@@ -31,9 +31,9 @@ void store_close(struct store *s); /* flushes; NULL is fine */
 int store_begin_batch(struct store *s, enum store_source source, const char *name, nanos now,
 		      int64_t *ret_batch, struct error *err);
 
-/* batch 0: none. An exchange that is there already (id and start) is replaced. */
+/* batch 0: none. An exchange that is there already (id and start) is replaced. ret_key: NULL is fine. */
 int store_add(struct store *s, const struct exchange *x, const struct diagnosis *d,
-	      enum store_source source, int64_t batch, struct error *err);
+	      enum store_source source, int64_t batch, int64_t *ret_key, struct error *err);
 int store_flush(struct store *s, struct error *err);
 
 /* Forgets, oldest first, what is older than `oldest`, or more than `bytes` in the file. A batch is as

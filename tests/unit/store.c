@@ -91,7 +91,7 @@ static void add(struct store *s, struct exchange *x, enum store_source source, i
 	struct arena *arena = arena_new(65536);
 	diagnose_judge(x, &f);
 	assert_true(diagnose_explain(x, &f, arena, &d));
-	if (store_add(s, x, &d, source, batch, &err) < 0)
+	if (store_add(s, x, &d, source, batch, NULL, &err) < 0)
 		fail_msg("%s", err.text);
 	arena_free(arena);
 	trace_free(x);
