@@ -9,7 +9,7 @@
  *   packets bytes seconds refused
  *
  * Packets go past the queueing discipline, 64 with a call; on a veth the kernel hands them to the
- * other end in the caller's time. What the kernel refuses is sent again. */
+ * other end in the caller's time. What the kernel refuses is sent again, for a second. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -96,11 +96,16 @@ static unsigned take(struct file *f, struct mmsghdr *message, struct iovec *part
 
 static void send_all(int fd, struct mmsghdr *message, unsigned count, struct rate *r)
 {
+	double moved = now();
 	for (unsigned n = 0; n < count;) {
 		int sent = sendmmsg(fd, message + n, count - n, 0);
 		if (sent <= 0 && errno != ENOBUFS && errno != EAGAIN)
 			die("send");
 		r->refused += sent <= 0;
+		if (sent > 0)
+			moved = now();
+		else if (now() - moved > 1)
+			die("nothing goes out");
 		for (int i = 0; i < sent; i++)
 			r->bytes += message[n + (unsigned)i].msg_hdr.msg_iov->iov_len;
 		n += sent > 0 ? (unsigned)sent : 0;
