@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs from Debian what viaduct's targets need, and nothing that is there already.
 #
-#   tools/setup.sh [build] [demo] [test] [lint] [fuzz] [afl] [bench-read] [bench-proxy]
+#   tools/setup.sh [build] [demo] [test] [lint] [fuzz] [afl] [bench-read] [bench-proxy] [bench-watch]
 #
 # All of build and test when none is named.
 #
@@ -116,8 +116,13 @@ for set in "$@"; do
 		need iproute2 has ip
 		need util-linux has taskset
 		;;
+	bench-watch)
+		need curl has curl
+		need iproute2 has ip
+		need util-linux has taskset
+		;;
 	*)
-		echo "setup: no such set: $set (build, test, lint, fuzz, afl, bench-read, bench-proxy)" >&2
+		echo "setup: no such set: $set (build, test, lint, fuzz, afl, bench-read, bench-proxy, bench-watch)" >&2
 		exit 2
 		;;
 	esac
