@@ -91,6 +91,8 @@ static int test(const struct settings *s, const char *url, bool head, nanos pati
 {
 	struct desk d = { .walk = walk };
 	struct check_proxy proxy = { 0 };
+	_Atomic unsigned refusals =
+		0; /* of this walk's password: each test is asked for by a person */
 	struct check_owner owner = {
 		.begin = on_begin, .stage = on_stage, .exchange = on_exchange, .context = &d
 	};
@@ -100,7 +102,8 @@ static int test(const struct settings *s, const char *url, bool head, nanos pati
 				   .head = head,
 				   .keep_heads = true,
 				   .most = 1 << 20,
-				   .patience = patience };
+				   .patience = patience,
+				   .refusals = &refusals };
 	bool userinfo = false;
 	int code = check_read_target(url, &o.target, &userinfo) && !userinfo
 			   ? choose(s, &proxy, err)
