@@ -77,10 +77,10 @@ _viaduct_check() {
 	esac
 	case $cur in
 	-*) mapfile -t COMPREPLY < <(compgen -W '--proxy --proxy-user --user --method --download --ca
-		--direct --wait --json --verbose --color --help' -- "$cur") ;;
+		--direct --resume --idle --wait --json --verbose --color --help' -- "$cur") ;;
 	*)
 		if ((COMP_CWORD == 2)); then
-			mapfile -t COMPREPLY < <(compgen -W 'mtu tls' -- "$cur")
+			mapfile -t COMPREPLY < <(compgen -W 'auth download idle mtu path tls' -- "$cur")
 		fi
 		;;
 	esac
