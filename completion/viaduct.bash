@@ -67,16 +67,23 @@ _viaduct_check() {
 		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur")
 		return
 		;;
-	--ca)
+	--ca | --settings | --report | --change-request)
 		_viaduct_files -f
 		return
 		;;
-	-x | --proxy | -U | --proxy-user | -u | --user | --download | -w | --wait)
+	-p | --profile)
+		mapfile -t COMPREPLY < <(compgen -W 'cisco-fmc debian docker github npm pypi windows-update' \
+			-- "$cur")
+		[[ ${#COMPREPLY[@]} -gt 0 ]] || _viaduct_files -f
+		return
+		;;
+	-x | --proxy | -U | --proxy-user | -u | --user | --download | -w | --wait | -e | --every | -l | --listen)
 		return
 		;;
 	esac
 	case $cur in
 	-*) mapfile -t COMPREPLY < <(compgen -W '--proxy --proxy-user --user --method --download --ca
+		--settings --profile --change-request --every --listen --report
 		--direct --resume --idle --wait --json --verbose --color --help' -- "$cur") ;;
 	*)
 		if ((COMP_CWORD == 2)); then
@@ -194,12 +201,16 @@ _viaduct_connections() {
 		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur")
 		return
 		;;
+	--settings)
+		_viaduct_files -f
+		return
+		;;
 	esac
 	case $cur in
 	--color=*)
 		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "${cur#*=}")
 		;;
-	-*) mapfile -t COMPREPLY < <(compgen -W '--watch --json --color --help' -- "$cur") ;;
+	-*) mapfile -t COMPREPLY < <(compgen -W '--watch --json --settings --color --help' -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
 	esac
 }
