@@ -37,13 +37,16 @@ struct check_attempts {
 };
 
 /* The connected socket, the caller's; or -1 when no address was to be reached within `patience`,
- * counted for each from its own first SYN. *ret_made: the attempt that made it. */
-int check_connect(const struct check_addresses *addresses, nanos patience,
+ * counted for each from its own first SYN. mss: as net_connect_small has it; 0: none.
+ * *ret_made: the attempt that made it. */
+int check_connect(const struct check_addresses *addresses, uint32_t mss, nanos patience,
 		  struct check_attempts *ret_attempts, size_t *ret_made);
 
 const char *check_reach_name(enum check_reach how);
 
-/* Since 1970, in whole microseconds, never running backwards within the process. */
+/* Since 1970, in whole microseconds, never running backwards but by check_set_clock, which sets it by
+ * the wall clock anew: for whoever keeps checking for weeks, while no walk is under way. */
 nanos check_now(void);
+void check_set_clock(void);
 
 #endif

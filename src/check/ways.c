@@ -68,6 +68,10 @@ static bool look_up(struct walk *w)
 	const struct check_proxy *p = w->options->proxy;
 	struct buffer list;
 	struct exchange *x;
+	if (w->options->altered.proxy) {
+		w->addresses = *w->options->altered.proxy;
+		return true;
+	}
 	stage_enter(w, CHECK_DNS);
 	if (!check_resolve(p->host, p->port, w->options->patience, &w->addresses)) {
 		stage_leave(w, CHECK_FAILED, "%s", w->addresses.fault);
@@ -129,7 +133,8 @@ static bool connect_to_one(struct walk *w)
 	struct buffer said, from;
 	size_t made;
 	stage_enter(w, CHECK_TCP);
-	int fd = check_connect(&w->addresses, w->options->patience, &attempts, &made);
+	int fd = check_connect(&w->addresses, w->options->altered.mss, w->options->patience,
+			       &attempts, &made);
 	buffer_init(&said, 4096);
 	buffer_init(&from, 200);
 	say_attempts(&attempts, &said);
@@ -210,7 +215,8 @@ static bool connect_again(struct walk *w)
 	char text[200];
 	enum trace_outer how;
 	enum trace_protocol spoken;
-	if (check_connect(&w->addresses, w->options->patience, &attempts, &made) < 0) {
+	if (check_connect(&w->addresses, w->options->altered.mss, w->options->patience, &attempts,
+			  &made) < 0) {
 		for (size_t i = 0; i < attempts.count; i++)
 			give_attempt(w, &attempts.attempt[i]);
 		return false;
@@ -227,6 +233,8 @@ int way_take(struct walk *w, struct curl_sockaddr *ret_address)
 							     .made = w->ready,
 							     .outer = w->ready_outer,
 							     .keep_heads = w->options->keep_heads,
+							     .pace = w->options->altered.pace,
+							     .quiet = w->options->altered.idle > 0,
 							     .done = walk_keep,
 							     .context = w });
 	w->ready.fd = -1;

@@ -98,6 +98,7 @@ static int serve(const char *path)
 		.config_path = path,
 		.config = c,
 		.exchange = proxy_log_exchange,
+		.prepare = proxy_log_prepare,
 		.views = &views,
 		.rotate = proxy_log_rotate,
 		.reloaded = proxy_log_follow,

@@ -17,6 +17,8 @@ int net_facts(int fd, struct net_facts *ret_facts)
 	socklen_t len = sizeof info;
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
 		return -errno;
+	/* RFC 7323, appendix A; the kernel has taken them off what it announced */
+	uint32_t options = info.tcpi_options & TCPI_OPT_TIMESTAMPS ? 12 : 0;
 	*ret_facts = (struct net_facts){
 		.rtt = from_us(info.tcpi_rtt),
 		.rtt_min = from_us(info.tcpi_min_rtt),
@@ -24,6 +26,9 @@ int net_facts(int fd, struct net_facts *ret_facts)
 		.mss_out = info.tcpi_snd_mss,
 		.mss_in = info.tcpi_rcv_mss,
 		.path_mtu = info.tcpi_pmtu,
+		.cwnd = info.tcpi_snd_cwnd,
+		.mss_announced = info.tcpi_advmss ? info.tcpi_advmss + options : 0,
+		.options = options,
 		.bytes_sent = info.tcpi_bytes_sent,
 		.bytes_acked = info.tcpi_bytes_acked,
 		.bytes_received = info.tcpi_bytes_received,
@@ -32,6 +37,7 @@ int net_facts(int fd, struct net_facts *ret_facts)
 		.since_data_received = info.tcpi_bytes_received == 0
 					       ? NO_TIME
 					       : info.tcpi_last_data_recv * NANOS_PER_MS,
+		.since_ack = info.tcpi_last_ack_recv * NANOS_PER_MS,
 		.state = info.tcpi_state,
 	};
 	return 0;

@@ -138,7 +138,7 @@ static int bind_from(int fd, const struct address *from)
 	return code;
 }
 
-int net_connect(const struct address *to, const struct address *from)
+static int connect_as(const struct address *to, const struct address *from, uint32_t mss)
 {
 	union sockaddr_any s;
 	socklen_t len = sockaddr_of(to, &s);
@@ -146,12 +146,24 @@ int net_connect(const struct address *to, const struct address *from)
 	if (fd < 0)
 		return fd;
 	int code = from ? bind_from(fd, from) : 0;
+	if (code == 0 && mss)
+		code = set(fd, IPPROTO_TCP, TCP_MAXSEG, (int)mss);
 	if (code == 0 && connect(fd, &s.any, len) < 0 && errno != EINPROGRESS)
 		code = -errno;
 	if (code == 0)
 		return fd;
 	close(fd);
 	return code;
+}
+
+int net_connect(const struct address *to, const struct address *from)
+{
+	return connect_as(to, from, 0);
+}
+
+int net_connect_small(const struct address *to, uint32_t mss)
+{
+	return connect_as(to, NULL, mss);
 }
 
 int net_connect_again(int fd, const struct address *to)
@@ -164,6 +176,18 @@ int net_connect_again(int fd, const struct address *to)
 int net_prompt(int fd)
 {
 	return set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+int net_ask_alive(int fd, int seconds)
+{
+	int code = set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	if (code == 0)
+		code = set(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds);
+	if (code == 0)
+		code = set(fd, IPPROTO_TCP, TCP_KEEPINTVL, 1);
+	if (code == 0)
+		code = set(fd, IPPROTO_TCP, TCP_KEEPCNT, 120);
+	return code;
 }
 
 int net_connect_result(int fd)

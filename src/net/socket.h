@@ -25,6 +25,9 @@ int net_accept(int listener, struct address *ret_peer);
 /* Begins to connect; the socket becomes writable or fails. -EINPROGRESS is no
  * failure and does not come out: a descriptor does. from: the address to bind to, or NULL. */
 int net_connect(const struct address *to, const struct address *from);
+/* The same, with no larger segments than of `mss` bytes, TCP's options included, either way: it is
+ * announced to the other side, and kept to on this one (TCP_MAXSEG). */
+int net_connect_small(const struct address *to, uint32_t mss);
 /* By a socket that was connected before, and is no more. 0, or negative errno. */
 int net_connect_again(int fd, const struct address *to);
 int net_connect_result(int fd); /* SO_ERROR: 0, or negative errno */
@@ -32,6 +35,10 @@ int net_connect_result(int fd); /* SO_ERROR: 0, or negative errno */
  * are so already; one that was connected needs it before it sends a second piece without having
  * heard in between, and many never do. */
 int net_prompt(int fd);
+/* After so many whole seconds of silence the peer's host is asked for a sign of life (keep-alive
+ * probes; see net_facts.since_ack): as often while it gives one, and then every second. That does not
+ * end the connection within two minutes. */
+int net_ask_alive(int fd, int seconds);
 
 /* 0: the peer's FIN. */
 ssize_t net_recv(int fd, void *into, size_t len);
@@ -60,10 +67,12 @@ int net_limit_buffers(int fd, size_t receive, size_t unsent); /* bytes; 0: leave
 
 struct net_facts { /* TCP_INFO, in our units; NO_TIME and 0 where unknown */
 	nanos rtt, rtt_min;
-	uint32_t retrans, mss_out, mss_in, path_mtu;
+	uint32_t retrans, mss_out, mss_in, path_mtu, cwnd; /* mss: payload of a full segment;
+	                                                        cwnd: segments */
+	uint32_t mss_announced, options; /* by this side; bytes that TCP's options take of each segment */
 	uint64_t bytes_sent, bytes_acked, bytes_received;
 	uint32_t unacked, not_sent;
-	nanos since_data_received;
+	nanos since_data_received, since_ack;
 	uint8_t state;
 };
 int net_facts(int fd, struct net_facts *ret_facts);

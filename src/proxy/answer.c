@@ -52,6 +52,12 @@ static const struct row {
 	[ANSWER_RULE] = { 403, "rule", "http_request_denied",
 			  "An access rule of the proxy denies this",
 			  "Ask the proxy's operator for a rule that allows it." },
+	[ANSWER_NO_MATCH] = { 403, "no-match", "http_request_denied",
+			      "No access rule of the proxy allows this",
+			      "Ask the proxy's operator for a rule that allows it." },
+	[ANSWER_LOOPBACK] = { 403, "loopback-only", "http_request_denied",
+			      "The proxy has no rules, and serves its own host alone",
+			      "Ask the proxy's operator for a rule that allows your address." },
 	[ANSWER_PORT] = { 403, "port", "http_request_denied",
 			  "The proxy opens no tunnel to this port",
 			  "Ask the proxy's operator for a rule that names the port: without one, "

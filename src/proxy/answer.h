@@ -20,6 +20,8 @@ enum answer_why {
 	ANSWER_AUTH,             /* 407: credentials wanted or wrong */
 	ANSWER_AUTH_LIMITED,     /* 429 */
 	ANSWER_RULE,             /* 403: an access rule */
+	ANSWER_NO_MATCH,         /* 403: no access rule matches */
+	ANSWER_LOOPBACK,         /* 403: there are no rules, and the client is another host */
 	ANSWER_PORT,             /* 403: CONNECT to this port */
 	ANSWER_PRIVATE,          /* 403: private destination */
 	ANSWER_SNI,              /* (tunnel cut; log alone) */

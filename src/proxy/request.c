@@ -184,11 +184,13 @@ static bool allows(void *context, const struct address *to)
 
 static void refuse_by_rule(struct client *c, const struct rules_answer *answer)
 {
-	enum answer_why why = answer->reason == RULES_PORT      ? ANSWER_PORT
-			      : answer->reason == RULES_PRIVATE ? ANSWER_PRIVATE
-								: ANSWER_RULE;
+	static const enum answer_why whys[] = {
+		[RULES_RULE] = ANSWER_RULE,         [RULES_NO_MATCH] = ANSWER_NO_MATCH,
+		[RULES_LOOPBACK] = ANSWER_LOOPBACK, [RULES_PORT] = ANSWER_PORT,
+		[RULES_PRIVATE] = ANSWER_PRIVATE,
+	};
 	reply_text(c->job, "%s", answer->text);
-	refuse(c, why, NULL);
+	refuse(c, whys[answer->reason], NULL);
 }
 
 static void ask_credentials(struct client *c);

@@ -304,14 +304,3 @@ bool rules_pattern_matches(struct slice pattern, struct slice host, const struct
 		return false;
 	return (pattern_match(&p, &t, false) == MATCH_YES) != p.negated;
 }
-
-const char *rules_reason_name(enum rules_reason r)
-{
-	static const char *const names[] = {
-		[RULES_ALLOWED] = "allowed",   [RULES_RULE] = "rule",
-		[RULES_NO_MATCH] = "no-match", [RULES_LOOPBACK] = "loopback-only",
-		[RULES_PORT] = "port",         [RULES_PRIVATE] = "private",
-		[RULES_AUTH] = "auth",
-	};
-	return names[r];
-}

@@ -24,7 +24,6 @@ struct rules_ask {
 	bool unresolved;     /* the name goes to a parent as it is: rules_decide alone is asked */
 };
 
-/* Names are stable: they stand in logs and answers. */
 enum rules_reason {
 	RULES_ALLOWED,
 	RULES_RULE,        /* a rule of the file denied: `line` */
@@ -60,6 +59,5 @@ const char *rules_private_name(const struct address *a);
  * `except`. */
 bool rules_pattern_matches(struct slice pattern, struct slice host, const struct address *literal);
 
-const char *rules_reason_name(enum rules_reason r); /* "rule", "no-match", "loopback-only", ... */
 
 #endif

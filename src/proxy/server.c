@@ -344,6 +344,8 @@ static bool reload_locked(struct server *s, struct fault_sink *sink)
 	bool done = open_new(s, c, sink);
 	if (c->auth)
 		auth_start_threads();
+	if (done && s->options->prepare)
+		s->options->prepare(s->options->context, c);
 	if (done && !(serve_new(s, first) && order(s, &o))) {
 		told_fault(sink, 0, 0, "no memory for it now");
 		done = false;
@@ -608,6 +610,8 @@ static int start(struct server *s, struct error *err)
 	if (code == 0 && s->config->user)
 		code = confine_become(s->config->user, err);
 	confine_memory();
+	if (s->options->prepare)
+		s->options->prepare(s->options->context, s->config);
 	if (code == 0)
 		code = start_workers(s, err);
 	return code == 0 ? start_admin(s, err) : code;

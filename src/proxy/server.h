@@ -14,6 +14,9 @@ struct server_options {
 	   records are wanted. */
 	void (*exchange)(void *context, const struct config *config, const struct exchange *x);
 	const struct admin_views *views; /* for the admin door (admin.h); NULL: there is none */
+	/* This configuration is about to be given to the workers: the time to load what they, who may
+	   open no files, will need for it. NULL: nothing. */
+	void (*prepare)(void *context, const struct config *config);
 	/* SIGHUP or SIGUSR1 came: logs are to be opened anew. NULL: nobody cares. */
 	void (*rotate)(void *context);
 	/* A reload brings this configuration into force. Not in a worker's thread: those may open no

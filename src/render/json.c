@@ -5,6 +5,7 @@
 #include "render/render.h"
 
 #include "base/escape.h"
+#include "render/json_probe.h"
 #include "render/say.h"
 
 #include <string.h>
@@ -619,6 +620,8 @@ void render_json(struct buffer *out, const struct exchange *x, const struct diag
 	put_path(p, x);
 	put_end(p, x);
 	put_extras(p, x);
-	PUT(p, "}\n");
 	pen_up(p);
+	if (x->probe)
+		json_add_probe(out, x->probe);
+	buffer_add_text(out, "}\n");
 }

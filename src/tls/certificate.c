@@ -140,10 +140,9 @@ static enum tls_name_match match_host(X509 *x, struct slice host)
 
 /* --- the chain --------------------------------------------------------------------------- */
 
-/* First and last of the list; how many there are, 0 when it is not well formed. TLS 1.3 has a
+/* The certificates of the list; how many there are, 0 when it is not well formed. TLS 1.3 has a
  * context before the list, and extensions behind each certificate. */
-static size_t cut_list(struct slice body, bool newer, struct slice *ret_first,
-		       struct slice *ret_last)
+static size_t cut_list(struct slice body, bool newer, struct slice ret_der[TLS_MAX_CHAIN])
 {
 	struct reader r = { .left = body };
 	if (newer)
@@ -151,11 +150,12 @@ static size_t cut_list(struct slice body, bool newer, struct slice *ret_first,
 	struct reader list = { .left = read_counted(&r, 3) };
 	size_t count = 0;
 	while (list.left.len > 0 && !list.ran_out) {
-		*ret_last = read_counted(&list, 3);
+		struct slice der = read_counted(&list, 3);
 		if (newer)
 			read_counted(&list, 2);
-		if (count++ == 0)
-			*ret_first = *ret_last;
+		if (count < TLS_MAX_CHAIN)
+			ret_der[count] = der;
+		count++;
 	}
 	bool whole = !r.ran_out && r.left.len == 0 && !list.ran_out;
 	return whole && count <= TLS_MAX_CHAIN ? count : 0;
@@ -186,13 +186,13 @@ static bool describe_chain(X509 *leaf, X509 *top, struct slice host, struct tls_
 static bool read_chain(struct slice body, bool newer, struct slice host,
 		       struct tls_chain *ret_chain)
 {
-	struct slice first = { 0 }, last = { 0 };
-	struct tls_chain chain = { .count = cut_list(body, newer, &first, &last) };
+	struct slice der[TLS_MAX_CHAIN];
+	struct tls_chain chain = { .count = cut_list(body, newer, der) };
 	if (chain.count == 0 || !openssl())
 		return false;
 	openssl()->ERR_set_mark();
-	X509 *leaf = read_der(first);
-	X509 *top = chain.count > 1 ? read_der(last) : leaf;
+	X509 *leaf = read_der(der[0]);
+	X509 *top = chain.count > 1 ? read_der(der[chain.count - 1]) : leaf;
 	bool done = leaf && top && describe_chain(leaf, top, host, &chain);
 	if (top != leaf)
 		openssl()->X509_free(top);
@@ -211,6 +211,26 @@ bool tls_read_chain(struct slice body, struct slice host, struct tls_chain *ret_
 bool tls_read_chain_13(struct slice body, struct slice host, struct tls_chain *ret_chain)
 {
 	return read_chain(body, true, host, ret_chain);
+}
+
+size_t tls_read_certificates(struct slice body, bool newer,
+			     struct tls_certificate ret_certificate[TLS_MAX_CHAIN])
+{
+	struct slice der[TLS_MAX_CHAIN];
+	size_t count = cut_list(body, newer, der), read = 0;
+	if (count == 0 || !openssl())
+		return 0;
+	openssl()->ERR_set_mark();
+	while (read < count) {
+		X509 *x = read_der(der[read]);
+		bool done = x && describe(x, &ret_certificate[read]);
+		openssl()->X509_free(x);
+		if (!done)
+			break;
+		read++;
+	}
+	openssl()->ERR_pop_to_mark();
+	return read;
 }
 
 void tls_prepare_certificates(void)

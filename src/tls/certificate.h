@@ -35,6 +35,12 @@ bool tls_read_chain(struct slice body, struct slice host, struct tls_chain *ret_
 
 /* The same of TLS 1.3 (RFC 8446 section 4.4.2), for whoever holds the keys. */
 bool tls_read_chain_13(struct slice body, struct slice host, struct tls_chain *ret_chain);
+
+/* Each certificate of the message, leaf first, up to the first that can't be read; newer: of TLS 1.3.
+ * How many. */
+size_t tls_read_certificates(struct slice body, bool newer,
+                             struct tls_certificate ret_certificate[TLS_MAX_CHAIN]);
+
 /* What reading one needs is loaded with the first. This loads it now: for whoever is about to give up
  * opening files. */
 void tls_prepare_certificates(void);

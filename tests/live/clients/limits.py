@@ -229,7 +229,7 @@ rule allow from 127.0.0.0/8 192.0.2.0/24 to origin.test localhost inner.test por
                 (200, None, "", (url, "GET", from_("192.0.2.7"))),
                 (403, "rule", "192.0.2.0/25", (url, "GET", from_("192.0.2.8"))),
                 (200, None, "", (url, "GET", from_("192.0.2.200"))),
-                (403, "rule", "no rule matches", (url, "GET", from_("198.51.100.1"))),
+                (403, "no-match", "no rule matches", (url, "GET", from_("198.51.100.1"))),
                 (403, "rule", "DELETE", (url, "DELETE", from_("127.0.0.1"))),
                 (403, "rule", "other.test", (f"http://other.test:{web}/", "GET",
                                              from_("127.0.0.1"))),
@@ -238,7 +238,7 @@ rule allow from 127.0.0.0/8 192.0.2.0/24 to origin.test localhost inner.test por
                 (403, "rule", "127.0.0.2", (f"http://inner.test:{web}/", "GET",
                                             from_("127.0.0.1"))),
                 (403, "rule", "1-1000", ("http://origin.test:80/", "GET", from_("127.0.0.1"))),
-                (403, "rule", "no rule matches", (f"http://six.test:{web}/", "GET", from_("127.0.0.1")))):
+                (403, "no-match", "no rule matches", (f"http://six.test:{web}/", "GET", from_("127.0.0.1")))):
             same(ask(p, *arguments), status, arguments)
             p.logged({"status": status, "why": why, "verdict": "ok" if status == 200 else "denied",
                       "why_text": has(line) if line else None})
