@@ -220,8 +220,8 @@ void desk_record(struct buffer *out, const struct desk *d, const struct exchange
 	add_stages(out, d);
 	if (d->looks)
 		add_looks(out, d);
-	if (d->certificates)
-		add_chain(out, d);
+	if (d->certificates && !(x->probe && x->probe->way && x->probe->way->links))
+		add_chain(out, d); /* the exchange that decided has none of its own */
 	if (d->samples)
 		add_samples(out, d);
 	buffer_add_text(out, "}\n");
