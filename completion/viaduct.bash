@@ -84,7 +84,12 @@ _viaduct_check() {
 	case $cur in
 	-*) mapfile -t COMPREPLY < <(compgen -W '--proxy --proxy-user --user --method --download --ca
 		--settings --profile --change-request --every --listen --report
-		--direct --wait --json --verbose --color --help' -- "$cur") ;;
+		--direct --resume --idle --wait --json --verbose --color --help' -- "$cur") ;;
+	*)
+		if ((COMP_CWORD == 2)); then
+			mapfile -t COMPREPLY < <(compgen -W 'auth download idle mtu path tls' -- "$cur")
+		fi
+		;;
 	esac
 }
 

@@ -74,7 +74,9 @@ for set in "$@"; do
 		;;
 	test)
 		need curl has curl
+		need ethtool has_server ethtool
 		need iproute2 has ss
+		need procps has_server sysctl
 		need util-linux has unshare
 		need clang has clang
 		need libclang-rt-dev fuzzer_runtime

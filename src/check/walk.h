@@ -36,6 +36,7 @@ struct walk {
 	const struct exchange *told;  /* whose answer has been told; only compared */
 	nanos sampled;                /* when the kernel was last asked about the connection */
 	char algorithm[20];           /* of the last Digest challenge */
+	const struct exchange *refused; /* the last 407 to credentials that was counted; only compared */
 	bool spent;                   /* the password was refused, and is not to be sent again */
 
 	/* connections */

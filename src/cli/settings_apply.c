@@ -108,6 +108,25 @@ static int make_plan(struct plan *p, const struct settings *s, const struct sett
 	return code;
 }
 
+static bool is_ascii(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.at[i] >= 0x80)
+			return false;
+	return true;
+}
+
+/* Its requests library encodes them so, and ends with an error where it can't. */
+static void warn_of_pip(const struct plan *p, const struct settings *s)
+{
+	if (!s->enabled || !s->auth || (is_ascii(s->user) && is_ascii(s->password)))
+		return;
+	for (size_t i = 0; i < p->count; i++)
+		if (strcmp(plan_target(p->target[i])->tool, "pip") == 0)
+			complain("warning: pip sends user and password in Latin-1, or, where they "
+				 "have other characters, not at all");
+}
+
 static void warn_of_readers(const struct plan *p, const struct settings *s)
 {
 	for (size_t i = 0; s->enabled && s->auth && i < p->count; i++)
@@ -128,6 +147,7 @@ static int carry_out(const struct plan *p, const struct settings *s, const struc
 		return 0;
 	}
 	warn_of_readers(p, s);
+	warn_of_pip(p, s);
 	if (!w->yes && !consents("Change these files?"))
 		return -ECANCELED;
 	int code = host_change_apply(w->root, p->change, p->count, err);

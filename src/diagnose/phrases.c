@@ -319,11 +319,12 @@ static void put_fetch(struct telling *t)
 					    [CUT_STALLED] = "silence",
 					    [CUT_NO_BODY] = "no body came" };
 	const struct trace_download *d = download_of(t);
-	if (!d || t->figure >= d->fetches)
+	if (!d || t->figure >= d->fetches) {
+		phrase_put(t, "not fetched again");
 		return;
+	}
 	const struct trace_fetch *f = &d->fetch[t->figure];
-	phrase_put(t, f->paced ? "fetched again, read at half the speed: "
-			       : "fetched again: ");
+	phrase_put(t, f->paced ? "fetched again, read at half the speed: " : "fetched again: ");
 	phrase_put(t, f->enough ? "it went further" : ends[f->how]);
 	phrase_put(t, ", ");
 	phrase_put_number(t, f->body);
@@ -343,8 +344,10 @@ static void put_resume(struct telling *t)
 		[RESUME_FAILED] = "no answer came",
 	};
 	const struct trace_download *d = download_of(t);
-	if (!d)
+	if (!d) {
+		phrase_put(t, how[RESUME_NOT_TRIED]);
 		return;
+	}
 	phrase_put(t, "asked for the rest from byte ");
 	phrase_put_number(t, d->resume_from);
 	phrase_put(t, d->validated ? " on, if unchanged: " : " on: ");
@@ -355,7 +358,8 @@ static void put_resume(struct telling *t)
 	phrase_put(t, how[d->resume]);
 	if (d->resume != RESUME_HONOURED)
 		return;
-	phrase_put(t, d->completed ? ", and with it all was there" : ", and it was cut again after ");
+	phrase_put(t,
+		   d->completed ? ", and with it all was there" : ", and it was cut again after ");
 	if (!d->completed) {
 		phrase_put_number(t, d->resume_came);
 		phrase_put(t, " bytes");
@@ -423,8 +427,10 @@ static void put_quiet_end(struct telling *t)
 		[IDLE_RST] = "RST from the proxy's side",
 	};
 	const struct trace_idle *i = t->x->probe ? t->x->probe->idle : NULL;
-	if (!i)
+	if (!i) {
+		phrase_put(t, "not held quiet");
 		return;
+	}
 	phrase_put(t, i->said_goodbye ? "closing alert of TLS, then " : "");
 	phrase_put(t, ends[i->how]);
 }

@@ -22,7 +22,7 @@ struct rules {
 };
 
 extern const struct rules RULES_FIRST, RULES_PROBE, RULES_CONNECT, RULES_PATH, RULES_REQUEST, RULES_OWN, RULES_TLS,
-	RULES_TRANSFER, RULES_GOOD;
+	RULES_TRANSFER, RULES_COMPLAINT, RULES_GOOD;
 
 void finding_cite(struct finding *f, const struct mark *mark, enum sight saw, uint64_t figure);
 void finding_cause(struct finding *f, enum cause cause);
@@ -149,6 +149,17 @@ static inline bool hello_fails(const struct exchange *x, enum trace_shape shape)
 {
 	enum trace_heard how = x->probe->hellos.of[shape].how;
 	return how == HEARD_SILENCE || how == HEARD_RESET || how == HEARD_END || how == HEARD_LOST;
+}
+
+/* All went well, and a ClientHello of this other shape has no answer; NULL: there is none. */
+static inline const struct trace_hello *other_hello(const struct exchange *x)
+{
+	if (!x->probe || !x->probe->hellos.looked || x->probe->hellos.broke ||
+	    !hello_passes(x, SHAPE_SMALL))
+		return NULL;
+	return hello_fails(x, SHAPE_SPLIT)   ? &x->probe->hellos.of[SHAPE_SPLIT]
+	       : hello_fails(x, SHAPE_LARGE) ? &x->probe->hellos.of[SHAPE_LARGE]
+	                                     : NULL;
 }
 
 /* Segments were tried in several sizes, and it made no difference. */

@@ -316,6 +316,7 @@ enum trace_shape {
 	SHAPE_SMALL,                 /* a few hundred bytes */
 	SHAPE_SPLIT,                 /* the like in two segments */
 	SHAPE_LARGE,                 /* as with a post-quantum key share */
+	SHAPE_PIECES,                /* the like in small segments */
 	SHAPE_NAMELESS,              /* small, without a server name */
 	SHAPE_COUNT_
 };
@@ -327,6 +328,7 @@ struct trace_hello {
 };
 struct trace_hellos {
 	bool looked;
+	bool broke;                  /* the plain walk had failed */
 	struct trace_hello of[SHAPE_COUNT_];
 	const char *text;            /* the same in a sentence */
 };
@@ -342,6 +344,7 @@ struct trace_probe {
 	bool inside;                 /* it went on inside a tunnel's TLS, which the probe itself ends */
 	struct trace_mtu mtu;
 	struct trace_hellos hellos;
+	const char *complaint;       /* what the client could not make use of in the answer, or after it */
 	bool path_asked;             /* in a silence the proxy's host was sent keep-alive probes, */
 	bool path_answers;           /* ... and acknowledged them */
 	struct trace_flow flow;      /* of its body */
