@@ -142,9 +142,10 @@ _viaduct_proxy() {
 
 _viaduct_settings() {
 	local options='--file --help'
+	local formats='env environment curl wget git apt npm pip docker dockerd systemd pac json'
 	local tools='environment curl wget git apt npm pip docker systemd'
 	if ((COMP_CWORD == 2)); then
-		mapfile -t COMPREPLY < <(compgen -W 'show set unset apply undo --help' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'show set unset test apply undo export audit --help' -- "$cur")
 		return
 	fi
 	case $prev in
@@ -156,13 +157,21 @@ _viaduct_settings() {
 		_viaduct_files -d
 		return
 		;;
+	--format)
+		mapfile -t COMPREPLY < <(compgen -W "$formats" -- "$cur")
+		return
+		;;
 	esac
 	case ${COMP_WORDS[2]} in
 	show) options+=' --json' ;;
+	test) options+=' --json --verbose' ;;
+	export) options+=' --format --with-password' ;;
+	audit) options+=' --json --root' ;;
 	apply) options+=' --root --yes' ;;
 	undo) options='--root --yes --help' ;;
 	esac
 	case ${COMP_WORDS[2]}:$cur in
+	export:--format=*) mapfile -t COMPREPLY < <(compgen -W "$formats" -- "${cur#*=}") ;;
 	*:-*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") ;;
 	set:*)
 		compopt -o nospace 2>/dev/null

@@ -6,14 +6,15 @@
  * tunnel's TLS is an exchange of its own, from the heads that libcurl shows. No verdict is made here:
  * the exchanges are facts, for `diagnose`.
  *
- * One walk at a time; it blocks until it is over. The password stays in the options, the caller's to
- * wipe. */
+ * A walk blocks until it is over; others may go on in other threads. The password stays in the options,
+ * the caller's to wipe. */
 #ifndef CHECK_CHECK_H
 #define CHECK_CHECK_H
 
 #include "base/error.h"
 #include "check/choice.h"
 #include "check/connect.h"
+#include "tls/certificate.h"
 #include "trace/exchange.h"
 
 #include <signal.h>
@@ -25,11 +26,20 @@ enum check_step {
 
 enum check_result { CHECK_PASSED, CHECK_ODD, CHECK_FAILED };
 
+/* What the kernel knew of the connection to the proxy at a moment (TCP_INFO). */
+struct check_tcp {
+	nanos at;                    /* since 1970; NO_TIME: there was no connection */
+	nanos rtt;                   /* smoothed; NO_TIME: unknown, as 0 below */
+	uint32_t retrans, cwnd, mss, path_mtu; /* cwnd: segments; mss: payload of a full one, sent */
+	uint64_t sent, received;     /* bytes */
+};
+
 struct check_stage {
 	enum check_step step;
 	enum check_result result;
 	nanos took;
 	const char *seen; /* what was seen, safe to show; until the callback returns */
+	struct check_tcp tcp; /* when it ended */
 };
 
 /* How a walk differs from that which the host's own programs make: for what looks around
@@ -76,6 +86,10 @@ struct check_owner {
 	/* Each exchange, in order, linked (trace/book.h), when the walk is over; the owner frees it. */
 	void (*exchange)(void *context, struct exchange *x);
 	void *context;
+	/* For the curious; each may be NULL. While a download runs, twice a second: */
+	void (*tcp)(void *context, const struct check_tcp *now);
+	/* Once: the certificates that the target shows, leaf first. */
+	void (*chain)(void *context, const struct tls_certificate *list, size_t count);
 	void (*still)(void *context, nanos so_far); /* a tunnel held quiet, every second; or NULL */
 };
 

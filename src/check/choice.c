@@ -245,6 +245,7 @@ static bool exempted(const struct check_target *t, check_variable *variable, str
 	char shown[CHECK_MAX_HOST];
 	if (!list || !is_exempt(list, t->host))
 		return false;
+	p->exempt = true;
 	snprintf(p->said, sizeof p->said, "%s exempts %s, so that curl would go direct", name,
 		 escape_into(shown, sizeof shown, slice_of(t->host)));
 	return true;
@@ -264,4 +265,11 @@ void check_choose_proxy(const char *given, const struct check_target *target,
 		read_proxy(&p, value);
 	*ret_proxy = p;
 	explicit_bzero(&p, sizeof p);
+}
+
+void check_read_proxy(const char *text, const char *said, struct check_proxy *ret_proxy)
+{
+	*ret_proxy = (struct check_proxy){ .is = false };
+	snprintf(ret_proxy->said, sizeof ret_proxy->said, "%s", said);
+	read_proxy(ret_proxy, text);
 }

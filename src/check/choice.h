@@ -20,6 +20,7 @@ struct check_proxy {
 	char host[CHECK_MAX_HOST + 1]; /* without brackets */
 	char user[CHECK_MAX_WORD + 1], password[CHECK_MAX_WORD + 1]; /* of its URL; to be wiped */
 	bool has_user, has_password;
+	bool exempt;                 /* one is set, but NO_PROXY exempts the target */
 	char fault[CHECK_MAX_TEXT]; /* why it can't work; empty: it may */
 	char said[CHECK_MAX_TEXT];  /* where it is from, and what was odd there; safe to show */
 };
@@ -34,5 +35,8 @@ bool check_read_target(const char *url, struct check_target *ret_target, bool *r
 /* given: what -x says, or NULL. */
 void check_choose_proxy(const char *given, const struct check_target *target,
 			check_variable *variable, struct check_proxy *ret_proxy);
+
+/* One that stands elsewhere: `text` as -x has it, said: where that is. */
+void check_read_proxy(const char *text, const char *said, struct check_proxy *ret_proxy);
 
 #endif

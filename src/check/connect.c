@@ -1,12 +1,15 @@
 /* Names to addresses, addresses to a socket. */
 #include "check/connect.h"
 
+#include "check/choice.h"
+
 #include "net/socket.h"
 
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -18,11 +21,17 @@ static nanos clock_of(clockid_t clock)
 	return t.tv_sec * NANOS_PER_SECOND + t.tv_nsec / 1000 * 1000;
 }
 
+static _Atomic nanos offset = NO_TIME;
+
+void check_set_clock(void)
+{
+	offset = clock_of(CLOCK_REALTIME) - clock_of(CLOCK_MONOTONIC);
+}
+
 nanos check_now(void)
 {
-	static nanos offset = NO_TIME;
 	if (offset == NO_TIME)
-		offset = clock_of(CLOCK_REALTIME) - clock_of(CLOCK_MONOTONIC);
+		check_set_clock();
 	return offset + clock_of(CLOCK_MONOTONIC);
 }
 
@@ -49,8 +58,48 @@ static const char *resolver_says(int code)
 	return code == EAI_INPROGRESS ? "the resolver did not answer" : gai_strerror(code);
 }
 
-/* On its own thread, since it can't be told how long to take. One that is still asking when we give
- * up is left with what it writes to. */
+/* A question to the resolver. One that is still asked when we give up is left with what it writes
+ * to, in a list, until a later one finds it answered. */
+struct question {
+	struct gaicb ask;
+	struct question *next;
+	char name[CHECK_MAX_HOST + 1];
+};
+
+static struct question *left;
+static pthread_mutex_t left_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void forget(struct question *q)
+{
+	if (q->ask.ar_result)
+		freeaddrinfo(q->ask.ar_result);
+	free(q);
+}
+
+static void leave(struct question *q)
+{
+	pthread_mutex_lock(&left_lock);
+	q->next = left;
+	left = q;
+	pthread_mutex_unlock(&left_lock);
+}
+
+static void clear_up(void)
+{
+	pthread_mutex_lock(&left_lock);
+	for (struct question **at = &left; *at;) {
+		struct question *q = *at;
+		if (gai_error(&q->ask) == EAI_INPROGRESS) {
+			at = &q->next;
+			continue;
+		}
+		*at = q->next;
+		forget(q);
+	}
+	pthread_mutex_unlock(&left_lock);
+}
+
+/* On its own thread, since it can't be told how long to take. */
 bool check_resolve(const char *host, uint16_t port, nanos patience,
 		   struct check_addresses *ret_addresses)
 {
@@ -58,31 +107,27 @@ bool check_resolve(const char *host, uint16_t port, nanos patience,
 	struct check_addresses found = { .count = 0 };
 	struct timespec wait = { .tv_sec = patience / NANOS_PER_SECOND,
 				 .tv_nsec = patience % NANOS_PER_SECOND };
-	struct gaicb *ask = calloc(1, sizeof *ask);
-	char *name = strdup(host);
-	if (!ask || !name) {
-		free(ask);
-		free(name);
+	struct question *q = calloc(1, sizeof *q);
+	clear_up();
+	if (!q)
 		return false;
-	}
-	ask->ar_name = name;
-	ask->ar_request = &hints;
-	int code = getaddrinfo_a(GAI_NOWAIT, &ask, 1, NULL);
+	snprintf(q->name, sizeof q->name, "%s", host);
+	q->ask.ar_name = q->name;
+	q->ask.ar_request = &hints;
+	int code = getaddrinfo_a(GAI_NOWAIT, (struct gaicb *[]){ &q->ask }, 1, NULL);
 	if (code == 0) {
-		gai_suspend((const struct gaicb *const[]){ ask }, 1, &wait);
-		code = gai_error(ask);
+		gai_suspend((const struct gaicb *const[]){ &q->ask }, 1, &wait);
+		code = gai_error(&q->ask);
 	}
-	for (const struct addrinfo *i = code == 0 ? ask->ar_result : NULL; i; i = i->ai_next)
+	for (const struct addrinfo *i = code == 0 ? q->ask.ar_result : NULL; i; i = i->ai_next)
 		add_address(&found, i, port);
 	if (found.count == 0)
 		snprintf(found.fault, sizeof found.fault, "%s",
 			 resolver_says(code ? code : EAI_NONAME));
-	if (code != EAI_INPROGRESS) {
-		if (code == 0)
-			freeaddrinfo(ask->ar_result);
-		free(ask);
-		free(name);
-	}
+	if (code == EAI_INPROGRESS)
+		leave(q);
+	else
+		forget(q);
 	*ret_addresses = found;
 	return found.count > 0;
 }

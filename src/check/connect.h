@@ -44,7 +44,9 @@ int check_connect(const struct check_addresses *addresses, uint32_t mss, nanos p
 
 const char *check_reach_name(enum check_reach how);
 
-/* Since 1970, in whole microseconds, never running backwards within the process. */
+/* Since 1970, in whole microseconds, never running backwards but by check_set_clock, which sets it by
+ * the wall clock anew: for whoever keeps checking for weeks, while no walk is under way. */
 nanos check_now(void);
+void check_set_clock(void);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdbool.h>
 
 static struct check_libs libs;
@@ -17,15 +18,15 @@ static bool find(void *from, const char *name, void **ret_function, struct error
 	return *ret_function != NULL;
 }
 
-const struct check_libs *check_libs_open(struct error *err)
+static bool open_all(struct error *err)
 {
 	static void *handle;
 	if (handle)
-		return &libs;
+		return true;
 	void *opened = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
 	if (!opened) {
 		err_set(err, -ENOENT, "libcurl can't be opened (%s): install libcurl4", dlerror());
-		return NULL;
+		return false;
 	}
 #define FIND(set, name) found = found && find(opened, #name, (void **)&libs.set.name, err);
 #define FIND_CURL(name) FIND(curl, name)
@@ -34,7 +35,16 @@ const struct check_libs *check_libs_open(struct error *err)
 	CHECK_CURL_CALLS(FIND_CURL)
 	CHECK_SSL_CALLS(FIND_SSL)
 	if (!found || libs.curl.curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		return NULL;
+		return false;
 	handle = opened;
-	return &libs;
+	return true;
+}
+
+const struct check_libs *check_libs_open(struct error *err)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	pthread_mutex_lock(&lock);
+	bool opened = open_all(err);
+	pthread_mutex_unlock(&lock);
+	return opened ? &libs : NULL;
 }

@@ -31,6 +31,24 @@ const char *check_result_name(enum check_result result)
 	return names[result];
 }
 
+void stage_sample(struct walk *w, struct check_tcp *ret_tcp)
+{
+	struct net_facts f;
+	const struct wire *wire = way_now(w);
+	*ret_tcp = (struct check_tcp){ .at = NO_TIME };
+	w->sampled = check_now();
+	if (wire ? !wire_facts(wire, &f) : w->ready.fd < 0 || net_facts(w->ready.fd, &f) != 0)
+		return;
+	*ret_tcp = (struct check_tcp){ .at = w->sampled,
+				       .rtt = f.rtt,
+				       .retrans = f.retrans,
+				       .cwnd = f.cwnd,
+				       .mss = f.mss_out,
+				       .path_mtu = f.path_mtu,
+				       .sent = f.bytes_sent,
+				       .received = f.bytes_received };
+}
+
 void stage_enter(struct walk *w, enum check_step step)
 {
 	if (w->failed)
@@ -49,7 +67,10 @@ void stage_leave(struct walk *w, enum check_result result, const char *format, .
 	va_start(ap, format);
 	vsnprintf(seen, sizeof seen, format, ap);
 	va_end(ap);
-	struct check_stage stage = { w->step, result, check_now() - w->since, seen };
+	struct check_stage stage = {
+		.step = w->step, .result = result, .took = check_now() - w->since, .seen = seen
+	};
+	stage_sample(w, &stage.tcp);
 	w->failed = result == CHECK_FAILED;
 	w->owner->stage(w->owner->context, &stage);
 }

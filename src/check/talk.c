@@ -108,21 +108,29 @@ void talk_certificate(int sent, int version, int type, const void *bytes, size_t
 }
 
 /* All of the certificates that are shown. */
-static void note_chain(struct exchange *x, int version, struct slice body)
+static void note_chain(struct exchange *x, const struct tls_certificate *list, size_t count)
 {
 	struct trace_way *way = trace_open_probe(x) ? arena_alloc(x->arena, sizeof *way) : NULL;
-	struct tls_certificate c;
-	for (size_t i = 0; way && i < TRACE_MOST_LINKS; i++) {
-		if (!tls_read_link(body, version == TLS1_3_VERSION, i, &c))
-			break;
+	for (size_t i = 0; way && i < count && i < TRACE_MOST_LINKS; i++) {
 		way->link[way->links++] = (struct trace_link){
-			.subject = trace_keep(x, slice_of(c.subject), TLS_MAX_NAME),
-			.issuer = trace_keep(x, slice_of(c.issuer), TLS_MAX_NAME),
-			.not_before = c.not_before,
-			.not_after = c.not_after,
+			.subject = trace_keep(x, slice_of(list[i].subject), TLS_MAX_NAME),
+			.issuer = trace_keep(x, slice_of(list[i].issuer), TLS_MAX_NAME),
+			.not_before = list[i].not_before,
+			.not_after = list[i].not_after,
 		};
 		x->probe->way = way;
 	}
+}
+
+static void note_certificates(const struct walk *w, struct exchange *x, int version,
+			      struct slice body)
+{
+	struct tls_certificate list[TLS_MAX_CHAIN];
+	size_t count = tls_read_certificates(body, version == TLS1_3_VERSION, list);
+	if (!w->through.seen && w->owner->chain)
+		w->owner->chain(w->owner->context, list, count);
+	if (x)
+		note_chain(x, list, count);
 }
 
 /* Handshake messages in the clear. In TLS 1.3 who listens in can't see them. */
@@ -133,10 +141,10 @@ static void on_message(int sent, int version, int type, const void *bytes, size_
 	struct slice message = { bytes, len };
 	struct exchange *x = way_now(w) ? wire_now(way_now(w)) : NULL;
 	struct mark mark = { .at = check_now() };
+	if (is_certificate(sent, type, message))
+		note_certificates(w, x, version, slice_from(message, HANDSHAKE_HEADER));
 	if (!w->through.seen) /* a redirect may lead to another host, which is not compared */
 		talk_certificate(sent, version, type, bytes, len, ssl, &w->through);
-	if (x && is_certificate(sent, type, message))
-		note_chain(x, version, slice_from(message, HANDSHAKE_HEADER));
 	if (!x || version != TLS1_3_VERSION)
 		return;
 	if (is_certificate(sent, type, message))
@@ -362,6 +370,21 @@ static bool say_hello(struct walk *w)
 /* A trickle would keep us for hours, and has been seen by then. */
 static const nanos LONGEST_DOWNLOAD = 60 * NANOS_PER_SECOND;
 
+static const nanos SAMPLE_EVERY = 500 * NANOS_PER_MS;
+
+/* A download under way is looked at now and then; when the next time is. */
+static nanos sample(struct walk *w)
+{
+	struct check_tcp now;
+	if (!w->owner->tcp || w->step != CHECK_DOWNLOAD)
+		return INT64_MAX;
+	if (check_now() - w->sampled >= SAMPLE_EVERY) {
+		stage_sample(w, &now);
+		w->owner->tcp(w->owner->context, &now);
+	}
+	return w->sampled + SAMPLE_EVERY;
+}
+
 void talk_run(struct walk *w)
 {
 	int running;
@@ -386,8 +409,10 @@ void talk_run(struct walk *w)
 			w->gave_up = true;
 			break;
 		}
-		nanos soon = check_now() + LOOK_EVERY;
-		wait_for_any(w, w->options->altered.until && soon < until ? soon : until);
+		nanos next = sample(w), soon = check_now() + LOOK_EVERY;
+		if (w->options->altered.until && soon < next)
+			next = soon;
+		wait_for_any(w, until < next ? until : next);
 	}
 }
 

@@ -34,6 +34,7 @@ struct walk {
 	nanos since;
 	bool failed;                  /* one has: there is nothing beyond it */
 	const struct exchange *told;  /* whose answer has been told; only compared */
+	nanos sampled;                /* when the kernel was last asked about the connection */
 	char algorithm[20];           /* of the last Digest challenge */
 	const struct exchange *refused; /* the last 407 to credentials that was counted; only compared */
 	bool spent;                   /* the password was refused, and is not to be sent again */
@@ -71,6 +72,8 @@ struct walk {
 void stage_enter(struct walk *w, enum check_step step);
 void stage_leave(struct walk *w, enum check_result result, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* The connection to the proxy, as the kernel has it now. */
+void stage_sample(struct walk *w, struct check_tcp *ret_tcp);
 /* What this exchange, under way or over, tells beyond what it told before. */
 void stage_look(struct walk *w, const struct exchange *x);
 /* The head of an answer inside the tunnel is whole. */

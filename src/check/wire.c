@@ -1,7 +1,6 @@
 /* Two flows between libcurl's end and the network, each with room for one read. */
 #include "check/wire.h"
 
-#include "net/socket.h"
 #include "observe/observe.h"
 
 #include <errno.h>
@@ -395,6 +394,11 @@ bool wire_over(const struct wire *w)
 struct exchange *wire_now(const struct wire *w)
 {
 	return w->x;
+}
+
+bool wire_facts(const struct wire *w, struct net_facts *ret_facts)
+{
+	return net_facts(w->fd, ret_facts) == 0;
 }
 
 void wire_end(struct wire *w, bool gave_up)

@@ -14,6 +14,7 @@
 
 #include "check/connect.h"
 #include "check/libs.h"
+#include "net/socket.h"
 #include "trace/exchange.h"
 
 /* Of a refusal's page so much is looked at: styles and scripts come first in some. */
@@ -56,6 +57,8 @@ bool wire_unacknowledged(const struct wire *w); /* what was sent is, still */
 nanos wire_active(const struct wire *w);       /* when a byte or an end last passed */
 bool wire_over(const struct wire *w);          /* both sides have ended it, or one reset it */
 struct exchange *wire_now(const struct wire *w); /* the exchange under way, borrowed; NULL: none */
+
+bool wire_facts(const struct wire *w, struct net_facts *ret_facts); /* of its connection to the proxy */
 
 /* The observation ends. gave_up: because we wait no longer, and so close it. Else as it stands. */
 void wire_end(struct wire *w, bool gave_up);

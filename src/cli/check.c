@@ -1,30 +1,26 @@
 /* viaduct check: walks the path through a proxy, and says where it breaks. */
+#include "cli/check.h"
+
 #include "base/escape.h"
-#include "cli/check_around.h"
 #include "cli/command.h"
+#include "cli/new_file.h"
 #include "cli/options.h"
-#include "cli/password.h"
 #include "cli/terminal.h"
 #include "cli/version.h"
+#include "host/settings_file.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-enum { PASSWORD_SIZE = 256 };
+enum { DOWNLOAD = 1 << 20 };
 
-static const char PASSWORD_VARIABLE[] = "VIADUCT_PROXY_PASSWORD";
-
-struct wish {
-	const char *proxy, *user, *ca, *colour;
-	uint64_t most, wait, hold;
-	bool head, direct, resume, json, verbose, help;
-	const struct around *only;
-};
+static const struct check_wish WISH = { .way.settings = HOST_SETTINGS_PATH,
+					.wait = 10,
+					.hold = 1200 };
 
 static const struct option OPTIONS[] = {
 	{ "proxy", 'x', OPTION_VALUE, "[http[s]://]HOST:PORT",
-	  "the proxy; else the environment's" },
+	  "the proxy; else the environment's, else the host's settings'" },
 	{ "proxy-user", 'U', OPTION_VALUE, "USER",
 	  "who it is to the proxy; the password is asked for" },
 	{ "user", 'u', OPTION_VALUE, "USER",
@@ -37,9 +33,17 @@ static const struct option OPTIONS[] = {
 	{ "ca", 0, OPTION_VALUE, "FILE", "authorities to trust besides the system's" },
 	{ "direct", 'D', OPTION_FLAG, NULL,
 	  "compare the certificate with that seen without the proxy" },
+	{ "settings", 0, OPTION_VALUE, "FILE", "the host's settings; " HOST_SETTINGS_PATH },
+	{ "profile", 'p', OPTION_VALUE, "NAME|FILE",
+	  "instead of a URL: all that a product needs; cisco-fmc, debian, docker, ..." },
+	{ "change-request", 0, OPTION_VALUE, "FILE",
+	  "with --profile: write what to ask of whoever runs the proxy" },
+	{ "every", 'e', OPTION_VALUE, "SPAN", "keep checking, each 10s, 5m, 1h; say what changed" },
+	{ "listen", 'l', OPTION_VALUE, "[ADDRESS:]PORT", "with --every: metrics for Prometheus" },
+	{ "report", 0, OPTION_VALUE, "FILE", "write an HTML page for a ticket, without secrets" },
 	{ "wait", 'w', OPTION_VALUE, "SECONDS", "give up after so much silence; 10" },
 	{ "json", 'j', OPTION_FLAG, NULL, "the record, with the stages, as one line of JSON" },
-	{ "verbose", 'v', OPTION_FLAG, NULL, "the heads exchanged, and the certificate" },
+	{ "verbose", 'v', OPTION_FLAG, NULL, "the heads, the certificates, the connection" },
 	{ "color", 0, OPTION_VALUE, "WHEN", "auto, always or never" },
 	{ "help", 'h', OPTION_FLAG, NULL, "this help" },
 };
@@ -72,29 +76,29 @@ static bool take_bytes(const char *value, uint64_t *ret_bytes)
 	return true;
 }
 
-static bool take_user(struct wish *w, const char *value)
+static bool take_user(struct check_wish *w, const char *value)
 {
-	w->user = value;
+	w->way.user = value;
 	if (!strchr(value, ':'))
 		return true;
 	complain("-U takes the user alone: a password in the arguments can be read by everybody on "
 		 "this host (ps). It is asked for, read from standard input, or from %s",
-		 PASSWORD_VARIABLE);
+		 WAY_PASSWORD_VARIABLE);
 	return false;
 }
 
-static bool take_proxy(struct wish *w, const char *value)
+static bool take_proxy(struct check_wish *w, const char *value)
 {
-	w->proxy = value;
+	w->way.proxy = value;
 	if (!strchr(value, '@'))
 		return true;
 	complain("-x holds credentials, which everybody on this host can read (ps): give the user "
 		 "with -U; the password is asked for, read from standard input, or from %s",
-		 PASSWORD_VARIABLE);
+		 WAY_PASSWORD_VARIABLE);
 	return false;
 }
 
-static bool take_method(struct wish *w, const char *value)
+static bool take_method(struct check_wish *w, const char *value)
 {
 	w->head = strcmp(value, "HEAD") == 0;
 	if (w->head || strcmp(value, "GET") == 0)
@@ -103,7 +107,7 @@ static bool take_method(struct wish *w, const char *value)
 	return false;
 }
 
-static bool take_wait(struct wish *w, const char *value)
+static bool take_wait(struct check_wish *w, const char *value)
 {
 	if (slice_parse_u64(slice_of(value), 10, &w->wait) && w->wait > 0 && w->wait <= 3600)
 		return true;
@@ -111,7 +115,47 @@ static bool take_wait(struct wish *w, const char *value)
 	return false;
 }
 
-static bool take_hold(struct wish *w, const char *value)
+static bool take_span(const char *value, nanos *ret_span)
+{
+	static const struct {
+		const char *unit;
+		nanos span;
+	} units[] = { { "s", NANOS_PER_SECOND },
+		      { "m", 60 * NANOS_PER_SECOND },
+		      { "h", 3600 * NANOS_PER_SECOND } };
+	struct slice s = slice_of(value);
+	uint64_t n;
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (slice_ends(s, slice_of(units[i].unit)) &&
+		    slice_parse_u64(slice_first(s, s.len - 1), 10, &n) && n > 0 && n <= 86400) {
+			*ret_span = (nanos)n * units[i].span;
+			return true;
+		}
+	complain("--every takes a span: 10s, 5m, 1h");
+	return false;
+}
+
+/* Options that are a text, whatever it is. */
+static bool take_text(struct check_wish *w, const char *name, const char *value)
+{
+	const struct {
+		const char *name, **text;
+	} texts[] = {
+		{ "ca", &w->ca },
+		{ "change-request", &w->request },
+		{ "color", &w->colour },
+		{ "listen", &w->listen },
+		{ "profile", &w->profile },
+		{ "report", &w->report },
+		{ "settings", &w->way.settings },
+	};
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		if (strcmp(name, texts[i].name) == 0)
+			*texts[i].text = value;
+	return true;
+}
+
+static bool take_hold(struct check_wish *w, const char *value)
 {
 	w->only = around_find("idle");
 	if (!value)
@@ -124,7 +168,7 @@ static bool take_hold(struct wish *w, const char *value)
 
 static bool take(void *context, const struct option *o, const char *value)
 {
-	struct wish *w = context;
+	struct check_wish *w = context;
 	switch (o->letter ? o->letter : o->name[0]) {
 	case 'x':
 		return take_proxy(w, value);
@@ -142,22 +186,22 @@ static bool take(void *context, const struct option *o, const char *value)
 		return take_bytes(value, &w->most);
 	case 'w':
 		return take_wait(w, value);
-	case 'c':
-		*(o->name[1] == 'a' ? &w->ca : &w->colour) = value;
-		return true;
+	case 'e':
+		return take_span(value, &w->every);
 	default:
 		w->direct |= o->letter == 'D';
-		w->resume |= o->name[0] == 'r';
+		w->resume |= strcmp(o->name, "resume") == 0;
 		w->json |= o->letter == 'j';
 		w->verbose |= o->letter == 'v';
 		w->help |= o->letter == 'h';
-		return true;
+		return !value || take_text(w, o->name, value);
 	}
 }
 
 static int print_help(void)
 {
-	printf("Usage: viaduct check [LOOK] [-x PROXY] [-U USER] [OPTIONS] URL\n\n"
+	printf("Usage: viaduct check [LOOK] [-x PROXY] [-U USER] [OPTIONS] URL\n"
+	       "       viaduct check --profile NAME [-x PROXY] [-U USER] [OPTIONS]\n\n"
 	       "Asks for URL through the proxy, and says at which stage it breaks, and why:\n"
 	       "settings, DNS, TCP, the proxy's answer, authentication, TLS, HTTP, redirects,\n"
 	       "download, closing. Where that may have a cause that more walks can tell, it\n"
@@ -169,13 +213,13 @@ static int print_help(void)
 	printf("\nThe password is read from %s where that is set, asked for on\n"
 	       "a terminal, or read from standard input. Exit status: 0 all is well, 1 a\n"
 	       "failure was diagnosed, 2 wrong usage.\n",
-	       PASSWORD_VARIABLE);
+	       WAY_PASSWORD_VARIABLE);
 	return EXIT_FINE;
 }
 
 /* ---- from words to the walk ------------------------------------------------------------------ */
 
-static bool read_url(const char *url, struct check_target *ret_target)
+bool check_read_url(const char *url, struct check_target *ret_target)
 {
 	bool userinfo = false;
 	char shown[200];
@@ -193,29 +237,8 @@ static bool read_url(const char *url, struct check_target *ret_target)
 	return true;
 }
 
-static bool get_password(const char *user, char *into, size_t size)
-{
-	const char *set = getenv(PASSWORD_VARIABLE);
-	char shown[200];
-	struct error err;
-	if (set && strlen(set) < size) {
-		memcpy(into, set, strlen(set) + 1);
-		return true;
-	}
-	if (set)
-		complain("%s is longer than %zu bytes", PASSWORD_VARIABLE, size - 1);
-	else if (password_ask(escape_into(shown, sizeof shown, slice_of(user)), false, into, size,
-			      &err) == 0)
-		return true;
-	else
-		complain("%s", err.text);
-	return false;
-}
-
-static const char *variable(const char *name)
-{
-	return getenv(name);
-}
+/* Refused passwords, of all walks of this run: no account is to be locked by them. */
+static _Atomic unsigned refusals;
 
 /* A quiet tunnel is let go of, and what is known so far is said; the second time as ever. */
 static volatile sig_atomic_t enough;
@@ -226,21 +249,26 @@ static void on_interrupt(int signal)
 	enough = 1;
 }
 
-static void heed_interrupts(const struct wish *w)
+static void heed_interrupts(const struct check_wish *w)
 {
 	struct sigaction act = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
 	if (w->only && w->only->look == check_idle)
 		sigaction(SIGINT, &act, NULL);
 }
 
-static int walk(struct wish *w, struct check_options *o)
+static int walk(const struct check_wish *w, const struct check_options *o)
 {
-	struct desk d = { .json = w->json, .verbose = w->verbose };
+	struct desk d = { .json = w->json, .verbose = w->verbose, .thorough = w->report };
 	struct error err;
+	if (w->report && new_file_try(w->report, &err) < 0) {
+		complain("%s", err.text);
+		return EXIT_TROUBLE;
+	}
 	d.style.colour = terminal_colour(w->colour);
 	d.style.utf8 = terminal_utf8();
 	d.style.width = terminal_width();
 	d.live = !w->json && d.style.colour && isatty(STDOUT_FILENO);
+	heed_interrupts(w);
 	heed_interrupts(w);
 	int code = around_walk(o, w->only, &d, &err);
 	int status = EXIT_TROUBLE;
@@ -248,6 +276,8 @@ static int walk(struct wish *w, struct check_options *o)
 		complain("%s", err.text);
 	else
 		status = desk_show(&d);
+	if (status != EXIT_TROUBLE && w->report && !check_write_report(w, o, &d))
+		status = EXIT_TROUBLE;
 	desk_done(&d);
 	return status;
 }
@@ -261,50 +291,97 @@ static void remark(const struct check_proxy *p, const struct check_target *t)
 			 escape_into(host, sizeof host, slice_of(p->host)), p->port);
 }
 
-static int check(struct wish *w, const char *url)
+struct check_options check_options_of(const struct check_wish *w)
 {
-	struct check_proxy proxy;
-	char password[PASSWORD_SIZE] = "";
-	_Atomic unsigned refusals = 0;
-	struct check_options o = { .url = url,
-				   .proxy = &proxy,
-				   .ca = w->ca,
-				   .agent = "viaduct/" VIADUCT_VERSION,
-				   .head = w->head,
-				   .direct = w->direct,
-				   .keep_heads = w->verbose,
-				   .most = w->most,
-				   .refusals = &refusals,
-				   .resume = w->resume,
-				   .hold = (nanos)w->hold * NANOS_PER_SECOND,
-				   .stop = &enough,
-				   .patience = (nanos)w->wait * NANOS_PER_SECOND };
-	if (!read_url(url, &o.target))
-		return EXIT_TROUBLE;
-	check_choose_proxy(w->proxy, &o.target, variable, &proxy);
-	if (!proxy.is) {
-		complain("%s; name a proxy with -x HOST:PORT", proxy.said);
-		return EXIT_TROUBLE;
-	}
-	remark(&proxy, &o.target);
+	return (struct check_options){ .ca = w->ca,
+				       .agent = "viaduct/" VIADUCT_VERSION,
+				       .head = w->head,
+				       .direct = w->direct,
+				       .keep_heads = w->verbose || w->report,
+				       .most = w->most ? w->most : DOWNLOAD,
+				       .refusals = &refusals,
+				       .resume = w->resume,
+				       .hold = (nanos)w->hold * NANOS_PER_SECOND,
+				       .stop = &enough,
+				       .patience = (nanos)w->wait * NANOS_PER_SECOND };
+}
+
+static int check(const struct check_wish *w, const char *url)
+{
+	struct check_options o = check_options_of(w);
+	struct purse purse = { .user = "" };
+	struct way way;
 	int status = EXIT_TROUBLE;
-	bool ready = true;
-	o.user = w->user ? w->user : proxy.has_user ? proxy.user : NULL;
-	o.password = password;
-	if (w->user || (proxy.has_user && !proxy.has_password))
-		ready = get_password(o.user, password, sizeof password);
-	else
-		o.password = proxy.password;
-	if (ready)
+	o.url = url;
+	if (!check_read_url(url, &o.target))
+		return EXIT_TROUBLE;
+	bool found = way_find(&way, &purse, &w->way, &o.target);
+	if (found && way.proxy.is) {
+		o.proxy = &way.proxy;
+		o.user = way.user;
+		o.password = way.password;
+		remark(&way.proxy, &o.target);
 		status = walk(w, &o);
-	explicit_bzero(password, sizeof password);
-	explicit_bzero(&proxy, sizeof proxy);
+	} else if (found) {
+		complain("%s; name a proxy with -x HOST:PORT", way.proxy.said);
+	}
+	explicit_bzero(&way, sizeof way);
+	explicit_bzero(&purse, sizeof purse);
 	return status;
+}
+
+int check_with(struct check_proxy *proxy, const char *url, bool json, bool verbose)
+{
+	struct check_wish w = WISH;
+	w.json = json;
+	w.verbose = verbose;
+	struct check_options o = check_options_of(&w);
+	int status = EXIT_TROUBLE;
+	o.url = url;
+	o.proxy = proxy;
+	o.user = proxy->has_user ? proxy->user : NULL;
+	o.password = proxy->password;
+	if (check_read_url(url, &o.target)) {
+		remark(proxy, &o.target);
+		status = walk(&w, &o);
+	}
+	explicit_bzero(proxy, sizeof *proxy);
+	return status;
+}
+
+/* What can't go together; a sentence, or NULL. */
+static const char *conflict(const struct check_wish *w)
+{
+	return w->request && !w->profile ? "--change-request is for a --profile"
+	       : w->request && w->every  ? "--change-request is of one round, not of --every"
+	       : w->listen && !w->every  ? "--listen is for --every"
+	       : w->report && (w->profile || w->every)
+		       ? "--report is of one walk to one URL: not with --profile or --every"
+	       : w->only && (w->profile || w->every) ? "looking around is for one walk to one URL"
+						     : NULL;
+}
+
+static int do_check(const struct check_wish *w, int argc, char **argv)
+{
+	const char *why = conflict(w);
+	if (why)
+		complain("%s", why);
+	else if (w->profile && argc)
+		complain("a URL or a --profile, not both");
+	else if (!w->profile && argc != 1)
+		complain(argc ? "one URL at a time, not %d"
+			      : "it takes a URL: viaduct check -x HOST:PORT https://HOST/",
+			 argc);
+	else if (w->every)
+		return run_every(w, argv[0]);
+	else
+		return w->profile ? run_profile(w) : check(w, argv[0]);
+	return EXIT_TROUBLE;
 }
 
 int cmd_check(int argc, char **argv)
 {
-	struct wish wish = { .most = 1 << 20, .wait = 10, .hold = 1200 };
+	struct check_wish wish = WISH;
 	complain_as("viaduct check");
 	argc = options_read(argc, argv, OPTIONS, OPTION_COUNT, take, &wish);
 	if (argc < 0)
@@ -315,12 +392,5 @@ int cmd_check(int argc, char **argv)
 		argc--;
 		argv++;
 	}
-	if (argc != 1) {
-		complain(argc ? "one URL at a time, not %d"
-			      : "it takes a URL: viaduct check "
-				"-x HOST:PORT https://HOST/",
-			 argc);
-		return EXIT_TROUBLE;
-	}
-	return check(&wish, argv[0]);
+	return do_check(&wish, argc, argv);
 }

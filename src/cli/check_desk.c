@@ -53,7 +53,7 @@ static void on_stage(void *context, const struct check_stage *s)
 	struct desk *d = context;
 	if (d->stages < DESK_MAX_STAGES)
 		d->stage[d->stages++] =
-			(struct desk_stage){ s->step, s->result, s->took, strdup(s->seen) };
+			(struct desk_stage){ s->step, s->result, s->took, strdup(s->seen), s->tcp };
 	print_passed(d, (enum sign)s->result, check_step_name(s->step), s->took, s->seen);
 }
 
@@ -66,11 +66,30 @@ static void on_exchange(void *context, struct exchange *x)
 		trace_free(x);
 }
 
+static void on_tcp(void *context, const struct check_tcp *now)
+{
+	struct desk *d = context;
+	if (d->samples < DESK_MAX_SAMPLES && now->at != NO_TIME)
+		d->sample[d->samples++] = *now;
+}
+
+static void on_chain(void *context, const struct tls_certificate *list, size_t count)
+{
+	struct desk *d = context;
+	if (d->chain || count == 0 || !(d->chain = calloc(count, sizeof *list)))
+		return;
+	memcpy(d->chain, list, count * sizeof *list);
+	d->certificates = count;
+}
+
 struct check_owner desk_owner(struct desk *d)
 {
-	return (struct check_owner){
-		.begin = on_begin, .stage = on_stage, .exchange = on_exchange, .context = d
-	};
+	return (struct check_owner){ .begin = on_begin,
+				     .stage = on_stage,
+				     .exchange = on_exchange,
+				     .context = d,
+				     .tcp = d->verbose || d->thorough ? on_tcp : NULL,
+				     .chain = on_chain };
 }
 
 void desk_look_begins(const struct desk *d, const char *name)
@@ -128,6 +147,19 @@ struct exchange *desk_decisive(const struct desk *d, struct finding *ret_finding
 
 /* ---- showing it ------------------------------------------------------------------------------ */
 
+static void add_tcp(struct buffer *out, const struct check_tcp *t)
+{
+	buffer_add_text(out, "{\"at\":\"");
+	when_add_rfc3339(out, t->at);
+	buffer_add_text(out, "\"");
+	if (t->rtt != NO_TIME)
+		buffer_printf(out, ",\"rtt_ms\":%.3f", (double)t->rtt / (double)NANOS_PER_MS);
+	buffer_printf(out, ",\"retrans\":%u,\"cwnd\":%u,\"mss\":%u,\"path_mtu\":%u", t->retrans,
+		      t->cwnd, t->mss, t->path_mtu);
+	buffer_printf(out, ",\"bytes_up\":%llu,\"bytes_down\":%llu}", (unsigned long long)t->sent,
+		      (unsigned long long)t->received);
+}
+
 static void add_stages(struct buffer *out, const struct desk *d)
 {
 	buffer_add_text(out, ",\"stages\":[");
@@ -137,7 +169,56 @@ static void add_stages(struct buffer *out, const struct desk *d)
 			      i ? "," : "", check_step_name(s->step), check_result_name(s->result),
 			      (double)s->took / (double)NANOS_PER_MS);
 		escape_json(out, slice_of(s->seen));
-		buffer_add_text(out, "\"}");
+		buffer_add_text(out, "\"");
+		if (s->tcp.at != NO_TIME) {
+			buffer_add_text(out, ",\"tcp\":");
+			add_tcp(out, &s->tcp);
+		}
+		buffer_add_text(out, "}");
+	}
+	buffer_add_text(out, "]");
+}
+
+static void add_samples(struct buffer *out, const struct desk *d)
+{
+	buffer_add_text(out, ",\"tcp\":[");
+	for (size_t i = 0; i < d->samples; i++) {
+		buffer_add_text(out, i ? "," : "");
+		add_tcp(out, &d->sample[i]);
+	}
+	buffer_add_text(out, "]");
+}
+
+static void add_text(struct buffer *out, const char *name, const char *text)
+{
+	buffer_printf(out, ",\"%s\":\"", name);
+	escape_json(out, slice_of(text));
+	buffer_add_text(out, "\"");
+}
+
+static void add_time(struct buffer *out, const char *name, nanos at)
+{
+	if (at == NO_TIME)
+		return;
+	buffer_printf(out, ",\"%s\":\"", name);
+	when_add_rfc3339(out, at);
+	buffer_add_text(out, "\"");
+}
+
+static void add_chain(struct buffer *out, const struct desk *d)
+{
+	buffer_add_text(out, ",\"chain\":[");
+	for (size_t i = 0; i < d->certificates; i++) {
+		const struct tls_certificate *c = &d->chain[i];
+		buffer_add_text(out, i ? ",{\"subject\":\"" : "{\"subject\":\"");
+		escape_json(out, slice_of(c->subject));
+		buffer_add_text(out, "\"");
+		add_text(out, "issuer", c->issuer);
+		if (c->names[0])
+			add_text(out, "names", c->names);
+		add_time(out, "not_before", c->not_before);
+		add_time(out, "not_after", c->not_after);
+		buffer_add_text(out, "}");
 	}
 	buffer_add_text(out, "]");
 }
@@ -155,42 +236,95 @@ static void add_looks(struct buffer *out, const struct desk *d)
 	buffer_add_text(out, "]");
 }
 
-static void add_certificate(struct buffer *out, const struct exchange *x)
+void desk_record(struct buffer *out, const struct desk *d, const struct exchange *x,
+		 const struct diagnosis *found)
 {
-	const struct trace_tls *t = x->tls;
-	if (t->certificates == 0)
-		return;
-	buffer_printf(out, "certificate 1 of %zu: ", t->certificates);
-	escape_text(out, t->subject);
-	buffer_add_text(out, "\n  names ");
-	escape_text(out, t->names);
+	render_json(out, x, found);
+	if (!out->failed)
+		out->len -= 2; /* "}\n": the rest comes before them */
+	add_stages(out, d);
+	if (d->looks)
+		add_looks(out, d);
+	if (d->certificates)
+		add_chain(out, d);
+	if (d->samples)
+		add_samples(out, d);
+	buffer_add_text(out, "}\n");
+}
+
+static void show_certificate(struct buffer *out, const struct desk *d, size_t i)
+{
+	const struct tls_certificate *c = &d->chain[i];
+	buffer_printf(out, "certificate %zu of %zu: ", i + 1, d->certificates);
+	escape_text(out, slice_of(c->subject));
+	if (c->names[0])
+		buffer_add_text(out, "\n  names ");
+	escape_text(out, slice_of(c->names));
 	buffer_add_text(out, "\n  issuer ");
-	escape_text(out, t->issuer);
+	escape_text(out, slice_of(c->issuer));
 	buffer_add_text(out, "\n  valid from ");
-	when_add_rfc3339(out, t->not_before);
+	when_add_rfc3339(out, c->not_before);
 	buffer_add_text(out, " to ");
-	when_add_rfc3339(out, t->not_after);
+	when_add_rfc3339(out, c->not_after);
 	buffer_add_text(out, "\n");
+}
+
+static void show_tcp(struct buffer *out, const char *when, const struct check_tcp *t)
+{
+	struct buffer rtt;
+	if (t->at == NO_TIME)
+		return;
+	buffer_init(&rtt, 64);
+	if (t->rtt != NO_TIME)
+		when_add_span(&rtt, t->rtt);
+	buffer_printf(out, "  %-10s %9.*s %10u %6u %6u %8u %10llu %10llu\n", when, (int)rtt.len,
+		      rtt.len ? (const char *)rtt.at : "", t->retrans, t->cwnd, t->mss, t->path_mtu,
+		      (unsigned long long)t->sent, (unsigned long long)t->received);
+	buffer_done(&rtt);
+}
+
+/* The samples of a download stand before the stage's own line, which is that of its end. */
+static void show_connection(struct buffer *out, const struct desk *d)
+{
+	bool any = false;
+	for (size_t i = 0; i < d->stages; i++)
+		any |= d->stage[i].tcp.at != NO_TIME;
+	if (!any)
+		return;
+	buffer_printf(out,
+		      "\nthe connection to the proxy, as the kernel has it\n"
+		      "  %-10s %9s %10s %6s %6s %8s %10s %10s\n",
+		      "at", "RTT", "sent again", "cwnd", "MSS", "path MTU", "bytes up", "down");
+	for (size_t i = 0; i < d->stages; i++) {
+		const struct desk_stage *s = &d->stage[i];
+		for (size_t k = 0; s->step == CHECK_DOWNLOAD && k < d->samples; k++) {
+			char when[16];
+			nanos since = d->sample[k].at - (s->tcp.at - s->took);
+			snprintf(when, sizeof when, "+ %.1f s",
+				 (double)since / (double)NANOS_PER_SECOND);
+			show_tcp(out, when, &d->sample[k]);
+		}
+		show_tcp(out, check_step_name(s->step), &s->tcp);
+	}
 }
 
 static void render(struct buffer *out, const struct desk *d, const struct exchange *x,
 		   const struct diagnosis *found)
 {
 	if (d->json) {
-		render_json(out, x, found);
-		if (!out->failed)
-			out->len -= 2; /* "}\n": the stages come last */
-		add_stages(out, d);
-		if (d->looks)
-			add_looks(out, d);
-		buffer_add_text(out, "}\n");
+		desk_record(out, d, x, found);
 		return;
 	}
 	for (size_t i = 0; d->verbose && i < d->exchanges; i++) {
 		buffer_add_text(out, "\n");
 		render_details(out, &d->style, d->exchange[i]);
-		add_certificate(out, d->exchange[i]);
 	}
+	if (d->certificates)
+		buffer_add_text(out, "\n");
+	for (size_t i = 0; i < d->certificates; i++)
+		show_certificate(out, d, i);
+	if (d->verbose)
+		show_connection(out, d);
 	buffer_add_text(out, "\n");
 	render_card(out, &d->style, x, found);
 }
@@ -224,4 +358,5 @@ void desk_done(struct desk *d)
 		free(d->look[i].seen);
 	for (size_t i = 0; i < d->exchanges; i++)
 		trace_free(d->exchange[i]);
+	free(d->chain);
 }

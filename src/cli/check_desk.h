@@ -7,13 +7,19 @@
 #include "diagnose/diagnose.h"
 #include "render/render.h"
 
-enum { DESK_MAX_EXCHANGES = 64, DESK_MAX_STAGES = 16, DESK_MAX_LOOKS = 8 };
+enum {
+	DESK_MAX_EXCHANGES = 64,
+	DESK_MAX_STAGES = 16,
+	DESK_MAX_LOOKS = 8,
+	DESK_MAX_SAMPLES = 128, /* a download is looked at for a minute, twice a second */
+};
 
 struct desk_stage {
 	enum check_step step;
 	enum check_result result;
 	nanos took;
 	char *seen;
+	struct check_tcp tcp;
 };
 
 struct desk_look { /* a differential that ran (cli/check_around.h) */
@@ -27,8 +33,9 @@ struct desk {
 	struct render_style style;
 	bool silent;  /* nothing is printed as it passes */
 	bool live;    /* what is under way stands on the terminal */
-	bool verbose; /* desk_show: the heads, too */
+	bool verbose; /* desk_show: the heads, the certificates and the connection, too */
 	bool json;    /* desk_show: the record */
+	bool thorough; /* keeps certificates and samples, as when it is verbose */
 
 	struct desk_stage stage[DESK_MAX_STAGES];
 	size_t stages;
@@ -36,6 +43,10 @@ struct desk {
 	size_t looks;
 	struct exchange *exchange[DESK_MAX_EXCHANGES];
 	size_t exchanges;
+	struct check_tcp sample[DESK_MAX_SAMPLES]; /* of a download; where it is verbose or thorough */
+	size_t samples;
+	struct tls_certificate *chain; /* the target's, likewise; leaf first */
+	size_t certificates;
 };
 
 /* For check_walk: the desk hears all of it, and owns the exchanges until desk_done. */
@@ -51,7 +62,11 @@ void desk_look_ends(struct desk *d, const char *name, nanos took, const char *se
  * NULL: none was seen. */
 struct exchange *desk_decisive(const struct desk *d, struct finding *ret_finding);
 
-/* Prints the diagnosis: the card, or the record with its stages. The exit status. */
+/* One line of NDJSON: the exchange's record, with the stages and what else the desk has. */
+void desk_record(struct buffer *out, const struct desk *d, const struct exchange *x,
+		 const struct diagnosis *found);
+
+/* Prints the diagnosis: the card, or the record. The exit status. */
 int desk_show(const struct desk *d);
 
 #endif

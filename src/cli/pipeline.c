@@ -36,7 +36,6 @@ enum {
 			    last */
 	PATIENCE = 2000, /* looks: some 30 us */
 	NO_BORDER = CAPTURE_BATCH + 1,
-	AHEAD = 8, /* packets to fetch into the cache while one is fed */
 };
 
 /* What a feed gave out, and when: at a packet, or behind it, among connections whose time was over,
@@ -86,7 +85,7 @@ struct worker {
 	struct report_desk *desk;
 	uint64_t next;                                                       /* batch to feed */
 	enum step { STEP_BEFORE, STEP_BORDER, STEP_BEHIND, STEP_OVER } step; /* so far it is */
-	size_t fed;                                                          /* packets of it */
+	size_t fed, expected;                                                /* packets of it */
 	uint64_t frame;                                                      /* being fed */
 	bool is_ending;                                                      /* behind that */
 	struct stream_crowd crowd;   /* at the last border */
@@ -292,6 +291,17 @@ static bool is_full(const struct worker *w)
 	return w->findings->count >= FINDINGS;
 }
 
+/* The feed looks at some packets ahead, and their bytes are fetched before. */
+static void expect(struct worker *w, const struct slot *s)
+{
+	const uint16_t *next = s->mine[w->share] + w->fed;
+	size_t left = s->count[w->share] - w->fed;
+	for (size_t i = FEED_AHEAD; i < left && i < 2 * FEED_AHEAD; i++)
+		__builtin_prefetch(s->batch->packet[next[i]].data.at);
+	feed_expect(w->feed, s->batch->packet, next, left);
+	w->expected = w->fed + FEED_AHEAD;
+}
+
 /* True when all of its packets before that one are fed. */
 static bool feed_packets(struct worker *w, const struct slot *s, size_t border)
 {
@@ -299,8 +309,8 @@ static bool feed_packets(struct worker *w, const struct slot *s, size_t border)
 	size_t count = s->count[w->share];
 	for (; w->fed < count && mine[w->fed] < border && !is_full(w); w->fed++) {
 		const struct capture_packet *packet = &s->batch->packet[mine[w->fed]];
-		if (w->fed + AHEAD < count)
-			__builtin_prefetch(s->batch->packet[mine[w->fed + AHEAD]].data.at);
+		if (w->fed >= w->expected)
+			expect(w, s);
 		w->frame = packet->frame;
 		feed_packet(w->feed, packet, w->share, w->pipeline->shares);
 	}
@@ -351,7 +361,7 @@ static bool feed_slot(struct worker *w, const struct slot *s)
 		if (!feed_step(w, s))
 			return false;
 	w->step = STEP_BEFORE;
-	w->fed = 0;
+	w->fed = w->expected = 0;
 	return true;
 }
 

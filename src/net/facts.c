@@ -26,6 +26,7 @@ int net_facts(int fd, struct net_facts *ret_facts)
 		.mss_out = info.tcpi_snd_mss,
 		.mss_in = info.tcpi_rcv_mss,
 		.path_mtu = info.tcpi_pmtu,
+		.cwnd = info.tcpi_snd_cwnd,
 		.mss_announced = info.tcpi_advmss ? info.tcpi_advmss + options : 0,
 		.options = options,
 		.bytes_sent = info.tcpi_bytes_sent,

@@ -67,7 +67,8 @@ int net_limit_buffers(int fd, size_t receive, size_t unsent); /* bytes; 0: leave
 
 struct net_facts { /* TCP_INFO, in our units; NO_TIME and 0 where unknown */
 	nanos rtt, rtt_min;
-	uint32_t retrans, mss_out, mss_in, path_mtu; /* mss: payload of a full segment */
+	uint32_t retrans, mss_out, mss_in, path_mtu, cwnd; /* mss: payload of a full segment;
+	                                                        cwnd: segments */
 	uint32_t mss_announced, options; /* by this side; bytes that TCP's options take of each segment */
 	uint64_t bytes_sent, bytes_acked, bytes_received;
 	uint32_t unacked, not_sent;

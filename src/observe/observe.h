@@ -13,6 +13,7 @@
 #ifndef OBSERVE_OBSERVE_H
 #define OBSERVE_OBSERVE_H
 
+#include "http/head.h"
 #include "trace/exchange.h"
 
 struct conversation;
@@ -36,6 +37,7 @@ struct observe_options {
 	bool keep_heads;  /* fill request.head and response.head */
 	uint32_t page;    /* bytes of a refusal's page that are looked at for what it says (probe.page), of
 	                     TRACE_CHECK; 0: enough for its title */
+	bool verdict_only; /* no text is kept of which no verdict comes: for whoever only counts */
 	bool any_request; /* origin-form requests are exchanges too (--proxy names this address) */
 	bool began_late;
 };
@@ -56,6 +58,11 @@ void observe_fetch(const struct conversation *c);
  * this connection is of interest: it is no conversation with a proxy. */
 bool observe_data(struct conversation *c, enum trace_side side, const struct mark *mark,
 		  struct slice bytes);
+
+/* The same for the client's head that is whole, and that the owner has read itself: `bytes` are its
+ * head, and no more. It need not be read again, which is a tenth of what a record costs. */
+bool observe_request(struct conversation *c, const struct mark *mark, const struct http_request *r,
+		     struct slice bytes);
 
 /* `len` bytes of that side are not to be had. lost_by_capture: they were sent and arrived, only
  * not seen. */

@@ -69,9 +69,8 @@ static enum packet_kind find_ip(struct packet_decoder *d, const struct packet_fr
 	return PACKET_TCP;
 }
 
-/* Nearly every packet there is: Ethernet, IPv4 without options, in one piece, TCP. True when it was
- * one, and is read; else whoever reads layer by layer says what it is. */
-static bool read_usual(const struct packet_frame *f, struct segment *ret_tcp)
+/* Of all others whoever reads layer by layer says what they are. */
+bool packet_decode_usual(const struct packet_frame *f, struct segment *ret_tcp)
 {
 	enum { IP_AT = 14, TCP_AT = IP_AT + 20, LEAST = TCP_AT + 20 };
 	const uint8_t *at = f->data.at;
@@ -90,6 +89,8 @@ static bool read_usual(const struct packet_frame *f, struct segment *ret_tcp)
 		.ttl = at[IP_AT + 8],
 		.dont_fragment = at[IP_AT + 6] & 0x40,
 	};
+	ret_tcp->at = f->at;
+	ret_tcp->frame = f->frame;
 	return !tcp_read(&ip, ret_tcp);
 }
 
@@ -97,11 +98,8 @@ enum packet_kind packet_decode(struct packet_decoder *d, const struct packet_fra
 			       struct segment *ret_tcp, struct icmp_note *ret_icmp,
 			       const char **ret_why)
 {
-	if (read_usual(f, ret_tcp)) {
-		ret_tcp->at = f->at;
-		ret_tcp->frame = f->frame;
+	if (packet_decode_usual(f, ret_tcp))
 		return PACKET_TCP;
-	}
 	struct ip_packet ip;
 	enum packet_kind kind = find_ip(d, f, &ip, ret_why);
 	if (kind != PACKET_TCP)

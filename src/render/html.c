@@ -225,6 +225,62 @@ void render_html_exchange(struct buffer *out, const struct render_style *s,
 	buffer_done(&p.text);
 }
 
+/* ---- tables of one's own --------------------------------------------------------------------- */
+
+static void put_columns(struct page *p, const struct render_table *t)
+{
+	put(p, "<thead><tr>");
+	if (t->result)
+		put(p, "<th></th>");
+	for (size_t i = 0; i < t->columns; i++) {
+		put(p, "<th scope=\"col\">");
+		put_own(p, t->column[i]);
+		put(p, "</th>");
+	}
+	put(p, "</tr></thead>\n");
+}
+
+static void put_cells(struct page *p, const struct render_table *t, size_t row)
+{
+	put(p, "<tr>");
+	if (t->result) {
+		buffer_printf(p->out, "<td><span class=\"badge %s\">",
+			      severity_name(t->severity[row]));
+		put_own(p, t->result[row]);
+		put(p, "</span></td>");
+	}
+	for (size_t i = 0; i < t->columns; i++) {
+		const char *cell = t->cell[row * t->columns + i];
+		bool names = !t->column && i == 0;
+		put(p, names ? "<th scope=\"row\">" : "<td>");
+		if (cell)
+			put_own(p, cell);
+		put(p, names ? "</th>" : "</td>");
+	}
+	put(p, "</tr>\n");
+}
+
+void render_html_table(struct buffer *out, const struct render_table *t)
+{
+	struct page p = { .out = out };
+	buffer_init(&p.text, 1 << 20);
+	buffer_printf(out, "<section class=\"%s\">\n<h3>", t->first ? "sum" : "x");
+	put_own(&p, t->heading);
+	put(&p, "</h3>\n<div class=\"scroll\" tabindex=\"0\"><table>\n");
+	if (t->column)
+		put_columns(&p, t);
+	put(&p, "<tbody>\n");
+	for (size_t i = 0; i < t->rows; i++)
+		put_cells(&p, t, i);
+	put(&p, "</tbody></table></div>\n</section>\n");
+	buffer_done(&p.text);
+}
+
+void render_html_end(struct buffer *out)
+{
+	buffer_add_text(out, "</main>\n</body>\n</html>\n");
+}
+
 /* ---- foot ---------------------------------------------------------------------------------- */
 
 static unsigned bar_width(uint64_t n, uint64_t most)

@@ -167,24 +167,13 @@ static void add_doors(struct buffer *out, const struct trace_way *w)
 }
 
 /* What the walk itself saw of it. */
-static void add_seen(struct buffer *out, const struct trace_probe *p)
+static void add_page(struct buffer *out, struct slice page)
 {
-	if (p->page.len) {
-		buffer_add_text(out, ",\"page\":\"");
-		escape_json(out, p->page);
-		buffer_add_text(out, "\"");
-	}
-	if (!p->way || p->way->links == 0)
+	if (page.len == 0)
 		return;
-	buffer_add_text(out, ",\"chain\":[");
-	for (size_t i = 0; i < p->way->links; i++) {
-		buffer_add_text(out, i ? ",{\"subject\":\"" : "{\"subject\":\"");
-		escape_json(out, p->way->link[i].subject);
-		buffer_add_text(out, "\",\"issuer\":\"");
-		escape_json(out, p->way->link[i].issuer);
-		buffer_add_text(out, "\"}");
-	}
-	buffer_add_text(out, "]");
+	buffer_add_text(out, ",\"page\":\"");
+	escape_json(out, page);
+	buffer_add_text(out, "\"");
 }
 
 /* ---- all of them ----------------------------------------------------------------------------- */
@@ -198,7 +187,7 @@ static void begin(struct buffer *out, bool *any, const char *name)
 void json_add_probe(struct buffer *out, const struct trace_probe *p)
 {
 	bool any = false;
-	add_seen(out, p);
+	add_page(out, p->page);
 	if (p->mtu.looked) {
 		begin(out, &any, "mtu");
 		add_mtu(out, &p->mtu);

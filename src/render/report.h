@@ -19,4 +19,20 @@ void render_html_exchange(struct buffer *out, const struct render_style *s,
 void render_html_foot(struct buffer *out, const struct tally *t,
                       const struct summary_facts *facts);
 
+/* A section with a table, of text that is safe to show. Where `result` is given each row begins with it,
+ * as a badge in the colour of its `severity`. */
+struct render_table {
+	const char *heading;
+	const char *const *column;   /* their names; NULL: none, and the first column names its row */
+	size_t columns, rows;
+	const char *const *cell;     /* row by row; NULL is empty */
+	const char *const *result;   /* one a row, or NULL */
+	const enum severity *severity;
+	bool first;                  /* it stands before the exchanges */
+};
+void render_html_table(struct buffer *out, const struct render_table *t);
+
+/* The end of a page that has no summary. */
+void render_html_end(struct buffer *out);
+
 #endif

@@ -140,10 +140,9 @@ static enum tls_name_match match_host(X509 *x, struct slice host)
 
 /* --- the chain --------------------------------------------------------------------------- */
 
-/* First and last of the list; how many there are, 0 when it is not well formed. TLS 1.3 has a
+/* The certificates of the list; how many there are, 0 when it is not well formed. TLS 1.3 has a
  * context before the list, and extensions behind each certificate. */
-static size_t cut_list(struct slice body, bool newer, struct slice *ret_first,
-		       struct slice *ret_last)
+static size_t cut_list(struct slice body, bool newer, struct slice ret_der[TLS_MAX_CHAIN])
 {
 	struct reader r = { .left = body };
 	if (newer)
@@ -151,30 +150,15 @@ static size_t cut_list(struct slice body, bool newer, struct slice *ret_first,
 	struct reader list = { .left = read_counted(&r, 3) };
 	size_t count = 0;
 	while (list.left.len > 0 && !list.ran_out) {
-		*ret_last = read_counted(&list, 3);
+		struct slice der = read_counted(&list, 3);
 		if (newer)
 			read_counted(&list, 2);
-		if (count++ == 0)
-			*ret_first = *ret_last;
+		if (count < TLS_MAX_CHAIN)
+			ret_der[count] = der;
+		count++;
 	}
 	bool whole = !r.ran_out && r.left.len == 0 && !list.ran_out;
 	return whole && count <= TLS_MAX_CHAIN ? count : 0;
-}
-
-/* The empty slice where there is none of that number. */
-static struct slice cut_one(struct slice body, bool newer, size_t number)
-{
-	struct reader r = { .left = body };
-	struct slice one = { 0 };
-	if (newer)
-		read_counted(&r, 1);
-	struct reader list = { .left = read_counted(&r, 3) };
-	for (size_t i = 0; i <= number && !list.ran_out; i++) {
-		one = read_counted(&list, 3);
-		if (newer)
-			read_counted(&list, 2);
-	}
-	return list.ran_out ? (struct slice){ 0 } : one;
 }
 
 static X509 *read_der(struct slice der)
@@ -202,13 +186,13 @@ static bool describe_chain(X509 *leaf, X509 *top, struct slice host, struct tls_
 static bool read_chain(struct slice body, bool newer, struct slice host,
 		       struct tls_chain *ret_chain)
 {
-	struct slice first = { 0 }, last = { 0 };
-	struct tls_chain chain = { .count = cut_list(body, newer, &first, &last) };
+	struct slice der[TLS_MAX_CHAIN];
+	struct tls_chain chain = { .count = cut_list(body, newer, der) };
 	if (chain.count == 0 || !openssl())
 		return false;
 	openssl()->ERR_set_mark();
-	X509 *leaf = read_der(first);
-	X509 *top = chain.count > 1 ? read_der(last) : leaf;
+	X509 *leaf = read_der(der[0]);
+	X509 *top = chain.count > 1 ? read_der(der[chain.count - 1]) : leaf;
 	bool done = leaf && top && describe_chain(leaf, top, host, &chain);
 	if (top != leaf)
 		openssl()->X509_free(top);
@@ -229,17 +213,24 @@ bool tls_read_chain_13(struct slice body, struct slice host, struct tls_chain *r
 	return read_chain(body, true, host, ret_chain);
 }
 
-bool tls_read_link(struct slice body, bool newer, size_t number, struct tls_certificate *ret_link)
+size_t tls_read_certificates(struct slice body, bool newer,
+			     struct tls_certificate ret_certificate[TLS_MAX_CHAIN])
 {
-	struct slice der = cut_one(body, newer, number);
-	if (der.len == 0 || !openssl())
-		return false;
+	struct slice der[TLS_MAX_CHAIN];
+	size_t count = cut_list(body, newer, der), read = 0;
+	if (count == 0 || !openssl())
+		return 0;
 	openssl()->ERR_set_mark();
-	X509 *x = read_der(der);
-	bool done = x && describe(x, ret_link);
-	openssl()->X509_free(x);
+	while (read < count) {
+		X509 *x = read_der(der[read]);
+		bool done = x && describe(x, &ret_certificate[read]);
+		openssl()->X509_free(x);
+		if (!done)
+			break;
+		read++;
+	}
 	openssl()->ERR_pop_to_mark();
-	return done;
+	return read;
 }
 
 void tls_prepare_certificates(void)

@@ -35,9 +35,11 @@ bool tls_read_chain(struct slice body, struct slice host, struct tls_chain *ret_
 
 /* The same of TLS 1.3 (RFC 8446 section 4.4.2), for whoever holds the keys. */
 bool tls_read_chain_13(struct slice body, struct slice host, struct tls_chain *ret_chain);
-/* One of the certificates of such a message, from 0, the leaf; newer: it is TLS 1.3's. False where it
- * has none of that number. */
-bool tls_read_link(struct slice body, bool newer, size_t number, struct tls_certificate *ret_link);
+
+/* Each certificate of the message, leaf first, up to the first that can't be read; newer: of TLS 1.3.
+ * How many. */
+size_t tls_read_certificates(struct slice body, bool newer,
+                             struct tls_certificate ret_certificate[TLS_MAX_CHAIN]);
 
 /* What reading one needs is loaded with the first. This loads it now: for whoever is about to give up
  * opening files. */

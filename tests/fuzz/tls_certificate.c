@@ -18,7 +18,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	struct slice in = slice_from((struct slice){ data, size }, 1);
 	struct slice host = slice_first(in, data[0]);
+	struct tls_certificate all[TLS_MAX_CHAIN];
 	struct tls_chain c;
+	size_t count = tls_read_certificates(slice_from(in, host.len), data[0] & 1, all);
+	assert(count <= TLS_MAX_CHAIN);
+	for (size_t i = 0; i < count; i++)
+		check_certificate(&all[i]);
 	if (!tls_read_chain(slice_from(in, host.len), host, &c))
 		return 0;
 	assert(c.count >= 1 && c.count <= TLS_MAX_CHAIN);

@@ -46,7 +46,8 @@ def complete(program, line):
 WORDS = {"read": ["read"], "check": ["check"], "explain": ["explain"], "connections": ["connections"],
          "proxy": ["proxy", "proxy user", "proxy top"],
          "settings": ["settings show", "settings set", "settings unset",
-                      "settings apply", "settings undo"]}
+                      "settings test", "settings apply", "settings undo", "settings export",
+                      "settings audit"]}
 
 
 def options(program, tap):

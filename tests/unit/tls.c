@@ -401,6 +401,26 @@ static void a_chain_is_read(void **state)
 	assert_false(c.incomplete);
 }
 
+static void every_certificate_is_told(void **state)
+{
+	(void)state;
+	struct tls_certificate all[TLS_MAX_CHAIN];
+	struct tls_chain c;
+	struct writer w = { .len = 0 };
+	put_chain(&w, (struct slice[]){ BYTES(LEAF), BYTES(AUTHORITY), BYTES(LEAF) }, 3);
+	struct slice body = { w.at, w.len };
+	assert_int_equal(tls_read_certificates(body, false, all), 3);
+	assert_true(tls_read_chain(body, SLICE(""), &c));
+	assert_string_equal(all[0].subject, c.leaf.subject);
+	assert_string_equal(all[0].issuer, all[1].subject);
+	assert_true(all[1].self_signed && !all[2].self_signed);
+	assert_true(all[1].not_after > all[1].not_before);
+	assert_int_equal(tls_read_certificates(slice_first(body, body.len - 1), false, all), 0);
+	w.len = 0;
+	put_chain(&w, (struct slice[]){ BYTES(LEAF), SLICE("none"), BYTES(LEAF) }, 3);
+	assert_int_equal(tls_read_certificates((struct slice){ w.at, w.len }, false, all), 1);
+}
+
 static void one_certificate_is_a_chain_too(void **state)
 {
 	(void)state;
@@ -500,6 +520,7 @@ int main(void)
 		cmocka_unit_test(server_hellos_are_read),
 		cmocka_unit_test(a_retry_and_a_protocol_are_seen),
 		cmocka_unit_test(a_chain_is_read),
+		cmocka_unit_test(every_certificate_is_told),
 		cmocka_unit_test(one_certificate_is_a_chain_too),
 		cmocka_unit_test(names_are_matched),
 		cmocka_unit_test(a_cut_or_broken_chain_is_none),
