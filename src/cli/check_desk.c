@@ -319,9 +319,9 @@ static void render(struct buffer *out, const struct desk *d, const struct exchan
 		buffer_add_text(out, "\n");
 		render_details(out, &d->style, d->exchange[i]);
 	}
-	if (d->certificates)
+	if (d->verbose && d->certificates)
 		buffer_add_text(out, "\n");
-	for (size_t i = 0; i < d->certificates; i++)
+	for (size_t i = 0; d->verbose && i < d->certificates; i++)
 		show_certificate(out, d, i);
 	if (d->verbose)
 		show_connection(out, d);
