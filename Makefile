@@ -50,6 +50,7 @@ sanitize: setup
 golden: build
 	@python3 tests/golden/golden.py --rewrite build/viaduct
 	@python3 tests/golden/readme.py --rewrite build/viaduct
+	@build/tests/unit/unit-probe --rewrite
 
 fuzz:
 	@tools/setup.sh build fuzz

@@ -78,7 +78,11 @@ _viaduct_check() {
 	case $cur in
 	-*) mapfile -t COMPREPLY < <(compgen -W '--proxy --proxy-user --user --method --download --ca
 		--direct --resume --idle --wait --json --verbose --color --help' -- "$cur") ;;
-	*) mapfile -t COMPREPLY < <(compgen -W 'auth download idle mtu path tls' -- "$cur") ;;
+	*)
+		if ((COMP_CWORD == 2)); then
+			mapfile -t COMPREPLY < <(compgen -W 'auth download idle mtu path tls' -- "$cur")
+		fi
+		;;
 	esac
 }
 
@@ -200,6 +204,35 @@ _viaduct_connections() {
 	esac
 }
 
+_viaduct_console() {
+	case $prev in
+	--cert | --key | -f | --file)
+		_viaduct_files -f
+		return
+		;;
+	-s | --state | --root)
+		_viaduct_files -d
+		return
+		;;
+	--role)
+		mapfile -t COMPREPLY < <(compgen -W 'view change' -- "$cur")
+		return
+		;;
+	-l | --listen | -n | --name | -t | --target | --keep | --history | --capture)
+		return
+		;;
+	esac
+	if ((COMP_CWORD > 2)) && [[ ${COMP_WORDS[2]} == user ]]; then
+		mapfile -t COMPREPLY < <(compgen -W '--role --remove --state --help' -- "$cur")
+		return
+	fi
+	case $cur in
+	-*) mapfile -t COMPREPLY < <(compgen -W '--listen --cert --key --plain --name --state --file --root
+		--target --keep --history --capture --help' -- "$cur") ;;
+	*) mapfile -t COMPREPLY < <(compgen -W 'user' -- "$cur") ;;
+	esac
+}
+
 _viaduct() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	# bash splits words at "=": put --color=al together again
@@ -210,7 +243,7 @@ _viaduct() {
 		prev=${COMP_WORDS[COMP_CWORD - 3]}
 	fi
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'read check explain proxy settings connections --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'read check explain proxy settings connections console --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
@@ -220,6 +253,7 @@ _viaduct() {
 	proxy) _viaduct_proxy ;;
 	settings) _viaduct_settings ;;
 	connections) _viaduct_connections ;;
+	console) _viaduct_console ;;
 	esac
 }
 

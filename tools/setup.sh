@@ -64,6 +64,8 @@ for set in "$@"; do
 		need libcrypt-dev library libcrypt
 		need libcurl4-openssl-dev library libcurl
 		need libmnl-dev library libmnl
+		need libmicrohttpd-dev library libmicrohttpd
+		need libsqlite3-dev library sqlite3
 		need libcmocka-dev library cmocka
 		;;
 	demo)
@@ -72,7 +74,9 @@ for set in "$@"; do
 		;;
 	test)
 		need curl has curl
+		need ethtool has_server ethtool
 		need iproute2 has ss
+		need procps has_server sysctl
 		need util-linux has unshare
 		need clang has clang
 		need libclang-rt-dev fuzzer_runtime

@@ -37,18 +37,21 @@ struct check_tcp {
 struct check_stage {
 	enum check_step step;
 	enum check_result result;
+	bool silent;      /* it failed because nothing came any more */
 	nanos took;
 	const char *seen; /* what was seen, safe to show; until the callback returns */
 	struct check_tcp tcp; /* when it ended */
 };
+
+enum { CHECK_HELLO_PIECES = 5 };
 
 /* How a walk differs from that which the host's own programs make: for what looks around
  * (check/around.h). All zero: in nothing. */
 struct check_altered {
 	uint32_t mss;                    /* no larger segments, either way: announced, and sent; 0: any */
 	const struct check_addresses *proxy; /* the addresses, known already; not asked for again */
-	struct slice hello[2];           /* said inside the tunnel instead of TLS, a piece at a time, and
-	                                    all is over when it is answered; both empty: TLS */
+	struct slice hello[CHECK_HELLO_PIECES]; /* said inside the tunnel instead of TLS, a piece at a
+	                                    time, and all is over when it is answered; empty: TLS */
 	const _Atomic nanos *until;      /* it ends then, wherever it is; and does not wait for the
 	                                    proxy's end when it is over */
 	bool basic;                      /* Basic, though Digest is on offer as well */

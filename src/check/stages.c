@@ -68,12 +68,14 @@ void stage_leave(struct walk *w, enum check_result result, const char *format, .
 	va_start(ap, format);
 	vsnprintf(seen, sizeof seen, format, ap);
 	va_end(ap);
-	struct check_stage stage = {
-		.step = w->step, .result = result, .took = check_now() - w->since, .seen = seen
-	};
-	stage_sample(w, &stage.tcp);
 	w->failed = result == CHECK_FAILED;
 	w->entered = false;
+	struct check_stage stage = { .step = w->step,
+				     .result = result,
+				     .silent = w->failed && w->gave_up,
+				     .took = check_now() - w->since,
+				     .seen = seen };
+	stage_sample(w, &stage.tcp);
 	w->owner->stage(w->owner->context, &stage);
 }
 

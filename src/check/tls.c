@@ -19,6 +19,7 @@ static const char *const NAMES[SHAPE_COUNT_] = {
 	[SHAPE_SMALL] = "small",
 	[SHAPE_SPLIT] = "in two segments",
 	[SHAPE_LARGE] = "large",
+	[SHAPE_PIECES] = "large, in small segments",
 	[SHAPE_NAMELESS] = "without a name",
 };
 
@@ -77,6 +78,7 @@ static void conclude(struct check_around *a, struct trace_hellos *h)
 		len += n > 0 && (size_t)n < size - len ? (size_t)n : 0;
 	}
 	h->looked = true;
+	h->broke = a->broke;
 	h->text = arena_string(a->x->arena, slice_of(a->seen));
 }
 
@@ -93,6 +95,7 @@ static void write_hellos(const char *name, uint8_t room[][HELLO_ROOM], struct sl
 		[SHAPE_SMALL] = { .name = name },
 		[SHAPE_SPLIT] = { .name = name },
 		[SHAPE_LARGE] = { .name = name, .post_quantum = true, .padded_to = LARGE },
+		[SHAPE_PIECES] = { .name = name, .post_quantum = true, .padded_to = LARGE },
 		[SHAPE_NAMELESS] = { .name = NULL },
 	};
 	for (int i = 0; i < SHAPE_COUNT_; i++)
@@ -101,39 +104,61 @@ static void write_hellos(const char *name, uint8_t room[][HELLO_ROOM], struct sl
 		ret_hellos[SHAPE_NAMELESS].len = 0; /* none of them has one */
 }
 
+static void cut(struct slice hello, size_t size, struct slice *pieces)
+{
+	for (size_t i = 0; i < CHECK_HELLO_PIECES && hello.len > 0; i++) {
+		pieces[i] = slice_first(hello, size);
+		hello = slice_from(hello, pieces[i].len);
+	}
+}
+
+/* Those that had no answer yet, each in a tunnel of its own. How many of all have one now. */
+static size_t walk_them(const struct check_around *a, const struct slice *hello, nanos longest,
+			struct trace_hello *results)
+{
+	struct check_addresses proxy = { .address = { a->x->proxy }, .count = 1 };
+	struct again walks[SHAPE_COUNT_];
+	size_t count = 0, of[SHAPE_COUNT_], answered = 0;
+	for (size_t i = 0; i < SHAPE_COUNT_; i++) {
+		struct check_altered altered = { .proxy = &proxy };
+		if (hello[i].len == 0 || is_answer(results[i].how))
+			continue;
+		cut(hello[i],
+		    i == SHAPE_SPLIT    ? hello[i].len / 2 + 1
+		    : i == SHAPE_PIECES ? LARGE / CHECK_HELLO_PIECES + 100
+					: hello[i].len,
+		    altered.hello);
+		of[count] = i;
+		walks[count++] = (struct again){ .altered = altered };
+	}
+	again_walk(a->options, walks, count, longest, was_answered, NULL);
+	for (size_t i = 0; i < count; i++)
+		results[of[i]] =
+			(struct trace_hello){ heard_again(&walks[i]), (uint32_t)hello[of[i]].len };
+	again_done(walks, count);
+	for (size_t i = 0; i < SHAPE_COUNT_; i++)
+		answered += is_answer(results[i].how);
+	return answered;
+}
+
 int check_tls(struct check_around *a, struct error *err)
 {
 	struct trace_hellos *h = &a->x->probe->hellos;
-	struct check_addresses proxy = { .address = { a->x->proxy }, .count = 1 };
 	uint8_t room[SHAPE_COUNT_][HELLO_ROOM];
 	struct slice hello[SHAPE_COUNT_];
-	struct again walks[SHAPE_COUNT_];
-	size_t count = 0, of[SHAPE_COUNT_];
-	nanos longest = 5 * NANOS_PER_SECOND;
+	nanos longest = a->options->patience / 2, begun = check_now();
 	(void)err;
 	if (!a->options->target.secure || (a->broke && a->where <= CHECK_AUTH)) {
 		snprintf(a->seen, sizeof a->seen, "not measured, there is no TLS in a tunnel");
 		return 0;
 	}
 	write_hellos(name_of(&a->options->target), room, hello);
-	for (size_t i = 0; i < SHAPE_COUNT_; i++) {
-		struct check_altered altered = { .proxy = &proxy, .hello = { hello[i] } };
-		if (hello[i].len == 0)
-			continue;
-		if (i == SHAPE_SPLIT) {
-			altered.hello[0] = slice_first(hello[i], hello[i].len / 2);
-			altered.hello[1] = slice_from(hello[i], hello[i].len / 2);
-		}
-		of[count] = i;
-		walks[count++] = (struct again){ .altered = altered };
+	size_t answered = walk_them(a, hello, longest, h->of);
+	/* what fails where others don't fails twice, or it was something else */
+	if (answered > 0 && answered < SHAPE_COUNT_) {
+		nanos took = check_now() - begun;
+		walk_them(a, hello, took < longest ? took : longest, h->of);
 	}
-	if (a->options->patience < longest)
-		longest = a->options->patience;
-	again_walk(a->options, walks, count, longest, was_answered, NULL);
-	for (size_t i = 0; i < count; i++)
-		h->of[of[i]] =
-			(struct trace_hello){ heard_again(&walks[i]), (uint32_t)hello[of[i]].len };
-	again_done(walks, count);
 	conclude(a, h);
 	return 0;
 }

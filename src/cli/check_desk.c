@@ -3,6 +3,7 @@
 
 #include "base/escape.h"
 #include "cli/command.h"
+#include "cli/decisive.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,35 +115,9 @@ void desk_look_ends(struct desk *d, const char *name, nanos took, const char *se
 	print_passed(d, MARK_LOOK, name, took, seen);
 }
 
-/* ---- the verdict ----------------------------------------------------------------------------- */
-
-static bool is_inside(const struct exchange *x)
-{
-	return x->probe && x->probe->inside;
-}
-
-/* The first that failed: what follows is its consequence. But how a transfer failed, the exchange
- * inside of a tunnel tells better than the tunnel. Where none did, the worst, or else the last. */
 struct exchange *desk_decisive(const struct desk *d, struct finding *ret_finding)
 {
-	struct exchange *chosen = NULL;
-	enum severity worst = SEVERITY_OK;
-	bool of_tunnel = false;
-	for (size_t i = 0; i < d->exchanges; i++) {
-		struct exchange *x = d->exchange[i];
-		struct finding f;
-		diagnose_judge(x, &f);
-		enum severity severity = diagnose_severity(&f);
-		bool better = of_tunnel && severity == SEVERITY_FAILURE && is_inside(x);
-		bool good = severity == SEVERITY_OK && worst == SEVERITY_OK && !is_inside(x);
-		if (severity > worst || good || better) {
-			chosen = x;
-			*ret_finding = f;
-			worst = severity;
-			of_tunnel = x->tunnel.open && f.stage == STAGE_TRANSFER;
-		}
-	}
-	return chosen;
+	return check_decisive(d->exchange, d->exchanges, ret_finding);
 }
 
 /* ---- showing it ------------------------------------------------------------------------------ */

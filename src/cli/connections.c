@@ -155,24 +155,23 @@ static bool from_argument(struct far_ends *f, const char *word)
 
 /* ---- looking ------------------------------------------------------------------------------ */
 
-static void page_done(struct connections_page *p)
+void connections_done(struct connections_page *p)
 {
 	host_connections_done(&p->list);
 	free(p->owner);
 	p->owner = NULL;
 }
 
-static bool look(const struct far_ends *f, struct connections_page *ret_page)
+int connections_look(const struct address *far_end, size_t count, struct connections_page *ret_page,
+		     struct error *err)
 {
 	struct connections_page p = { .hidden = -1 };
-	struct error err;
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
 	p.at = now.tv_sec * NANOS_PER_SECOND + now.tv_nsec;
-	if (host_connections_list(f->at, f->count, &p.list, &err) < 0) {
-		complain("%s", err.text);
-		return false;
-	}
+	int code = host_connections_list(far_end, count, &p.list, err);
+	if (code < 0)
+		return code;
 	connections_sort(&p);
 	p.owner = calloc(p.list.count ? p.list.count : 1, sizeof *p.owner);
 	for (size_t i = 0; p.owner && i < p.list.count; i++)
@@ -181,7 +180,7 @@ static bool look(const struct far_ends *f, struct connections_page *ret_page)
 	if (p.owners)
 		p.hidden = host_processes_find("/proc", p.owner, p.owners);
 	*ret_page = p;
-	return true;
+	return 0;
 }
 
 static int status_of(const struct connections_page *p)
@@ -207,6 +206,7 @@ static int show_once(const struct far_ends *f, const struct wish *w, const char 
 		     size_t lines)
 {
 	struct connections_page page;
+	struct error err;
 	struct buffer out;
 	const struct connections_style style = {
 		.width = terminal_width(),
@@ -214,8 +214,10 @@ static int show_once(const struct far_ends *f, const struct wish *w, const char 
 		.colour = terminal_colour(w->colour),
 		.utf8 = terminal_utf8(),
 	};
-	if (!look(f, &page))
+	if (connections_look(f->at, f->count, &page, &err) < 0) {
+		complain("%s", err.text);
 		return EXIT_TROUBLE;
+	}
 	buffer_init(&out, TEXT_LIMIT);
 	if (w->json) {
 		connections_show_json(&out, &page);
@@ -227,7 +229,7 @@ static int show_once(const struct far_ends *f, const struct wish *w, const char 
 	}
 	int status = print(&out) ? status_of(&page) : EXIT_TROUBLE;
 	buffer_done(&out);
-	page_done(&page);
+	connections_done(&page);
 	return status;
 }
 

@@ -134,8 +134,9 @@ static bool has_door(const struct config *c)
 
 /* Where there are records certificates are read, by a library that confined workers can't load. It
  * takes 600 kB and three milliseconds, which nobody else is to pay. */
-static void prepare_records(const struct config *c)
+void proxy_log_prepare(void *context, const struct config *c)
 {
+	(void)context;
 	if (c->access.format != LOG_NONE || c->sni != SNI_OFF || has_door(c))
 		tls_prepare_certificates();
 }
@@ -146,7 +147,6 @@ void proxy_log_follow(void *context, const struct config *c)
 {
 	struct proxy_log *l = context;
 	struct error err = { 0 };
-	prepare_records(c);
 	if (c->access.format == LOG_NONE)
 		return;
 	if (l->access)
@@ -236,7 +236,6 @@ struct proxy_log *proxy_log_open(const struct config *c)
 		free(l);
 		return NULL;
 	}
-	prepare_records(c);
 	if (open_logs(l, c))
 		return l;
 	proxy_log_close(l);

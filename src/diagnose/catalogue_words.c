@@ -307,6 +307,12 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 			       "ClientHello was never acknowledged, small ones were",
 			       "on the client: measure which MTU the path has (viaduct check mtu), "
 			       "and set it" },
+	[CAUSE_HELLO_BEYOND] = { "large segments are lost between the proxy and the origin (MTU): "
+				 "the "
+				 "large ClientHello is answered when it comes in small segments",
+				 "on the proxy: measure which MTU its path to %t has, and set it; "
+				 "let "
+				 "ICMP type 3 code 4 (IPv6: type 2) through" },
 	[CAUSE_NAME_PROVED] = { "a policy on names forbids %i: without that name the same "
 				"ClientHello is answered",
 				"in the network: allow %i in the inspection's or firewall's "

@@ -105,6 +105,7 @@ static void tell_black_hole(struct telling *t)
 	phrase_put(t, up ? "large segments from the client to the proxy are lost"
 			 : "large segments from the proxy to the client are lost");
 	if (x->probe && x->probe->mtu.way[t->f->side].how == SIZE_BOUNDARY) {
+		phrase_put(t, x->probe->mtu.broke ? "" : " (this walk had none to send)");
 		phrase_tell(t, ": with an MSS of %f all goes through, with one byte more it does "
 			       "not, so the MTU is %g; the leg is the one between client and "
 			       "proxy");
@@ -216,6 +217,23 @@ static bool tell_outer(struct telling *t)
 	return true;
 }
 
+/* This walk's own ClientHello was answered. */
+static bool tell_other_hello(struct telling *t)
+{
+	const struct trace_hello *h = other_hello(t->x);
+	if (!h)
+		return false;
+	bool split = h == &t->x->probe->hellos.of[SHAPE_SPLIT];
+	phrase_tell(t, "a ClientHello for %i of %l is answered, and one of ");
+	phrase_put_number(t, h->bytes);
+	phrase_put(t, split ? " bytes in two segments " : " bytes ");
+	phrase_put(t, h->how == HEARD_RESET  ? "is reset"
+		      : h->how == HEARD_END  ? "makes the other side close"
+		      : h->how == HEARD_LOST ? "is never acknowledged"
+					     : "is not answered");
+	return true;
+}
+
 /* Of a tunnel that was held quiet on purpose. */
 static bool tell_idle(struct telling *t)
 {
@@ -244,7 +262,7 @@ static bool tell_idle(struct telling *t)
 
 static void tell_summary(struct telling *t)
 {
-	if (tell_outer(t) || tell_idle(t))
+	if (tell_outer(t) || tell_other_hello(t) || tell_idle(t))
 		return;
 	switch (t->f->verdict) {
 	case V_OK:

@@ -151,6 +151,17 @@ static inline bool hello_fails(const struct exchange *x, enum trace_shape shape)
 	return how == HEARD_SILENCE || how == HEARD_RESET || how == HEARD_END || how == HEARD_LOST;
 }
 
+/* All went well, and a ClientHello of this other shape has no answer; NULL: there is none. */
+static inline const struct trace_hello *other_hello(const struct exchange *x)
+{
+	if (!x->probe || !x->probe->hellos.looked || x->probe->hellos.broke ||
+	    !hello_passes(x, SHAPE_SMALL))
+		return NULL;
+	return hello_fails(x, SHAPE_SPLIT)   ? &x->probe->hellos.of[SHAPE_SPLIT]
+	       : hello_fails(x, SHAPE_LARGE) ? &x->probe->hellos.of[SHAPE_LARGE]
+	                                     : NULL;
+}
+
 /* Segments were tried in several sizes, and it made no difference. */
 static inline bool size_is_ruled_out(const struct exchange *x)
 {

@@ -88,8 +88,18 @@ static bool size_decides(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+static enum cause cause_of_hello(const struct exchange *x)
+{
+	if (hello_fails(x, SHAPE_SPLIT))
+		return CAUSE_HELLO_SPLIT;
+	if (x->probe->hellos.of[SHAPE_LARGE].how == HEARD_LOST)
+		return CAUSE_HELLO_LOST;
+	bool silent = x->probe->hellos.of[SHAPE_LARGE].how == HEARD_SILENCE;
+	return silent && hello_passes(x, SHAPE_PIECES) ? CAUSE_HELLO_BEYOND : CAUSE_HELLO_SIZE;
+}
+
 /* The walk's own ClientHello was answered; one as others send it was not. The verdict says how:
- * what such a client would meet. Wrong when a limit on connections hit just that one. */
+ * what such a client would meet. Wrong when a limit on connections hit just those. */
 static bool other_hello_fails(const struct exchange *x, struct finding *f)
 {
 	static const enum verdict of[] = {
@@ -98,20 +108,15 @@ static bool other_hello_fails(const struct exchange *x, struct finding *f)
 		[HEARD_RESET] = V_TLS_RESET,
 		[HEARD_END] = V_TLS_CLOSED,
 	};
-	const struct trace_hellos *h = &x->probe->hellos;
-	bool split = hello_fails(x, SHAPE_SPLIT), large = hello_fails(x, SHAPE_LARGE);
-	if (!h->looked || !x->tls->server_hello || !hello_passes(x, SHAPE_SMALL) ||
-	    (!split && !large))
+	const struct trace_hello *other = other_hello(x);
+	if (!other)
 		return false;
-	enum trace_heard how = h->of[split ? SHAPE_SPLIT : SHAPE_LARGE].how;
-	f->verdict = of[how];
+	f->verdict = of[other->how];
 	f->stage = STAGE_TLS;
 	finding_cite_request(x, f);
 	finding_cite(f, &x->server_hello, SAW_SERVER_HELLO, x->tls->version);
-	finding_cite_looking(x, f, h->text);
-	finding_cause(f, split               ? CAUSE_HELLO_SPLIT
-			 : how == HEARD_LOST ? CAUSE_HELLO_LOST
-					     : CAUSE_HELLO_SIZE);
+	finding_cite_looking(x, f, x->probe->hellos.text);
+	finding_cause(f, cause_of_hello(x));
 	return true;
 }
 
@@ -190,7 +195,7 @@ static const struct rule RULES[] = {
 	{ V_PROXY_UNREACHABLE, CONFIDENCE_HIGH, no_route },
 	{ V_TLS_ALERT, CONFIDENCE_HIGH, outer },
 	{ V_MTU_BLACK_HOLE, CONFIDENCE_HIGH, size_decides },
-	{ V_TLS_SILENT, CONFIDENCE_MEDIUM, other_hello_fails },
+	{ V_TLS_SILENT, CONFIDENCE_HIGH, other_hello_fails },
 	{ V_OK, CONFIDENCE_HIGH, held_quiet },
 	{ V_SLOW, CONFIDENCE_MEDIUM, trickles },
 };

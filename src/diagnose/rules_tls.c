@@ -290,6 +290,8 @@ static bool answer_may_be_hidden(const struct exchange *x)
 /* Hellos of other shapes were tried: true where they tell why this one had no answer. */
 static bool shapes_tell(const struct exchange *x, struct finding *f)
 {
+	if (size_is_ruled_out(x) && !x->probe->hellos.looked)
+		finding_cite_looking(x, f, x->probe->mtu.text);
 	if (!x->probe || !x->probe->hellos.looked)
 		return false;
 	finding_cite_looking(x, f, x->probe->hellos.text);

@@ -28,6 +28,7 @@ static const struct place {
 	{ SAID_BY_GIT, SAID_FORM_GIT, "GIT_CONFIG_SYSTEM", "/etc/gitconfig", NULL },
 	{ SAID_BY_GIT, SAID_FORM_GIT, "GIT_CONFIG_GLOBAL", "~/.config/git/config", NULL },
 	{ SAID_BY_GIT, SAID_FORM_GIT, "GIT_CONFIG_GLOBAL", "~/.gitconfig", NULL },
+	{ SAID_BY_APT, SAID_FORM_APT, "APT_CONFIG", NULL, NULL },
 	{ SAID_BY_APT, SAID_FORM_APT, NULL, "/etc/apt/apt.conf.d/", "" },
 	{ SAID_BY_APT, SAID_FORM_APT, NULL, "/etc/apt/apt.conf", NULL },
 	{ SAID_BY_NPM, SAID_FORM_NPM, NULL, "/usr/etc/npmrc", NULL },

@@ -42,7 +42,8 @@ static void add_mtu(struct buffer *out, const struct trace_mtu *m)
 
 static void add_hellos(struct buffer *out, const struct trace_hellos *h)
 {
-	static const char *const shapes[SHAPE_COUNT_] = { "small", "split", "large", "nameless" };
+	static const char *const shapes[SHAPE_COUNT_] = { "small", "split", "large", "pieces",
+							  "nameless" };
 	static const char *const heard[] = {
 		[HEARD_UNKNOWN] = "unknown", [HEARD_HELLO] = "server-hello",
 		[HEARD_ALERT] = "alert",     [HEARD_OTHER] = "not-tls",

@@ -18,7 +18,8 @@ struct audit_tool {
 	const char *http[5], *https[5], *except[3]; /* variables behind its files */
 	bool one_for_both;  /* what its files say of https: serves http: as well */
 	bool other_for_tls; /* what they say of http: serves https:, where that has none */
-	bool wants_scheme, no_tls;
+	bool empty_is_none; /* an empty variable says that there is none, else it says nothing */
+	bool wants_scheme;
 };
 
 extern const struct audit_tool AUDIT_TOOLS[];
@@ -26,7 +27,7 @@ const struct audit_tool *audit_tool_of(enum said_who who); /* NULL: it is an env
 
 const struct said *audit_pick(const struct audit_work *w, const struct audit_tool *t,
 			      enum said_use use);
-/* The last that is said there of one of the names, the first name first. */
+/* The last that is said there of one of the names, the first name first. An empty one says nothing. */
 const struct said *audit_variable(const struct said_list *list, enum said_who who,
 				  struct slice group, const char *const *names, size_t count);
 

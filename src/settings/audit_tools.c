@@ -20,9 +20,12 @@ const struct audit_tool AUDIT_TOOLS[] = {
 	{ .who = SAID_BY_WGET,
 	  .http = { "http_proxy" },
 	  .https = { "https_proxy" },
-	  .except = { "no_proxy" },
-	  .no_tls = true },
-	{ .who = SAID_BY_GIT, .http = CURLS_HTTP, .https = CURLS_HTTPS, .except = EITHER_CASE },
+	  .except = { "no_proxy" } },
+	{ .who = SAID_BY_GIT,
+	  .http = CURLS_HTTP,
+	  .https = CURLS_HTTPS,
+	  .except = EITHER_CASE,
+	  .empty_is_none = true },
 	{ .who = SAID_BY_APT,
 	  .http = { "http_proxy" },
 	  .https = { "https_proxy", "http_proxy" },
@@ -65,19 +68,33 @@ static const struct said *in_files(const struct said_list *list, enum said_who w
 	return found;
 }
 
-const struct said *audit_variable(const struct said_list *list, enum said_who who,
-				  struct slice group, const char *const *names, size_t count)
+static const struct said *last_of(const struct said_list *list, enum said_who who,
+				  struct slice group, const char *name)
+{
+	const struct said *found = NULL;
+	for (const struct said *s = list->first; s; s = s->next)
+		if (s->who == who && s->use != SAID_NOTHING && slice_equal(s->group, group) &&
+		    slice_equal(s->key, slice_of(name)))
+			found = s;
+	return found;
+}
+
+static const struct said *first_said(const struct said_list *list, enum said_who who,
+				     struct slice group, const char *const *names, size_t count,
+				     bool empty_is_none)
 {
 	for (size_t i = 0; i < count && names[i]; i++) {
-		const struct said *found = NULL;
-		for (const struct said *s = list->first; s; s = s->next)
-			if (s->who == who && s->use && slice_equal(s->group, group) &&
-			    slice_equal(s->key, slice_of(names[i])))
-				found = s;
-		if (found && found->value.len > 0) /* an empty one counts as none */
+		const struct said *found = last_of(list, who, group, names[i]);
+		if (found && (found->value.len > 0 || empty_is_none))
 			return found;
 	}
 	return NULL;
+}
+
+const struct said *audit_variable(const struct said_list *list, enum said_who who,
+				  struct slice group, const char *const *names, size_t count)
+{
+	return first_said(list, who, group, names, count, false);
 }
 
 /* The daemon has the environment of its unit, and that the manager's. */
@@ -125,5 +142,6 @@ const struct said *audit_pick(const struct audit_work *w, const struct audit_too
 		return found;
 	if (use == SAID_EXCEPT)
 		return audit_variable(list, environment, none, t->except, 3);
-	return audit_variable(list, environment, none, use == SAID_HTTP ? t->http : t->https, 5);
+	return first_said(list, environment, none, use == SAID_HTTP ? t->http : t->https, 5,
+			  t->empty_is_none);
 }

@@ -1,5 +1,5 @@
 /* pip.conf: "proxy = value" in [global], or in a command's section for that command. An indented
- * line continues the value before it. */
+ * line continues the value before it, and its end stays in the value. */
 #include "settings/said_readers.h"
 
 struct pip {
@@ -35,10 +35,11 @@ static void take_line(struct pip *p, uint32_t number, struct slice line)
 
 static void continue_value(struct pip *p, struct slice more)
 {
-	if (p->open && p->open->value.len == 0)
+	if (!p->open)
+		return;
+	if (p->open->value.len == 0)
 		p->open->value = arena_copy(p->list->arena, more);
-	else if (p->open)
-		p->open->broken = "its value goes on in the next line";
+	p->open->broken = "pip takes the line's end for a part of it: write it behind the =";
 }
 
 void said_read_pip(struct slice text, struct said_list *list)

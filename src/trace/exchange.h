@@ -316,6 +316,7 @@ enum trace_shape {
 	SHAPE_SMALL,                 /* a few hundred bytes */
 	SHAPE_SPLIT,                 /* the like in two segments */
 	SHAPE_LARGE,                 /* as with a post-quantum key share */
+	SHAPE_PIECES,                /* the like in small segments */
 	SHAPE_NAMELESS,              /* small, without a server name */
 	SHAPE_COUNT_
 };
@@ -327,6 +328,7 @@ struct trace_hello {
 };
 struct trace_hellos {
 	bool looked;
+	bool broke;                  /* the plain walk had failed */
 	struct trace_hello of[SHAPE_COUNT_];
 	const char *text;            /* the same in a sentence */
 };
@@ -408,7 +410,7 @@ struct exchange {
 	struct trace_onward *onward; /* until trace_open_onward: not seen */
 	struct trace_view *view;     /* until trace_open_view: not seen */
 	struct trace_leg *leg;       /* NULL until trace_open_leg; of TRACE_PROXY alone */
-	struct trace_probe *probe;   /* NULL until trace_open_probe; of TRACE_CHECK alone, never packed */
+	struct trace_probe *probe;   /* NULL until trace_open_probe; of TRACE_CHECK alone */
 
 	/* where the observation has names, not numbers: of a text */
 	struct slice client_name, proxy_name;

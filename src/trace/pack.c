@@ -634,6 +634,29 @@ static void tell_leg(struct codec *c, struct exchange *x)
 	TEXTS(&l->why, &l->text, &l->trial);
 }
 
+/* Text of the probe's own; empty is none. */
+static void said(struct codec *c, const char **text)
+{
+	struct slice s = slice_of(*text);
+	TEXTS(&s);
+	if (c->reading)
+		*text = s.len ? arena_string(c->arena, s) : NULL;
+}
+
+static void tell_probe(struct codec *c, struct exchange *x)
+{
+	struct trace_probe *p = x->probe;
+	FLAGS(&p->distrusted, &p->inside);
+	group_begin(c);
+	CHOICE(p->outer, OUTER_CLOSED + 1);
+	group_end(c);
+	said(c, &p->settings_fault);
+	said(c, &p->unresolved);
+	said(c, &p->no_route);
+	said(c, &p->outer_text);
+	said(c, &p->other_issuer);
+}
+
 /* Who and where from: what only a text has, and several captures. */
 static void tell_origin(struct codec *c, struct exchange *x)
 {
@@ -700,9 +723,14 @@ static void tell(struct codec *c, struct exchange *x)
 		c->bad |= !x->path && !trace_open_path(x);
 		part(c, x, NULL, tell_paths);
 	}
-	if (number(c, x->leg != NULL)) {
+	uint64_t own = number(c, (uint64_t)(x->leg != NULL) | (uint64_t)(x->probe != NULL) << 1);
+	if (own & 1) {
 		c->bad |= !trace_open_leg(x);
 		part(c, x, NULL, tell_leg);
+	}
+	if (own & 2) {
+		c->bad |= !trace_open_probe(x);
+		part(c, x, NULL, tell_probe);
 	}
 }
 

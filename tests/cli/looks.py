@@ -91,7 +91,7 @@ def both(*checks):
 def hellos(b):
     origin = peer.Origin(over_tls(b.pki.context("good")))
     url = f"https://localhost:{origin.port}/"
-    good = {shape: "server-hello" for shape in ("small", "split", "large", "nameless")}
+    good = {shape: "server-hello" for shape in ("small", "split", "large", "pieces", "nameless")}
 
     def box(dislikes, how=RESET):
         return ["-x", at(middlebox(origin, dislikes, how).port), "--wait", "6", url]
@@ -100,11 +100,12 @@ def hellos(b):
               also=lambda r: "probe" not in r and "looked" not in r)
     for how, verdict in VERDICTS.items():
         b.verdict(f"large hellos: {how}", verdict, None, "tls", *box(is_large, how), status=1, also=both(
-            heard(**{**good, "large": HEARD[how]}), causes("can't take a large ClientHello")))
+            heard(**{**good, "large": HEARD[how], "pieces": HEARD[how]}), causes("can't take a large ClientHello")))
         b.verdict(f"hellos in two segments: {how}", verdict, None, "tls", *box(is_split, how), status=1,
-                  also=both(heard(**{**good, "split": HEARD[how]}), causes("reads only the first segment")))
+                  also=both(heard(**{**good, "split": HEARD[how], "pieces": HEARD[how]}), causes("reads only the first segment")))
         b.verdict(f"names: {how}", verdict, "tls", *box(has_name, how), also=both(
-            heard(small=HEARD[how], large=HEARD[how], nameless="server-hello", split="server-hello"),
+            heard(small=HEARD[how], large=HEARD[how], nameless="server-hello", split="server-hello",
+                  pieces=HEARD[how]),
             causes("without that name the same", "post-quantum")))   # split: the name stands behind
     b.verdict("all of them", "tls-silent", "tls", *box(always, DROP), also=both(
         heard(**{s: "silence" for s in good}), causes("says nothing", "policy on names"),

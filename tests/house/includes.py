@@ -24,8 +24,10 @@ OWNERS = {
     "sqlite3.h": {"store"},
     "ares.h": {"net"},
     "libmnl": {"host"},
-    "crypt.h": {"proxy"},
-    "pthread.h": {"tls", "capture", "net", "proxy", "check", "cli"},   # tls: to load OpenSSL once
+    "crypt.h": {"proxy", "console"},
+    "microhttpd.h": {"console"},
+    "pthread.h": {"tls", "capture", "net", "proxy", "store", "console", "check",
+                  "cli"},     # tls: to load OpenSSL once
     "threads.h": set(),
 }
 

@@ -189,6 +189,47 @@ static void nothing_comes_back_as_nothing(void **state)
 	buffer_done(&out);
 }
 
+static void what_a_probe_knows_comes_back(void **state)
+{
+	(void)state;
+	struct exchange *x = trace_new(TRACE_CHECK, 65536);
+	assert_true(trace_open_probe(x));
+	x->probe->unresolved = "no address is known for it";
+	x->probe->outer = OUTER_UNTRUSTED;
+	x->probe->inside = true;
+	struct buffer out;
+	buffer_init(&out, 4096);
+	trace_pack(x, &out);
+	struct exchange *copy = trace_unpack(buffer_slice(&out), 65536);
+	assert_non_null(copy);
+	assert_string_equal(copy->probe->unresolved, x->probe->unresolved);
+	assert_int_equal(copy->probe->outer, OUTER_UNTRUSTED);
+	assert_true(copy->probe->inside && !copy->probe->distrusted && !copy->probe->no_route);
+	trace_free(copy);
+	trace_free(x);
+	buffer_done(&out);
+}
+
+/* The history keeps packed exchanges for years. Where this fails, TRACE_PACK_FORMAT is one more,
+ * and the sum that is printed stands here. */
+static void the_format_is_the_number_it_says(void **state)
+{
+	(void)state;
+	struct exchange *x = plain_tunnel();
+	struct buffer out;
+	buffer_init(&out, 4096);
+	trace_pack(x, &out);
+	uint32_t sum = 2166136261; /* FNV-1a */
+	for (size_t i = 0; i < out.len; i++)
+		sum = (sum ^ out.at[i]) * 16777619;
+	sum += EV_COUNT_ + PROTO_COUNT_ * 256;
+	print_message("# format %d is %u\n", TRACE_PACK_FORMAT, sum);
+	assert_int_equal(TRACE_PACK_FORMAT, 1);
+	assert_int_equal(sum, 2546423163);
+	trace_free(x);
+	buffer_done(&out);
+}
+
 static void what_is_cut_is_refused(void **state)
 {
 	(void)state;
@@ -229,6 +270,8 @@ int main(void)
 		cmocka_unit_test(the_labs_exchanges_come_back),
 		cmocka_unit_test(an_ordinary_tunnel_is_small),
 		cmocka_unit_test(nothing_comes_back_as_nothing),
+		cmocka_unit_test(what_a_probe_knows_comes_back),
+		cmocka_unit_test(the_format_is_the_number_it_says),
 		cmocka_unit_test(what_is_cut_is_refused),
 		cmocka_unit_test(no_room_is_said),
 	};

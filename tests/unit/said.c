@@ -217,6 +217,7 @@ static void pip(void **state)
 		  "2 all proxy <http://a:1>\n6 all proxy [install] <b>\n" },
 		{ "[global]\nproxy =\n\n  # c\n  http://a:1\n  more\n",
 		  "2 all proxy <http://a:1> broken\n" },
+		{ "[global]\nproxy =\n  http://a:1\n", "2 all proxy <http://a:1> broken\n" },
 		{ "[global]\n  proxy = a\n  x = y\n   z\nproxies = b", "2 all proxy <a>\n" },
 		{ "[", "" },
 	};
