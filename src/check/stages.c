@@ -228,7 +228,8 @@ static bool lacks_answer(const struct walk *w)
 {
 	const struct check_altered *a = &w->options->altered;
 	bool tunnel_alone = a->idle > 0 || a->hello[0].len > 0;
-	return w->entered && w->step >= CHECK_PROXY && w->step <= CHECK_HTTP && w->over && !tunnel_alone;
+	return w->entered && w->step >= CHECK_PROXY && w->step <= CHECK_HTTP && w->over &&
+	       !tunnel_alone;
 }
 
 void stage_finish(struct walk *w)

@@ -362,7 +362,8 @@ static bool say_hello(struct walk *w)
 	if (!x || !x->tunnel.open || x->closed || x->tls->server_hello || x->tls->alert ||
 	    x->tunnel.bytes[PROXY] >= SAID_ENOUGH)
 		return false;
-	if (w->said < CHECK_HELLO_PIECES && a->hello[w->said].len > 0 && wire_say(way_now(w), a->hello[w->said]))
+	if (w->said < CHECK_HELLO_PIECES && a->hello[w->said].len > 0 &&
+	    wire_say(way_now(w), a->hello[w->said]))
 		w->said++;
 	return true;
 }

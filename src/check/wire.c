@@ -25,7 +25,7 @@ struct wire {
 	struct wire_options options;
 	struct conversation *talk; /* NULL: the observation has ended */
 	struct exchange *x;
-	int fd, inner, door; /* inner: to libcurl, -1 until it has come in at the door */
+	int fd, inner, door;     /* inner: to libcurl, -1 until it has come in at the door */
 	bool reset, reset_first; /* reset_first: no FIN of the proxy's side came before */
 	nanos active, last[2], closed_at[2];
 	nanos paced_since; /* and so many bytes were read since then: */
