@@ -19,6 +19,7 @@ help:
 	@echo 'make test       set-up, both compilers, sanitizers, the whole suite'
 	@echo 'make sanitize   the suite under address and undefined behaviour sanitizers alone'
 	@echo 'make golden     write the expected outputs in tests/golden anew; review the diff'
+	@echo 'make screenshots  the pages of the console anew, in doc/console'
 	@echo 'make fuzz       each fuzz target for FUZZ_SECONDS (60) with libFuzzer'
 	@echo 'make fuzz-afl   build the fuzz targets for AFL++, and say how to run them'
 	@echo 'make bench      measure beside other tools: bench-read, bench-proxy, bench-watch, which can be made'
@@ -50,6 +51,13 @@ sanitize: setup
 golden: build
 	@python3 tests/golden/golden.py --rewrite build/viaduct
 	@python3 tests/golden/readme.py --rewrite build/viaduct
+	@build/tests/unit/unit-probe --rewrite
+
+.PHONY: screenshots
+screenshots: build
+	@tools/setup.sh build test
+	@mkdir -p doc/console
+	@node tests/browser/console.mjs build/viaduct doc/console
 
 fuzz:
 	@tools/setup.sh build fuzz
@@ -87,7 +95,7 @@ lint:
 	@tools/lint.sh build
 
 clean:
-	rm -rf build build-gcc build-sanitize build-fuzz build-afl
+	rm -rf build build-browser build-gcc build-sanitize build-fuzz build-afl
 
 build/build.ninja:
 	meson setup build

@@ -109,17 +109,29 @@ _viaduct_check() {
 		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur")
 		return
 		;;
-	--ca)
+	--ca | --settings | --report | --change-request)
 		_viaduct_files -f
 		return
 		;;
-	-x | --proxy | -U | --proxy-user | -u | --user | --download | -w | --wait)
+	-p | --profile)
+		mapfile -t COMPREPLY < <(compgen -W 'cisco-fmc debian docker github npm pypi windows-update' \
+			-- "$cur")
+		[[ ${#COMPREPLY[@]} -gt 0 ]] || _viaduct_files -f
+		return
+		;;
+	-x | --proxy | -U | --proxy-user | -u | --user | --download | -w | --wait | -e | --every | -l | --listen)
 		return
 		;;
 	esac
 	case $cur in
 	-*) mapfile -t COMPREPLY < <(compgen -W '--proxy --proxy-user --user --method --download --ca
-		--direct --wait --json --verbose --color --help' -- "$cur") ;;
+		--settings --profile --change-request --every --listen --report
+		--direct --resume --idle --wait --json --verbose --color --help' -- "$cur") ;;
+	*)
+		if ((COMP_CWORD == 2)); then
+			mapfile -t COMPREPLY < <(compgen -W 'auth download idle mtu path tls' -- "$cur")
+		fi
+		;;
 	esac
 }
 
@@ -183,9 +195,10 @@ _viaduct_proxy() {
 
 _viaduct_settings() {
 	local options='--file --help'
+	local formats='env environment curl wget git apt npm pip docker dockerd systemd pac json'
 	local tools='environment curl wget git apt npm pip docker systemd'
 	if ((COMP_CWORD == 2)); then
-		mapfile -t COMPREPLY < <(compgen -W 'show set unset apply undo --help' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'show set unset test apply undo export audit --help' -- "$cur")
 		return
 	fi
 	case $prev in
@@ -197,13 +210,21 @@ _viaduct_settings() {
 		_viaduct_files -d
 		return
 		;;
+	--format)
+		mapfile -t COMPREPLY < <(compgen -W "$formats" -- "$cur")
+		return
+		;;
 	esac
 	case ${COMP_WORDS[2]} in
 	show) options+=' --json' ;;
+	test) options+=' --json --verbose' ;;
+	export) options+=' --format --with-password' ;;
+	audit) options+=' --json --root' ;;
 	apply) options+=' --root --yes' ;;
 	undo) options='--root --yes --help' ;;
 	esac
 	case ${COMP_WORDS[2]}:$cur in
+	export:--format=*) mapfile -t COMPREPLY < <(compgen -W "$formats" -- "${cur#*=}") ;;
 	*:-*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") ;;
 	set:*)
 		compopt -o nospace 2>/dev/null
@@ -222,13 +243,46 @@ _viaduct_connections() {
 		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur")
 		return
 		;;
+	--settings)
+		_viaduct_files -f
+		return
+		;;
 	esac
 	case $cur in
 	--color=*)
 		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "${cur#*=}")
 		;;
-	-*) mapfile -t COMPREPLY < <(compgen -W '--watch --json --color --help' -- "$cur") ;;
+	-*) mapfile -t COMPREPLY < <(compgen -W '--watch --json --settings --color --help' -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
+	esac
+}
+
+_viaduct_console() {
+	case $prev in
+	--cert | --key | -f | --file)
+		_viaduct_files -f
+		return
+		;;
+	-s | --state | --root)
+		_viaduct_files -d
+		return
+		;;
+	--role)
+		mapfile -t COMPREPLY < <(compgen -W 'view change' -- "$cur")
+		return
+		;;
+	-l | --listen | -n | --name | -t | --target | --keep | --history | --capture)
+		return
+		;;
+	esac
+	if ((COMP_CWORD > 2)) && [[ ${COMP_WORDS[2]} == user ]]; then
+		mapfile -t COMPREPLY < <(compgen -W '--role --remove --state --help' -- "$cur")
+		return
+	fi
+	case $cur in
+	-*) mapfile -t COMPREPLY < <(compgen -W '--listen --cert --key --plain --name --state --file --root
+		--target --keep --history --capture --help' -- "$cur") ;;
+	*) mapfile -t COMPREPLY < <(compgen -W 'user' -- "$cur") ;;
 	esac
 }
 
@@ -242,7 +296,7 @@ _viaduct() {
 		prev=${COMP_WORDS[COMP_CWORD - 3]}
 	fi
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'read watch check explain proxy settings connections --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'read watch check explain proxy settings connections console --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
@@ -253,6 +307,7 @@ _viaduct() {
 	proxy) _viaduct_proxy ;;
 	settings) _viaduct_settings ;;
 	connections) _viaduct_connections ;;
+	console) _viaduct_console ;;
 	esac
 }
 

@@ -48,7 +48,23 @@ clients() {
 has_server() { has "$1" || [ -x "/usr/sbin/$1" ]; }
 compiles_c() { has gcc && echo '#include <stdio.h>' | gcc -fsyntax-only -xc -; }
 
+# What the browser tests take from npm, as tests/browser/package-lock.json has it: into build-browser/.
+browser_modules() {
+	from=$(dirname "$0")/../tests/browser
+	into=$(dirname "$0")/../build-browser
+	if cmp -s "$from/package-lock.json" "$into/package-lock.json" && [ -d "$into/node_modules" ]; then
+		return
+	fi
+	echo "setup: installing from npm what the browser tests need"
+	mkdir -p "$into"
+	cp "$from/package.json" "$from/package-lock.json" "$into/"
+	(cd "$into" && npm ci --ignore-scripts --no-audit --no-fund) && return
+	rm -f "$into/package-lock.json"
+	echo "setup: npm could not; the browser tests will be skipped" >&2
+}
+
 [ $# -gt 0 ] || set -- build test
+with_browser=
 for set in "$@"; do
 	case $set in
 	build)
@@ -74,8 +90,12 @@ for set in "$@"; do
 		need python3 has python3
 		;;
 	test)
+		with_browser=yes
+		need npm has npm
 		need curl has curl
+		need ethtool has_server ethtool
 		need iproute2 has ss
+		need procps has_server sysctl
 		need util-linux has unshare
 		need clang has clang
 		need libclang-rt-dev fuzzer_runtime
@@ -129,6 +149,7 @@ for set in "$@"; do
 done
 
 if [ -z "$missing" ]; then
+	[ -z "$with_browser" ] || browser_modules
 	echo "setup: all that is needed is installed"
 	exit 0
 fi
@@ -182,3 +203,4 @@ elif ! install; then
 	install
 fi
 echo "setup: installed:$missing"
+[ -z "$with_browser" ] || browser_modules

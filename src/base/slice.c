@@ -22,6 +22,9 @@ bool slice_starts_nocase(struct slice s, struct slice prefix)
 {
 	if (s.len < prefix.len)
 		return false;
+	/* those that are equal are mostly so letter by letter, and that is seen many at a time */
+	if (prefix.len == 0 || memcmp(s.at, prefix.at, prefix.len) == 0)
+		return true;
 	for (size_t i = 0; i < prefix.len; i++)
 		if (fold(s.at[i]) != fold(prefix.at[i]))
 			return false;

@@ -1,12 +1,13 @@
 /* The feed: from packets to exchanges, through `packet` and `observe`. */
 #include "capture/feed.h"
 
+#include "base/fetch.h"
 #include "observe/observe.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { SPARES = 64 }; /* links that wait to be used again, with what they hold */
+enum { SPARES = 256 }; /* links that wait to be used again, with what they hold */
 
 /* Live. A SYN is sent again after 1, 2, 4, ... 32 s: whoever is quiet for longer has given up, or
  * sends the last one after 64 s and gives up then. */
@@ -35,6 +36,11 @@ struct link {
 	} used[2];
 };
 
+struct coming { /* a packet that is expected, decoded */
+	struct segment segment;
+	struct stream_coming stream;
+};
+
 struct feed {
 	struct feed_options options;
 	struct feed_owner owner;
@@ -45,6 +51,8 @@ struct feed {
 	uint64_t last_frame; /* of the connection that ends */
 	struct link *spare;  /* the last one first: it is still in the cache */
 	unsigned spares;
+	struct coming *expected, *expected_end; /* those of them that were not fed yet */
+	struct coming coming[FEED_AHEAD];
 	struct link *used; /* live */
 	unsigned uses;
 	nanos settled_at; /* when it was last looked who is */
@@ -403,6 +411,7 @@ static struct link *link_new(struct feed *f, struct stream_watch *w, int side, s
 	struct observe_options options = {
 		.source = TRACE_CAPTURE,
 		.keep_heads = f->options.keep_heads,
+		.verdict_only = f->options.verdict_only,
 		.any_request = is_named_proxy(f, &s->side[flip ? 0 : 1]),
 		.began_late = s->began_late,
 	};
@@ -461,7 +470,6 @@ static void on_segment(void *context, struct stream_watch *w, int side, const st
 {
 	(void)context;
 	struct link *l = w->user;
-	link_fetch(l, false);
 	bool reset = seg->flags & TCP_RST;
 	if (!l || !(seg->flags & (TCP_FIN | TCP_RST)) || seg->payload_len > 0)
 		return;
@@ -621,7 +629,6 @@ static void on_end(void *context, struct stream_watch *w, const struct stream *s
 	f->last_frame = s->last.frame;
 	if (l) {
 		l->final = s;
-		link_fetch(l, true);
 		tell_rest(l, s);
 		observe_end(l->talk, ends[why], end_of(f, s, why));
 	}
@@ -723,13 +730,47 @@ static bool is_mine_to_count(const struct capture_packet *p, unsigned share, uns
 	return share == (of == shares ? 0 : of);
 }
 
-void feed_packet(struct feed *f, const struct capture_packet *p, unsigned share, unsigned shares)
+/* Of one that brings bytes or a FIN: those go to link, conversation and exchange. */
+static const struct link *link_to(const struct feed *f, const struct coming *c)
+{
+	bool speaks = c->segment.payload_len || c->segment.flags & (TCP_FIN | TCP_RST);
+	const struct stream_watch *w = speaks ? stream_fetch_watch(f->streams, &c->stream) : NULL;
+	return w ? w->user : NULL;
+}
+
+/* Each step leads to the next one's address; taken for all packets at once, the misses are waited
+ * for at once. */
+void feed_expect(struct feed *f, const struct capture_packet *packet, const uint16_t *which,
+		 size_t count)
+{
+	struct coming *usual = f->coming, *c;
+	f->expected = f->coming;
+	for (size_t i = 0; i < count && i < FEED_AHEAD; i++) {
+		const struct capture_packet *p = &packet[which[i]];
+		struct packet_frame frame = { p->at, p->frame, p->link, p->wire_len, p->data };
+		if (!packet_decode_usual(&frame, &usual->segment))
+			continue;
+		stream_expect(f->streams, &usual->segment, &usual->stream);
+		usual++;
+	}
+	f->expected_end = usual;
+	for (c = f->coming; c < usual; c++)
+		stream_fetch_connection(f->streams, &c->stream);
+	for (c = f->coming; c < usual; c++)
+		stream_fetch_facts(f->streams, &c->stream);
+	for (c = f->coming; c < usual; c++)
+		__builtin_prefetch(link_to(f, c));
+	for (c = f->coming; c < usual; c++)
+		link_fetch(link_to(f, c), false);
+}
+
+static void feed_unexpected(struct feed *f, const struct capture_packet *p, unsigned share,
+			    unsigned shares)
 {
 	struct packet_frame frame = { p->at, p->frame, p->link, p->wire_len, p->data };
 	struct segment seg;
 	struct icmp_note icmp;
 	const char *why;
-	note_time(f, p->at);
 	enum packet_kind kind = packet_decode(f->decoder, &frame, &seg, &icmp, &why);
 	switch (kind) {
 	case PACKET_TCP:
@@ -752,6 +793,20 @@ void feed_packet(struct feed *f, const struct capture_packet *p, unsigned share,
 		break;
 	}
 	f->counts.packets++;
+}
+
+void feed_packet(struct feed *f, const struct capture_packet *p, unsigned share, unsigned shares)
+{
+	note_time(f, p->at);
+	const struct coming *c = f->expected;
+	if (c == f->expected_end || c->segment.frame != p->frame) {
+		feed_unexpected(f, p, share, shares);
+		return;
+	}
+	f->expected++;
+	f->counts.tcp++;
+	f->counts.packets++;
+	stream_take(f->streams, &c->segment, &c->stream);
 }
 
 void feed_segment(struct feed *f, const struct segment *seg)
@@ -796,6 +851,12 @@ void feed_until(struct feed *f, nanos at, const struct stream_crowd *crowd)
 
 bool feed_end_next(struct feed *f)
 {
+	enum { LINK = 4, SPEECH = 2 };
+	const struct stream_watch *w = stream_ending(f->streams, LINK);
+	if (w)
+		fetch(w->user, sizeof(struct link));
+	if ((w = stream_ending(f->streams, SPEECH)) && w->user)
+		link_fetch(w->user, true);
 	return stream_end_next(f->streams);
 }
 

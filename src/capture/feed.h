@@ -18,6 +18,7 @@ struct feed_options {
 	bool has_proxy;            /* only this proxy is of interest (--proxy) */
 	struct address proxy;      /* port 0: any port of that host */
 	bool keep_heads;
+	bool verdict_only;         /* as observe_options has it */
 	uint32_t max_connections;  /* 0: the default of stream.h */
 	uint32_t file;             /* which capture; goes into every mark */
 	bool live;                 /* somebody waits: what is over is told within seconds; see feed_until */
@@ -56,6 +57,11 @@ void feed_free(struct feed *f); /* NULL is fine */
 /* One packet of the capture. `shares` feeds may be fed all packets of one capture by as many
  * threads: feed number `share` takes only the connections that are its own. */
 void feed_packet(struct feed *f, const struct capture_packet *p, unsigned share, unsigned shares);
+
+/* The packets that feed_packet will get next, in this order, with this share; the first FEED_AHEAD of
+ * them at most. Only saves time: what they will touch is brought into the cache. */
+enum { FEED_AHEAD = 16 };
+void feed_expect(struct feed *f, const struct capture_packet *packet, const uint16_t *which, size_t count);
 
 /* Which share a packet belongs to, where that can be told at a glance (Ethernet, IPv4, TCP, no
  * fragment); otherwise `shares`: every feed has to look. */

@@ -34,6 +34,7 @@ static void on_stage(void *context, const struct check_stage *stage)
 {
 	struct again *a = context;
 	a->failed = stage->result == CHECK_FAILED;
+	a->silent = stage->silent;
 }
 
 static void on_exchange(void *context, struct exchange *x)
@@ -98,7 +99,7 @@ void again_walk(const struct check_options *options, struct again *walks, size_t
 			   .lock = PTHREAD_MUTEX_INITIALIZER,
 			   .news = PTHREAD_COND_INITIALIZER };
 	struct runner runners[AGAIN_MOST];
-	bool known = false; /* how long a good one takes */
+	nanos end = c.until;
 	for (size_t i = 0; i < count; i++) {
 		runners[i] = (struct runner){ .crowd = &c, .a = &walks[i] };
 		int code = pthread_create(&runners[i].thread, NULL, run, &runners[i]);
@@ -108,12 +109,10 @@ void again_walk(const struct check_options *options, struct again *walks, size_t
 	}
 	struct runner *r;
 	while ((r = wait_for_one(&c, runners, count))) {
-		if (known || r->a->code < 0 || !good(r->a, context))
+		if (r->a->code < 0 || !good(r->a, context))
 			continue;
 		nanos until = check_now() + NANOS_PER_SECOND + 3 * r->a->took;
-		known = true;
-		if (until < c.until)
-			c.until = until;
+		c.until = until < end ? until : end;
 	}
 	for (size_t i = 0; i < count; i++)
 		if (runners[i].begun)
@@ -129,7 +128,13 @@ void again_done(struct again *walks, size_t count)
 	}
 }
 
-uint64_t again_body(const struct again *a)
+uint64_t again_bytes(const struct again *a, bool inside)
 {
-	return a->exchanges ? a->exchange[a->exchanges - 1]->response.body_bytes : 0;
+	uint64_t sum = 0;
+	for (size_t i = 0; i < a->exchanges; i++) {
+		const struct exchange *x = a->exchange[i];
+		if ((x->probe && x->probe->inside) == inside)
+			sum += x->bytes[PROXY];
+	}
+	return sum;
 }

@@ -15,7 +15,8 @@ struct again {
 
 	int code;                     /* negative errno: this host lacks what a walk needs */
 	enum check_step step;         /* the last stage that was entered */
-	bool failed;                  /* there it ended, or did not end in time */
+	bool failed;                  /* there it ended, */
+	bool silent;                  /* because nothing came any more, or not in time */
 	nanos took;
 	struct exchange *exchange[AGAIN_EXCHANGES]; /* in order */
 	size_t exchanges;
@@ -24,14 +25,14 @@ struct again {
 /* Is this one as good as they get? */
 typedef bool again_good(const struct again *a, const void *context);
 
-/* Walks them all at once, each for so long at most. Once one is good, the others have a second, and
- * three times what it took, to be as good. */
+/* Walks them all at once, each for so long at most. Whenever one is good, the others have a second more,
+ * and three times what it took, to be as good. */
 void again_walk(const struct check_options *options, struct again *walks, size_t count, nanos longest,
                 again_good *good, const void *context);
 
 void again_done(struct again *walks, size_t count);
 
-/* The bytes of content that came last: of an answer, inside or outside of a tunnel. */
-uint64_t again_body(const struct again *a);
+/* Bytes that came from the proxy: on its connections, or inside of tunnels. */
+uint64_t again_bytes(const struct again *a, bool inside);
 
 #endif

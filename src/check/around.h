@@ -12,6 +12,10 @@
 struct check_around {
 	const struct check_options *options; /* of the plain walk, with nothing altered */
 	struct exchange *x;       /* the exchange that decided; its probe is open */
+	struct exchange *const *exchange; /* all of the plain walk's, in order */
+	size_t exchanges;
+	void (*still)(void *context, nanos so_far); /* it takes its time; NULL is fine */
+	void *context;
 	bool broke;               /* the plain walk failed: */
 	enum check_step where;    /* at this stage */
 	char seen[2 * CHECK_MAX_TEXT]; /* what came of it, in a sentence; safe to show. It fills that in */
@@ -21,5 +25,10 @@ struct check_around {
 typedef int check_look(struct check_around *a, struct error *err);
 
 check_look check_mtu; /* does size alone make segments vanish, and which (mtu.c) */
+check_look check_tls; /* which ClientHello is answered (tls.c) */
+check_look check_auth; /* what credentials change: none, Digest, Basic (auth.c) */
+check_look check_download; /* what cuts a transfer: size, time, scanning, the path (download.c) */
+check_look check_idle; /* who ends a quiet tunnel, and when (idle.c) */
+check_look check_path; /* who answers, at each of the proxy's addresses (path.c) */
 
 #endif

@@ -17,9 +17,11 @@
 #include "tls/certificate.h"
 #include "trace/exchange.h"
 
+#include <signal.h>
+
 enum check_step {
 	CHECK_SETTINGS, CHECK_DNS, CHECK_TCP, CHECK_PROXY, CHECK_AUTH, CHECK_TLS, CHECK_HTTP,
-	CHECK_REDIRECTS, CHECK_DOWNLOAD, CHECK_CLOSING, CHECK_DIRECT,
+	CHECK_REDIRECTS, CHECK_DOWNLOAD, CHECK_CLOSING, CHECK_DIRECT, CHECK_IDLE,
 };
 
 enum check_result { CHECK_PASSED, CHECK_ODD, CHECK_FAILED };
@@ -35,18 +37,29 @@ struct check_tcp {
 struct check_stage {
 	enum check_step step;
 	enum check_result result;
+	bool silent;      /* it failed because nothing came any more */
 	nanos took;
 	const char *seen; /* what was seen, safe to show; until the callback returns */
 	struct check_tcp tcp; /* when it ended */
 };
+
+enum { CHECK_HELLO_PIECES = 5 };
 
 /* How a walk differs from that which the host's own programs make: for what looks around
  * (check/around.h). All zero: in nothing. */
 struct check_altered {
 	uint32_t mss;                    /* no larger segments, either way: announced, and sent; 0: any */
 	const struct check_addresses *proxy; /* the addresses, known already; not asked for again */
+	struct slice hello[CHECK_HELLO_PIECES]; /* said inside the tunnel instead of TLS, a piece at a
+	                                    time, and all is over when it is answered; empty: TLS */
 	const _Atomic nanos *until;      /* it ends then, wherever it is; and does not wait for the
 	                                    proxy's end when it is over */
+	bool basic;                      /* Basic, though Digest is on offer as well */
+	uint64_t from;                   /* the body from this byte on (Range) */
+	const char *if_range;            /* ... if it is still that one: an ETag or a date; or NULL */
+	uint64_t pace;                   /* bytes a second that are read at most; 0: as they come */
+	nanos longest;                   /* for the body; 0: a minute */
+	nanos idle;                      /* no request: a tunnel, held quiet for so long at most */
 };
 
 struct check_options {
@@ -61,6 +74,12 @@ struct check_options {
 	bool keep_heads;
 	uint64_t most;                   /* bytes of a body; then it is enough */
 	nanos patience;                  /* silence at any stage, until it is given up */
+	/* 407s to the password so far, in whichever walk: it is not sent once they are two. The
+	   caller's, one for all that a run of the program does. */
+	_Atomic unsigned *refusals;
+	bool resume;                     /* of a download that was cut, ask for the rest by Range */
+	nanos hold;                      /* how long a tunnel is held quiet at most */
+	const volatile sig_atomic_t *stop; /* set where the user has had enough of that; or NULL */
 	struct check_altered altered;
 };
 
@@ -74,6 +93,7 @@ struct check_owner {
 	void (*tcp)(void *context, const struct check_tcp *now);
 	/* Once: the certificates that the target shows, leaf first. */
 	void (*chain)(void *context, const struct tls_certificate *list, size_t count);
+	void (*still)(void *context, nanos so_far); /* a tunnel held quiet, every second; or NULL */
 };
 
 /* Negative errno with err when this host lacks what a check needs; whatever the path does, or does

@@ -8,6 +8,21 @@ static struct mark moment(void)
 	return (struct mark){ .at = check_now() };
 }
 
+/* The tunnel's certificates are its content's, too. */
+static void copy_chain(struct exchange *x, const struct trace_way *from)
+{
+	struct trace_way *way = arena_alloc(x->arena, sizeof *way);
+	if (!way)
+		return;
+	*way = *from;
+	for (size_t i = 0; i < way->links; i++) {
+		way->link[i].subject = trace_keep(x, from->link[i].subject, TLS_MAX_NAME);
+		way->link[i].issuer = trace_keep(x, from->link[i].issuer, TLS_MAX_NAME);
+		way->link[i].names = trace_keep(x, from->link[i].names, TLS_MAX_NAME);
+	}
+	x->probe->way = way;
+}
+
 static void on_begin(void *context, struct exchange *x)
 {
 	struct walk *w = context;
@@ -21,18 +36,24 @@ static void on_begin(void *context, struct exchange *x)
 		x->tls->version = tunnel->tls->version;
 	}
 	x->links.proxy_named = true;
-	if (trace_open_probe(x))
+	if (trace_open_probe(x)) {
 		x->probe->inside = true;
+		if (tunnel && tunnel->probe && tunnel->probe->way)
+			copy_chain(x, tunnel->probe->way);
+	}
 	w->inner = x;
 }
 
 static void on_facts(void *context, struct exchange *x)
 {
-	(void)context;
+	const struct walk *w = context;
 	if (!x->path && !trace_open_path(x))
 		return;
 	x->both_ways = true;
 	x->request_acked = x->request_end;
+	x->path[PROXY].last_data = x->response_start;
+	if (w->flow.pieces)
+		x->path[PROXY].last_data.at = w->flow.last;
 	for (int side = CLIENT; side <= PROXY; side++)
 		x->path[side].bytes = x->bytes[side];
 }
@@ -52,6 +73,7 @@ void inside_begin(struct walk *w)
 	};
 	struct observe_options options = { .source = TRACE_CHECK,
 					   .keep_heads = w->options->keep_heads,
+					   .page = WIRE_PAGE,
 					   .any_request = true };
 	inside_end(w);
 	w->inside = observe_new(&options, &owner);
@@ -69,10 +91,12 @@ void inside_body(struct walk *w, struct slice bytes)
 	struct mark now = moment();
 	if (!w->inside || !w->inner)
 		return;
-	if (w->inner->response.chunked)
+	if (w->inner->response.chunked) {
+		observe_page(w->inside, bytes);
 		observe_gap(w->inside, PROXY, &now, bytes.len, false);
-	else
+	} else {
 		observe_data(w->inside, PROXY, &now, bytes);
+	}
 }
 
 /* How the tunnel ended is how this did, unless it was whole before. */
@@ -82,11 +106,14 @@ void inside_end(struct walk *w)
 	struct conversation *talk = w->inside;
 	if (!talk)
 		return;
-	if (w->over && w->result == CURLE_OK)
+	bool whole = w->over && w->result == CURLE_OK && w->inner && w->inner->response.status;
+	bool cut = w->over && !whole && !w->enough, reset;
+	bool theirs = cut && wire_closed(way_now(w), &reset);
+	if (whole)
 		observe_whole(talk, PROXY, &now);
-	bool cut = w->over && w->result != CURLE_OK && !w->enough;
 	if (cut || w->gave_up)
-		observe_event(talk, EV_FIN, w->gave_up ? CLIENT : PROXY, &now, 0);
+		observe_event(talk, theirs && reset ? EV_RST : EV_FIN, theirs ? PROXY : CLIENT,
+			      &now, 0);
 	w->inside = NULL;
 	observe_end(talk, cut || w->gave_up ? TRACE_END_CLOSED : TRACE_END_OVER, now.at);
 	observe_free(talk);

@@ -23,6 +23,7 @@
 	CALL(curl_easy_setopt)                                                                     \
 	CALL(curl_easy_getinfo)                                                                    \
 	CALL(curl_easy_perform)                                                                    \
+	CALL(curl_easy_send)                                                                       \
 	CALL(curl_easy_cleanup)                                                                    \
 	CALL(curl_easy_strerror)                                                                   \
 	CALL(curl_multi_init)                                                                      \

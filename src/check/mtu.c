@@ -24,38 +24,42 @@ enum { SMALLEST = 536, ABREAST = AGAIN_MOST, TWICE = ABREAST / 2, ROUNDS = 8, LA
 
 enum fate { FATE_UNKNOWN, FATE_GOOD, FATE_BAD };
 
-/* What is known of one direction: all up to `low` pass, `high` and above do not. */
+/* What is known of one direction. */
 struct hunt {
 	/* Tries them all at once, and says what became of each. */
 	void (*try)(struct hunt *h, const uint32_t *sizes, enum fate *ret_fates, size_t count);
 	struct check_around *around;
 	struct check_addresses proxy;
-	uint32_t top;       /* the largest that is possible */
-	uint32_t low, high; /* 0: none is good; top + 1: none is bad */
-	unsigned seen_bad;  /* how often `high` was */
-	nanos longest;      /* that a round may take */
-	uint32_t options;   /* bytes of TCP's options in each segment */
-	uint32_t largest;   /* that was seen to pass, where none was bad; 0 unknown */
-	const char *fault;  /* why nothing can be measured; constant */
+	uint32_t top;      /* the largest that is possible */
+	uint32_t low;      /* the largest that was good; 0: none was */
+	uint32_t high;     /* the smallest above it that was bad; top + 1: none was */
+	unsigned seen_bad; /* how often `high` was */
+	uint32_t bad[ROUNDS * ABREAST];
+	size_t bads;
+	nanos longest;     /* that a round may take */
+	uint32_t options;  /* bytes of TCP's options in each segment */
+	uint32_t largest;  /* that was seen to pass, where none was bad; 0 unknown */
+	const char *fault; /* why nothing can be measured; constant */
 };
 
 /* ---- the hunt for the boundary --------------------------------------------------------------- */
 
-/* One that was bad below one that is good: other losses than by size. */
+/* One that is good makes smaller ones good: those that were bad had other losses than by size. */
 static void learn(struct hunt *h, const uint32_t *sizes, const enum fate *fates, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		if (fates[i] == FATE_GOOD && sizes[i] > h->low)
 			h->low = sizes[i];
-	if (h->high <= h->low) {
-		h->high = h->top + 1;
-		h->seen_bad = 0;
+		if (fates[i] == FATE_BAD)
+			h->bad[h->bads++] = sizes[i];
 	}
-	for (size_t i = 0; i < count; i++) {
-		if (fates[i] != FATE_BAD || sizes[i] <= h->low || sizes[i] > h->high)
+	h->high = h->top + 1;
+	h->seen_bad = 0;
+	for (size_t i = 0; i < h->bads; i++) {
+		if (h->bad[i] <= h->low || h->bad[i] > h->high)
 			continue;
-		h->seen_bad = sizes[i] == h->high ? h->seen_bad + 1 : 1;
-		h->high = sizes[i];
+		h->seen_bad = h->bad[i] == h->high ? h->seen_bad + 1 : 1;
+		h->high = h->bad[i];
 	}
 }
 
@@ -79,19 +83,18 @@ static size_t spread(const struct hunt *h, uint32_t *ret_sizes)
 
 static bool is_found(const struct hunt *h)
 {
-	return h->high - h->low == 1 && h->seen_bad >= 2;
+	return h->low > 0 && h->high <= h->top && h->high - h->low == 1 && h->seen_bad >= 2;
 }
 
 static bool is_open(const struct hunt *h)
 {
-	return !h->fault && h->low > 0 && h->high <= h->top && !is_found(h);
+	return !h->fault && h->low > 0 && h->low < h->top && !is_found(h);
 }
 
 static void hunt(struct hunt *h)
 {
 	uint32_t sizes[ABREAST];
 	size_t count = ABREAST;
-	h->high = h->top + 1;
 	for (uint32_t i = 0; i < ABREAST; i++)
 		sizes[i] = SMALLEST + (h->top - SMALLEST) * i / (ABREAST - 1);
 	for (int round = 0; round == 0 || (round < ROUNDS && is_open(h)); round++) {
@@ -156,15 +159,13 @@ static bool look_at_all(struct piece *pieces, size_t count, struct slice bytes)
 
 static void wait_for_acks(struct hunt *h, struct piece *pieces, size_t count, struct slice bytes)
 {
-	nanos begun = check_now(), until = begun + h->longest;
-	bool known = false, waiting = true;
+	nanos begun = check_now(), end = begun + h->longest, until = end;
+	bool waiting = true;
 	while (waiting && check_now() < until) {
-		if (look_at_all(pieces, count, bytes) && !known) {
-			nanos took = check_now() - begun;
-			known = true;
-			if (NANOS_PER_SECOND + 3 * took < h->longest)
-				h->longest = NANOS_PER_SECOND + 3 * took;
-			until = check_now() + h->longest;
+		if (look_at_all(pieces, count, bytes)) {
+			nanos now = check_now(),
+			      enough = now + NANOS_PER_SECOND + 3 * (now - begun);
+			until = enough < end ? enough : end;
 		}
 		waiting = false;
 		for (size_t i = 0; i < count; i++)
@@ -224,17 +225,28 @@ static void try_up(struct hunt *h, const uint32_t *sizes, enum fate *ret_fates, 
 
 /* ---- down: the walk again -------------------------------------------------------------------- */
 
-/* Beyond the stage at which the plain walk broke, or more of the body. */
+static bool is_inside(const struct check_around *a)
+{
+	return a->x->probe->inside;
+}
+
+/* It went through; or got beyond where the plain walk broke, and then met something else than
+ * silence; or at least so much more came that it can't have been what fits small segments alone. */
 static bool got_on(const struct again *a, const void *context)
 {
 	const struct hunt *h = context;
 	const struct check_around *r = h->around;
-	if (a->step != r->where)
-		return a->step > r->where;
-	if (!a->failed)
-		return true;
-	return a->step == CHECK_DOWNLOAD &&
-	       again_body(a) >= r->x->response.body_bytes + 2 * (uint64_t)h->top;
+	uint64_t least = r->x->bytes[PROXY] + h->top;
+	return a->code == 0 && a->step >= CHECK_PROXY &&
+	       (!a->failed || (!a->silent && a->step > r->where) ||
+		again_bytes(a, is_inside(r)) >= least);
+}
+
+/* One whose connection took a second SYN had too little time for the rest. */
+static bool was_silent(const struct again *a)
+{
+	return a->code == 0 && a->silent && a->step >= CHECK_PROXY && a->exchanges > 0 &&
+	       a->exchange[0]->syns < 2;
 }
 
 static void try_down(struct hunt *h, const uint32_t *sizes, enum fate *ret_fates, size_t count)
@@ -245,21 +257,21 @@ static void try_down(struct hunt *h, const uint32_t *sizes, enum fate *ret_fates
 	if (o.most > more)
 		o.most = more;
 	if (h->around->where == CHECK_PROXY)
-		o.user = NULL; /* that it is asked for is enough, and is no attempt with a password
-				*/
+		o.user = NULL; /* to be asked for it is enough, and no attempt with a password */
 	for (size_t i = 0; i < count; i++)
 		walks[i] = (struct again){ .altered = { .mss = sizes[i], .proxy = &h->proxy } };
 	again_walk(&o, walks, count, h->longest, got_on, h);
+	nanos slowest = 0;
 	for (size_t i = 0; i < count; i++) {
 		const struct again *a = &walks[i];
-		bool good = a->code == 0 && got_on(a, h);
-		ret_fates[i] = good                                          ? FATE_GOOD
-			       : a->code == 0 && a->step >= h->around->where ? FATE_BAD
-									     : FATE_UNKNOWN;
-		nanos enough = NANOS_PER_SECOND + 4 * a->took;
-		if (good && enough < h->longest)
-			h->longest = enough;
+		bool good = got_on(a, h);
+		if (good || was_silent(a))
+			ret_fates[i] = good ? FATE_GOOD : FATE_BAD;
+		if (good && a->took > slowest)
+			slowest = a->took;
 	}
+	if (slowest > 0 && NANOS_PER_SECOND + 4 * slowest < h->longest)
+		h->longest = NANOS_PER_SECOND + 4 * slowest;
 	again_done(walks, count);
 }
 
@@ -273,8 +285,8 @@ static void see_down(struct hunt *h)
 			h->largest = walk.exchange[i]->path[PROXY].largest;
 	if (h->largest == 0)
 		h->fault = "nothing came that could be measured";
-	h->low = h->largest += h->options;
-	h->high = h->top + 1;
+	h->low = h->top;
+	h->largest += h->options;
 	again_done(&walk, 1);
 }
 
@@ -302,9 +314,9 @@ static void note(const struct hunt *h, struct trace_size *ret_size)
 	if (is_found(h))
 		*s = (struct trace_size){ SIZE_BOUNDARY, (uint16_t)h->low, (uint16_t)h->high,
 					  NULL };
-	else if (h->low == 0)
+	else if (h->low == 0 && h->bads > 0)
 		*s = (struct trace_size){ .how = SIZE_NONE_PASSES };
-	else if (h->high > h->top)
+	else if (h->low == h->top)
 		*s = (struct trace_size){ SIZE_ALL_PASS, (uint16_t)h->largest, 0, NULL };
 	else
 		s->why = "some were lost whatever their size";
@@ -384,11 +396,9 @@ static void look_both_ways(struct hunt *up, struct hunt *down)
 
 int check_mtu(struct check_around *a, struct error *err)
 {
-	struct hunt up = { .try = try_up, .around = a, .longest = 5 * NANOS_PER_SECOND }, down;
+	struct hunt up = { .try = try_up, .around = a, .longest = a->options->patience / 2 }, down;
 	struct net_facts f;
 	(void)err;
-	if (a->options->patience < up.longest)
-		up.longest = a->options->patience;
 	up.proxy = (struct check_addresses){ .address = { a->x->proxy }, .count = 1 };
 	if (address_is_none(&a->x->proxy) || !see_path(&a->x->proxy, up.longest, &f)) {
 		snprintf(a->seen, sizeof a->seen,

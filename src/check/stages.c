@@ -5,6 +5,7 @@
 #include "tls/record.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 enum { SHOWN = 120, SEEN = 500 };
@@ -17,7 +18,7 @@ const char *check_step_name(enum check_step step)
 		[CHECK_AUTH] = "auth",         [CHECK_TLS] = "tls",
 		[CHECK_HTTP] = "http",         [CHECK_REDIRECTS] = "redirects",
 		[CHECK_DOWNLOAD] = "download", [CHECK_CLOSING] = "closing",
-		[CHECK_DIRECT] = "direct",
+		[CHECK_DIRECT] = "direct",     [CHECK_IDLE] = "idle",
 	};
 	return names[step];
 }
@@ -66,11 +67,13 @@ void stage_leave(struct walk *w, enum check_result result, const char *format, .
 	va_start(ap, format);
 	vsnprintf(seen, sizeof seen, format, ap);
 	va_end(ap);
-	struct check_stage stage = {
-		.step = w->step, .result = result, .took = check_now() - w->since, .seen = seen
-	};
-	stage_sample(w, &stage.tcp);
 	w->failed = result == CHECK_FAILED;
+	struct check_stage stage = { .step = w->step,
+				     .result = result,
+				     .silent = w->failed && w->gave_up,
+				     .took = check_now() - w->since,
+				     .seen = seen };
+	stage_sample(w, &stage.tcp);
 	w->owner->stage(w->owner->context, &stage);
 }
 
@@ -112,7 +115,8 @@ static void go_on(struct walk *w, const struct exchange *x)
 {
 	char location[SHOWN];
 	if (x->request.is_connect) {
-		stage_enter(w, CHECK_TLS);
+		bool quiet = w->options->altered.idle && !w->options->target.secure;
+		stage_enter(w, quiet ? CHECK_IDLE : CHECK_TLS);
 		return;
 	}
 	stage_enter(w, CHECK_HTTP);
@@ -148,8 +152,10 @@ void stage_look(struct walk *w, const struct exchange *x)
 	if (!x || x == w->told || x->response.status == 0 || (x->probe && x->probe->inside))
 		return;
 	w->told = x;
-	if (x->response.status == 407 && x->request.auth != SCHEME_NONE)
-		w->asked++;
+	if (x->response.status == 407 && x->request.auth != SCHEME_NONE && x != w->refused) {
+		w->refused = x;
+		w->spent = atomic_fetch_add(w->options->refusals, 1) + 1 >= WALK_MOST_REFUSALS;
+	}
 	if (w->step == CHECK_PROXY || w->step == CHECK_AUTH) {
 		look_first(w, x);
 	} else if (!x->request.is_connect && w->step == CHECK_REDIRECTS) {
@@ -169,7 +175,7 @@ void stage_shaken(struct walk *w)
 		snprintf(issuer, sizeof issuer, ", certificate issued by %s",
 			 escape_into(shown, sizeof shown - 30, x->tls->issuer));
 	stage_leave(w, CHECK_PASSED, "TLS %s%s", version ? version : "(version unknown)", issuer);
-	stage_enter(w, CHECK_HTTP);
+	stage_enter(w, w->options->altered.idle ? CHECK_IDLE : CHECK_HTTP);
 }
 
 static bool leads_on(unsigned status, const char *location)
@@ -206,12 +212,21 @@ static void leave_download(struct walk *w)
 	nanos took = check_now() - w->since;
 	const char *capped = w->enough ? "; that is enough" : "";
 	if (took < 10 * NANOS_PER_MS) { /* too short to be a measure */
-		stage_leave(w, CHECK_PASSED, "%llu bytes%s", (unsigned long long)w->body, capped);
+		stage_leave(w, CHECK_PASSED, "%llu bytes%s", (unsigned long long)w->flow.bytes,
+			    capped);
 		return;
 	}
-	double rate = (double)w->body / ((double)took / (double)NANOS_PER_SECOND);
-	stage_leave(w, CHECK_PASSED, "%llu bytes%s, %.0f kB/s", (unsigned long long)w->body, capped,
-		    rate / 1000);
+	double rate = (double)w->flow.bytes / ((double)took / (double)NANOS_PER_SECOND);
+	stage_leave(w, CHECK_PASSED, "%llu bytes%s, %.0f kB/s", (unsigned long long)w->flow.bytes,
+		    capped, rate / 1000);
+}
+
+/* libcurl takes what there is of a head for all of it. */
+static bool lacks_answer(const struct walk *w)
+{
+	const struct check_altered *a = &w->options->altered;
+	bool tunnel_alone = a->idle > 0 || a->hello[0].len > 0;
+	return w->step >= CHECK_PROXY && w->step <= CHECK_HTTP && w->over && !tunnel_alone;
 }
 
 void stage_finish(struct walk *w)
@@ -227,5 +242,7 @@ void stage_finish(struct walk *w)
 		stage_leave(w, CHECK_FAILED, "%s", escape_into(shown, sizeof shown, trouble));
 	} else if (w->step == CHECK_DOWNLOAD) {
 		leave_download(w);
+	} else if (lacks_answer(w)) {
+		stage_leave(w, CHECK_FAILED, "the answer ends within its head");
 	}
 }

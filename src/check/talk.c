@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 
 /* ---- called by libcurl -------------------------------------------------------------------------
  */
@@ -15,14 +16,32 @@ static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_so
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
+static void note_pause(struct trace_flow *f, nanos now)
+{
+	if (f->pieces == 0 || now - f->last <= f->pause)
+		return;
+	f->pause = now - f->last;
+	f->pause_at = f->bytes;
+}
+
+static void note_piece(struct trace_flow *f, size_t len)
+{
+	nanos now = check_now();
+	note_pause(f, now);
+	if (f->pieces++ == 0)
+		f->first = now;
+	f->last = now;
+	f->bytes += len;
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 {
 	struct walk *w = context;
 	size_t len = size * count;
-	w->body += len;
+	note_piece(&w->flow, len);
 	if (w->voice == VOICE_INSIDE)
 		inside_body(w, (struct slice){ (const uint8_t *)bytes, len });
-	w->enough = w->body >= w->options->most;
+	w->enough = w->flow.bytes >= w->options->most;
 	return len;
 }
 
@@ -54,7 +73,7 @@ static int on_debug(CURL *easy, curl_infotype type, char *bytes, size_t len, voi
 		if (inside && w->voice != VOICE_INSIDE)
 			inside_begin(w);
 		w->voice = inside ? VOICE_INSIDE : VOICE_PROXY;
-		w->body = 0;
+		w->flow = (struct trace_flow){ .first = NO_TIME, .last = NO_TIME };
 		if (inside) {
 			stage_shaken(w);
 			inside_heard(w, CLIENT, s);
@@ -88,13 +107,31 @@ void talk_certificate(int sent, int version, int type, const void *bytes, size_t
 		memcpy(c->issuer, chain.leaf.issuer, sizeof c->issuer);
 }
 
-static void tell_chain(const struct walk *w, int version, struct slice body)
+/* All of the certificates that are shown. */
+static void note_chain(struct exchange *x, const struct tls_certificate *list, size_t count)
+{
+	struct trace_way *way = trace_open_probe(x) ? arena_alloc(x->arena, sizeof *way) : NULL;
+	for (size_t i = 0; way && i < count && i < TRACE_MOST_LINKS; i++) {
+		way->link[way->links++] = (struct trace_link){
+			.subject = trace_keep(x, slice_of(list[i].subject), TLS_MAX_NAME),
+			.issuer = trace_keep(x, slice_of(list[i].issuer), TLS_MAX_NAME),
+			.names = trace_keep(x, slice_of(list[i].names), TLS_MAX_NAME),
+			.not_before = list[i].not_before,
+			.not_after = list[i].not_after,
+		};
+		x->probe->way = way;
+	}
+}
+
+static void note_certificates(const struct walk *w, struct exchange *x, int version,
+			      struct slice body)
 {
 	struct tls_certificate list[TLS_MAX_CHAIN];
-	if (!w->owner->chain)
-		return;
 	size_t count = tls_read_certificates(body, version == TLS1_3_VERSION, list);
-	w->owner->chain(w->owner->context, list, count);
+	if (!w->through.seen && w->owner->chain)
+		w->owner->chain(w->owner->context, list, count);
+	if (x)
+		note_chain(x, list, count);
 }
 
 /* Handshake messages in the clear. In TLS 1.3 who listens in can't see them. */
@@ -105,8 +142,8 @@ static void on_message(int sent, int version, int type, const void *bytes, size_
 	struct slice message = { bytes, len };
 	struct exchange *x = way_now(w) ? wire_now(way_now(w)) : NULL;
 	struct mark mark = { .at = check_now() };
-	if (!w->through.seen && is_certificate(sent, type, message))
-		tell_chain(w, version, slice_from(message, HANDSHAKE_HEADER));
+	if (is_certificate(sent, type, message))
+		note_certificates(w, x, version, slice_from(message, HANDSHAKE_HEADER));
 	if (!w->through.seen) /* a redirect may lead to another host, which is not compared */
 		talk_certificate(sent, version, type, bytes, len, ssl, &w->through);
 	if (!x || version != TLS1_3_VERSION)
@@ -132,6 +169,25 @@ static CURLcode on_context(CURL *easy, void *ctx, void *context)
 #define SET(option, value)                                                                         \
 	fine = fine && w->libs->curl.curl_easy_setopt(w->easy, option, value) == CURLE_OK
 
+/* The rest of the body, if it is still the one that the beginning is of (RFC 9110, sections 13.1.5
+ * and 14.2). */
+static bool set_range(struct walk *w)
+{
+	const struct check_options *o = w->options;
+	char range[24], condition[CHECK_MAX_TEXT + 20];
+	bool fine = true;
+	if (o->altered.from == 0)
+		return true;
+	snprintf(range, sizeof range, "%llu-", (unsigned long long)o->altered.from);
+	SET(CURLOPT_RANGE, range);
+	if (!o->altered.if_range)
+		return fine;
+	snprintf(condition, sizeof condition, "If-Range: %s", o->altered.if_range);
+	w->fields = w->libs->curl.curl_slist_append(NULL, condition);
+	SET(CURLOPT_HTTPHEADER, w->fields);
+	return fine && w->fields;
+}
+
 /* HTTP/1.1 inside the tunnel, too: the heads are what is looked at. */
 static bool set_request(struct walk *w)
 {
@@ -151,6 +207,25 @@ static bool set_request(struct walk *w)
 	return fine;
 }
 
+/* The tunnel alone: what is said in it is ours, or nothing. libcurl makes one for http, too, when
+ * told. */
+static bool set_tunnel(struct walk *w)
+{
+	const struct check_target *t = &w->options->target;
+	char url[CHECK_MAX_HOST + 40];
+	bool fine = true;
+	bool hello = w->options->altered.hello[0].len > 0;
+	if (!hello && w->options->altered.idle == 0)
+		return true;
+	snprintf(url, sizeof url, strchr(t->host, ':') ? "http://[%s]:%u/" : "http://%s:%u/",
+		 t->host, t->port);
+	if (hello)
+		SET(CURLOPT_URL, url);
+	SET(CURLOPT_HTTPPROXYTUNNEL, 1L);
+	SET(CURLOPT_CONNECT_ONLY, 1L);
+	return fine;
+}
+
 /* The proxy's address is a place-holder that needs no resolver: on_open gives the connection. With
  * an https:// proxy the wire speaks the TLS. */
 static bool set_proxy(struct walk *w)
@@ -159,8 +234,9 @@ static bool set_proxy(struct walk *w)
 	bool fine = true;
 	SET(CURLOPT_PROXY, "http://127.0.0.1:1");
 	SET(CURLOPT_NOPROXY, "");
-	if (o->user) {
-		SET(CURLOPT_PROXYAUTH, (long)(CURLAUTH_BASIC | CURLAUTH_DIGEST));
+	if (o->user && *o->refusals < WALK_MOST_REFUSALS) {
+		SET(CURLOPT_PROXYAUTH,
+		    (long)(o->altered.basic ? CURLAUTH_BASIC : CURLAUTH_BASIC | CURLAUTH_DIGEST));
 		SET(CURLOPT_PROXYUSERNAME, o->user);
 		SET(CURLOPT_PROXYPASSWORD, o->password);
 	}
@@ -188,7 +264,8 @@ bool talk_prepare(struct walk *w)
 {
 	w->easy = w->libs->curl.curl_easy_init();
 	w->multi = w->libs->curl.curl_multi_init();
-	bool fine = w->easy && w->multi && set_request(w) && set_proxy(w) && set_callbacks(w) &&
+	bool fine = w->easy && w->multi && set_request(w) && set_range(w) && set_tunnel(w) &&
+		    set_proxy(w) && set_callbacks(w) &&
 		    w->libs->curl.curl_multi_add_handle(w->multi, w->easy) == CURLM_OK;
 	if (!fine)
 		err_set(w->err, -EINVAL, "libcurl does not take what is asked of it");
@@ -210,10 +287,14 @@ static void wait_for_any(struct walk *w, nanos until)
 {
 	struct curl_waitfd fds[2 * WALK_MAX_WIRES];
 	unsigned n = 0;
+	for (size_t i = 0; i < w->wires; i++) {
+		if (wire_over(w->wire[i]))
+			continue;
+		n += wire_waits(w->wire[i], fds + n);
+		nanos due = wire_due(w->wire[i]);
+		until = due > check_now() && due < until ? due : until;
+	}
 	nanos left = until - check_now();
-	for (size_t i = 0; i < w->wires; i++)
-		if (!wire_over(w->wire[i]))
-			n += wire_waits(w->wire[i], fds + n);
 	int ms = left <= 0 ? 0 : (int)(left / NANOS_PER_MS) + 1;
 	w->libs->curl.curl_multi_poll(w->multi, fds, n, ms, NULL);
 }
@@ -256,8 +337,37 @@ static void note_distrust(struct walk *w)
 		x->probe->distrusted = true;
 }
 
-/* No account is to be locked: two refusals of a password are enough. */
-enum { MOST_REFUSALS = 2 };
+/* Why libcurl would have no more of it: what it says counts where nothing else explains the end. */
+static void note_complaint(struct walk *w)
+{
+	char shown[2 * CURL_ERROR_SIZE];
+	struct exchange *x = w->inner ? w->inner : way_now(w) ? wire_now(way_now(w)) : NULL;
+	struct slice text = slice_of(w->trouble);
+	if (!w->over || w->result == CURLE_OK || !x || !trace_open_probe(x))
+		return;
+	if (text.len == 0)
+		text = slice_of(w->libs->curl.curl_easy_strerror(w->result));
+	x->probe->complaint =
+		arena_string(x->arena, slice_of(escape_into(shown, sizeof shown, text)));
+}
+
+/* Whatever that is that answers. */
+enum { SAID_ENOUGH = 100 };
+
+/* A piece of the hello at each turn, of which there is one every LOOK_EVERY. False: it has been
+ * answered. */
+static bool say_hello(struct walk *w)
+{
+	const struct check_altered *a = &w->options->altered;
+	const struct exchange *x = way_now(w) ? wire_now(way_now(w)) : NULL;
+	if (!x || !x->tunnel.open || x->closed || x->tls->server_hello || x->tls->alert ||
+	    x->tunnel.bytes[PROXY] >= SAID_ENOUGH)
+		return false;
+	if (w->said < CHECK_HELLO_PIECES && a->hello[w->said].len > 0 &&
+	    wire_say(way_now(w), a->hello[w->said]))
+		w->said++;
+	return true;
+}
 
 /* A trickle would keep us for hours, and has been seen by then. */
 static const nanos LONGEST_DOWNLOAD = 60 * NANOS_PER_SECOND;
@@ -280,15 +390,19 @@ static nanos sample(struct walk *w)
 void talk_run(struct walk *w)
 {
 	int running;
+	nanos longest =
+		w->options->altered.longest ? w->options->altered.longest : LONGEST_DOWNLOAD;
 	for (;;) {
 		if (w->libs->curl.curl_multi_perform(w->multi, &running) != CURLM_OK)
 			break;
 		take_result(w);
 		note_distrust(w);
+		note_complaint(w);
 		pump_all(w);
-		if (w->over || w->enough || w->asked >= MOST_REFUSALS)
+		bool tunnel = w->over && w->result == CURLE_OK && w->options->altered.hello[0].len;
+		if ((w->over && !(tunnel && say_hello(w))) || w->enough || w->spent)
 			break;
-		if (w->step == CHECK_DOWNLOAD && check_now() - w->since >= LONGEST_DOWNLOAD) {
+		if (w->step == CHECK_DOWNLOAD && check_now() - w->since >= longest) {
 			w->enough = true;
 			break;
 		}
@@ -304,6 +418,33 @@ void talk_run(struct walk *w)
 	}
 }
 
+static short poll_events(short waits)
+{
+	return (short)((waits & CURL_WAIT_POLLIN ? POLLIN : 0) |
+		       (waits & CURL_WAIT_POLLOUT ? POLLOUT : 0));
+}
+
+static void wait_for_wires(const struct walk *w, nanos until)
+{
+	struct curl_waitfd waits[2];
+	struct pollfd fds[2 * WALK_MAX_WIRES];
+	nfds_t n = 0;
+	for (size_t i = 0; i < w->wires; i++) {
+		unsigned few = wire_over(w->wire[i]) ? 0 : wire_waits(w->wire[i], waits);
+		for (unsigned k = 0; k < few; k++)
+			fds[n++] = (struct pollfd){ .fd = waits[k].fd,
+						    .events = poll_events(waits[k].events) };
+	}
+	nanos left = until - check_now();
+	poll(fds, n, left <= 0 ? 0 : (int)(left / NANOS_PER_MS) + 1);
+}
+
+void talk_pump(struct walk *w, nanos until)
+{
+	wait_for_wires(w, until);
+	pump_all(w);
+}
+
 /* Both ends of it: ours goes out, and the proxy's is waited for. */
 static bool close_all(struct walk *w)
 {
@@ -315,23 +456,7 @@ static bool close_all(struct walk *w)
 			over = over && wire_over(w->wire[i]);
 		if (over || check_now() >= until)
 			return over;
-		struct curl_waitfd waits[2];
-		struct pollfd fds[2 * WALK_MAX_WIRES];
-		nfds_t n = 0;
-		for (size_t i = 0; i < w->wires; i++) {
-			unsigned few = wire_over(w->wire[i]) ? 0 : wire_waits(w->wire[i], waits);
-			for (unsigned k = 0; k < few; k++)
-				fds[n++] = (struct pollfd){
-					.fd = waits[k].fd,
-					.events =
-						(short)((waits[k].events & CURL_WAIT_POLLIN ? POLLIN
-											    : 0) |
-							(waits[k].events & CURL_WAIT_POLLOUT
-								 ? POLLOUT
-								 : 0))
-				};
-		}
-		poll(fds, n, (int)((until - check_now()) / NANOS_PER_MS) + 1);
+		wait_for_wires(w, until);
 	}
 }
 
@@ -356,6 +481,7 @@ void talk_done(struct walk *w)
 		w->libs->curl.curl_easy_cleanup(w->easy);
 	if (w->multi)
 		w->libs->curl.curl_multi_cleanup(w->multi);
+	w->libs->curl.curl_slist_free_all(w->fields);
 	if (!ended) {
 		bool closed = close_all(w);
 		stage_leave(w, closed ? CHECK_PASSED : CHECK_ODD, "%s",

@@ -10,6 +10,8 @@ void walk_keep(void *context, struct exchange *x)
 {
 	struct walk *w = context;
 	stage_look(w, x);
+	if (x->response.status && !x->tunnel.open && trace_open_probe(x))
+		x->probe->flow = w->flow;
 	trace_book_add(w->book, x);
 }
 
@@ -31,6 +33,8 @@ int check_walk(const struct check_options *options, const struct check_owner *ow
 		return err_set(err, -ENOMEM, "out of memory");
 	if (way_open(&w) && talk_prepare(&w)) {
 		talk_run(&w);
+		if (options->altered.idle && w.over && w.result == CURLE_OK)
+			idle_hold(&w);
 		talk_done(&w);
 		direct_compare(&w);
 	}

@@ -10,6 +10,9 @@
 
 enum { WALK_MAX_WIRES = 24, WALK_MAX_HEAD = 64 << 10 };
 
+/* No account is to be locked: two refusals of a password are enough, whatever else there is to try. */
+enum { WALK_MOST_REFUSALS = 2 };
+
 /* Who speaks in libcurl's debug output: the CONNECT, or what is inside its tunnel. */
 enum walk_voice { VOICE_PROXY, VOICE_INSIDE };
 
@@ -31,8 +34,10 @@ struct walk {
 	nanos since;
 	bool failed;                  /* one has: there is nothing beyond it */
 	const struct exchange *told;  /* whose answer has been told; only compared */
-	unsigned asked;               /* 407s to credentials */
 	nanos sampled;                /* when the kernel was last asked about the connection */
+	char algorithm[20];           /* of the last Digest challenge */
+	const struct exchange *refused; /* the last 407 to credentials that was counted; only compared */
+	bool spent;                   /* the password was refused, and is not to be sent again */
 
 	/* connections */
 	struct check_addresses addresses;
@@ -49,11 +54,12 @@ struct walk {
 	/* libcurl's */
 	CURL *easy;
 	CURLM *multi;
+	struct curl_slist *fields;
 	char trouble[CURL_ERROR_SIZE];
 	CURLcode result;
 	bool over, enough, gave_up;
-	uint64_t body;                /* bytes of the last answer's */
-	nanos body_since;
+	size_t said;                  /* pieces of altered.hello */
+	struct trace_flow flow;       /* of the last answer's body */
 	unsigned redirects;
 
 	/* --direct */
@@ -100,6 +106,13 @@ void talk_done(struct walk *w);
 /* libssl's callback on messages: the server's certificate into the struct walk_certificate. */
 void talk_certificate(int sent, int version, int type, const void *bytes, size_t len, SSL *ssl,
 		      void *certificate);
+
+/* What can be moved is; and until then the next is waited for, libcurl left out of it. */
+void talk_pump(struct walk *w, nanos until);
+
+/* ---- a quiet tunnel (idle.c) --------------------------------------------------------------- */
+
+void idle_hold(struct walk *w);
 
 /* ---- without the proxy (direct.c) ---------------------------------------------------------- */
 

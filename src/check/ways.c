@@ -233,6 +233,8 @@ int way_take(struct walk *w, struct curl_sockaddr *ret_address)
 							     .made = w->ready,
 							     .outer = w->ready_outer,
 							     .keep_heads = w->options->keep_heads,
+							     .pace = w->options->altered.pace,
+							     .quiet = w->options->altered.idle > 0,
 							     .done = walk_keep,
 							     .context = w });
 	w->ready.fd = -1;

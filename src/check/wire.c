@@ -10,7 +10,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { ROOM = 64 << 10 };
+enum { ROOM = 64 << 10, PACED_ROOM = 16 << 10 };
+
+enum { ASK_AFTER = 2 }; /* seconds of silence, until the proxy's host is asked for a sign of life */
 
 struct flow {
 	size_t begin, end;
@@ -26,6 +28,8 @@ struct wire {
 	int fd, inner, door; /* inner: to libcurl, -1 until it has come in at the door */
 	bool reset;
 	nanos active, last[2], closed_at[2];
+	nanos paced_since; /* and so many bytes were read since then: */
+	uint64_t paced;
 	enum event_kind closed[2]; /* EV_FIN, EV_RST; EV_SYN: not closed */
 	struct address client;
 	struct flow up, down;
@@ -79,6 +83,17 @@ static void note_side(const struct wire *w, struct exchange *x, enum trace_side 
 	}
 }
 
+/* Two probes at least had the time for an answer: a host that lives has answered one of the last.
+ */
+static void note_life(const struct wire *w, const struct net_facts *f, struct exchange *x)
+{
+	if (w->options.quiet || check_now() - w->last[PROXY] < 5 * NANOS_PER_SECOND || w->reset ||
+	    !trace_open_probe(x))
+		return;
+	x->probe->path_asked = true;
+	x->probe->path_answers = f->since_ack < 2 * ASK_AFTER * NANOS_PER_SECOND;
+}
+
 /* A request is acknowledged where the kernel has nothing more to send again. */
 static void note_facts(const struct wire *w, struct exchange *x)
 {
@@ -86,6 +101,7 @@ static void note_facts(const struct wire *w, struct exchange *x)
 	if (net_facts(w->fd, &f) != 0)
 		return;
 	struct trace_path *up = &x->path[CLIENT];
+	note_life(w, &f, x);
 	x->rtt = f.rtt_min != NO_TIME ? f.rtt_min : f.rtt;
 	up->retrans = f.retrans;
 	up->unacked = f.bytes_sent - f.retrans > f.bytes_acked && f.unacked ? f.unacked : 0;
@@ -201,6 +217,8 @@ static void read_up(struct wire *w)
 		f->begin = 0;
 		f->end = (size_t)n;
 		listen_in(w, CLIENT, (struct slice){ f->at, f->end });
+		/* an end right behind it goes with it, or else the proxy's would seem the first */
+		f->over = recv(w->inner, &(char){ 0 }, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
 		f->over = true; /* ECONNRESET: libcurl left bytes unread when it closed */
 	}
@@ -235,13 +253,34 @@ static void write_up(struct wire *w)
 	note_end(w, CLIENT, EV_FIN);
 }
 
+/* How much may be read now. */
+static size_t allowance(const struct wire *w)
+{
+	if (w->options.pace == 0)
+		return ROOM;
+	double since = (double)(check_now() - w->paced_since) / (double)NANOS_PER_SECOND;
+	double may = since * (double)w->options.pace - (double)w->paced;
+	return may < 1 ? 0 : may > PACED_ROOM ? PACED_ROOM : (size_t)may;
+}
+
+nanos wire_due(const struct wire *w)
+{
+	if (w->options.pace == 0 || w->down.over)
+		return INT64_MAX;
+	uint64_t least = w->options.pace / 20 + 1; /* a twentieth of a second's worth at a time */
+	return w->paced_since + (nanos)((double)(w->paced + least) / (double)w->options.pace *
+					(double)NANOS_PER_SECOND);
+}
+
 static void read_down(struct wire *w)
 {
 	struct flow *f = &w->down;
-	if (f->over || f->begin < f->end)
+	size_t room = allowance(w);
+	if (f->over || f->begin < f->end || room == 0)
 		return;
-	ssize_t n = receive(w, f->at, ROOM);
+	ssize_t n = receive(w, f->at, room);
 	if (n > 0) {
+		w->paced += (uint64_t)n;
 		f->begin = 0;
 		f->end = (size_t)n;
 		listen_in(w, PROXY, (struct slice){ f->at, f->end });
@@ -287,6 +326,19 @@ void wire_pump(struct wire *w)
 		 w->options.libs->ssl.SSL_pending(w->options.outer) > 0);
 }
 
+bool wire_say(struct wire *w, struct slice bytes)
+{
+	struct flow *f = &w->up;
+	if (f->over || f->begin < f->end || bytes.len > ROOM)
+		return false;
+	memcpy(f->at, bytes.at, bytes.len);
+	f->begin = 0;
+	f->end = bytes.len;
+	listen_in(w, CLIENT, bytes);
+	write_up(w);
+	return true;
+}
+
 unsigned wire_waits(const struct wire *w, struct curl_waitfd *ret_fds)
 {
 	const struct flow *up = &w->up, *down = &w->down;
@@ -295,7 +347,8 @@ unsigned wire_waits(const struct wire *w, struct curl_waitfd *ret_fds)
 		inner |= CURL_WAIT_POLLIN;
 	if (down->begin < down->end)
 		inner |= CURL_WAIT_POLLOUT;
-	if (!down->over && down->begin == down->end)
+	if (!down->over && down->begin == down->end &&
+	    (w->options.pace == 0 || wire_due(w) <= check_now()))
 		net |= CURL_WAIT_POLLIN;
 	if (up->begin < up->end)
 		net |= CURL_WAIT_POLLOUT;
@@ -313,6 +366,24 @@ unsigned wire_waits(const struct wire *w, struct curl_waitfd *ret_fds)
 nanos wire_active(const struct wire *w)
 {
 	return w->active;
+}
+
+nanos wire_heard(const struct wire *w)
+{
+	return w->last[PROXY];
+}
+
+bool wire_closed(const struct wire *w, bool *ret_reset)
+{
+	bool ours = w->closed[CLIENT] != EV_SYN && w->closed_at[CLIENT] < w->closed_at[PROXY];
+	*ret_reset = w->closed[PROXY] == EV_RST;
+	return w->closed[PROXY] != EV_SYN && !ours;
+}
+
+bool wire_unacknowledged(const struct wire *w)
+{
+	struct net_facts f;
+	return net_facts(w->fd, &f) == 0 && f.unacked > 0;
 }
 
 bool wire_over(const struct wire *w)
@@ -365,14 +436,19 @@ struct wire *wire_new(const struct wire_options *options)
 	w->fd = options->made.fd;
 	w->inner = w->door = -1;
 	w->closed[CLIENT] = w->closed[PROXY] = EV_SYN;
-	w->active = w->last[CLIENT] = w->last[PROXY] = check_now();
+	w->active = w->last[CLIENT] = w->last[PROXY] = w->paced_since = check_now();
 	net_prompt(w->fd);
+	if (!options->quiet)
+		net_ask_alive(w->fd, ASK_AFTER);
+	if (options->pace)
+		net_limit_buffers(w->fd, PACED_ROOM, 0);
 	net_local(w->fd, &w->client);
 	struct observe_owner owner = {
 		.begin = on_begin, .facts = on_facts, .done = on_done, .context = w
 	};
 	w->talk = observe_new(&(struct observe_options){ .source = TRACE_CHECK,
 							 .keep_heads = options->keep_heads,
+							 .page = WIRE_PAGE,
 							 .any_request = true },
 			      &owner);
 	if (w->talk && open_door(w))

@@ -17,6 +17,9 @@
 #include "net/socket.h"
 #include "trace/exchange.h"
 
+/* Of a refusal's page so much is looked at: styles and scripts come first in some. */
+enum { WIRE_PAGE = 32 << 10 };
+
 struct wire;
 
 struct wire_options {
@@ -24,6 +27,8 @@ struct wire_options {
 	struct check_attempt made; /* its socket becomes the wire's */
 	SSL *outer;                /* TLS with the proxy, shaken already; the wire's. NULL: none */
 	bool keep_heads;
+	uint64_t pace;             /* bytes a second that are read from the proxy at most; 0: all */
+	bool quiet;                /* not even keep-alive probes */
 	void (*done)(void *context, struct exchange *x); /* who frees it */
 	void *context;
 };
@@ -40,6 +45,15 @@ unsigned wire_waits(const struct wire *w, struct curl_waitfd *ret_fds);
 /* Moves what can be moved. */
 void wire_pump(struct wire *w);
 
+/* Says something in libcurl's stead, in a segment of its own. False: not now. */
+bool wire_say(struct wire *w, struct slice bytes);
+
+/* When it is to be pumped again, though nothing happens: a pace is kept. INT64_MAX: never. */
+nanos wire_due(const struct wire *w);
+
+bool wire_closed(const struct wire *w, bool *ret_reset); /* by the proxy's side, and not by ours before */
+nanos wire_heard(const struct wire *w); /* when the last byte came from the proxy */
+bool wire_unacknowledged(const struct wire *w); /* what was sent is, still */
 nanos wire_active(const struct wire *w);       /* when a byte or an end last passed */
 bool wire_over(const struct wire *w);          /* both sides have ended it, or one reset it */
 struct exchange *wire_now(const struct wire *w); /* the exchange under way, borrowed; NULL: none */

@@ -1,6 +1,7 @@
 /* viaduct check: walks the path through a proxy, and says where it breaks. */
-#include "base/escape.h"
 #include "cli/check.h"
+
+#include "base/escape.h"
 #include "cli/command.h"
 #include "cli/new_file.h"
 #include "cli/options.h"
@@ -13,6 +14,10 @@
 
 enum { DOWNLOAD = 1 << 20 };
 
+static const struct check_wish WISH = { .way.settings = HOST_SETTINGS_PATH,
+					.wait = 10,
+					.hold = 1200 };
+
 static const struct option OPTIONS[] = {
 	{ "proxy", 'x', OPTION_VALUE, "[http[s]://]HOST:PORT",
 	  "the proxy; else the environment's, else the host's settings'" },
@@ -22,6 +27,9 @@ static const struct option OPTIONS[] = {
 	  "curl's, for the origin: not taken; -U is the proxy's" },
 	{ "method", 'X', OPTION_VALUE, "GET|HEAD", "what is asked; GET, as a download does" },
 	{ "download", 0, OPTION_VALUE, "BYTES", "this much of the answer is enough; 1m, or all" },
+	{ "resume", 0, OPTION_FLAG, NULL, "where it was cut, ask for the rest by Range" },
+	{ "idle", 0, OPTION_OPTIONAL, "SECONDS",
+	  "then hold a tunnel quiet until it is cut, so long at most; 1200" },
 	{ "ca", 0, OPTION_VALUE, "FILE", "authorities to trust besides the system's" },
 	{ "direct", 'D', OPTION_FLAG, NULL,
 	  "compare the certificate with that seen without the proxy" },
@@ -107,23 +115,27 @@ static bool take_wait(struct check_wish *w, const char *value)
 	return false;
 }
 
+static const nanos SHORTEST = 100 * NANOS_PER_MS;
+
 static bool take_span(const char *value, nanos *ret_span)
 {
 	static const struct {
 		const char *unit;
 		nanos span;
-	} units[] = { { "s", NANOS_PER_SECOND },
+	} units[] = { { "ms", NANOS_PER_MS },
+		      { "s", NANOS_PER_SECOND },
 		      { "m", 60 * NANOS_PER_SECOND },
 		      { "h", 3600 * NANOS_PER_SECOND } };
 	struct slice s = slice_of(value);
 	uint64_t n;
 	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
 		if (slice_ends(s, slice_of(units[i].unit)) &&
-		    slice_parse_u64(slice_first(s, s.len - 1), 10, &n) && n > 0 && n <= 86400) {
+		    slice_parse_u64(slice_first(s, s.len - strlen(units[i].unit)), 10, &n) &&
+		    n <= 86400 && (nanos)n * units[i].span >= SHORTEST) {
 			*ret_span = (nanos)n * units[i].span;
 			return true;
 		}
-	complain("--every takes a span: 10s, 5m, 1h");
+	complain("--every takes a span, 100ms at least: 10s, 5m, 1h");
 	return false;
 }
 
@@ -147,6 +159,17 @@ static bool take_text(struct check_wish *w, const char *name, const char *value)
 	return true;
 }
 
+static bool take_hold(struct check_wish *w, const char *value)
+{
+	w->only = around_find("idle");
+	if (!value)
+		return true;
+	if (slice_parse_u64(slice_of(value), 10, &w->hold) && w->hold > 0 && w->hold <= 604800)
+		return true;
+	complain("--idle takes whole seconds, up to a week");
+	return false;
+}
+
 static bool take(void *context, const struct option *o, const char *value)
 {
 	struct check_wish *w = context;
@@ -161,6 +184,8 @@ static bool take(void *context, const struct option *o, const char *value)
 		return false;
 	case 'X':
 		return take_method(w, value);
+	case 'i':
+		return take_hold(w, value);
 	case 'd':
 		return take_bytes(value, &w->most);
 	case 'w':
@@ -169,6 +194,7 @@ static bool take(void *context, const struct option *o, const char *value)
 		return take_span(value, &w->every);
 	default:
 		w->direct |= o->letter == 'D';
+		w->resume |= strcmp(o->name, "resume") == 0;
 		w->json |= o->letter == 'j';
 		w->verbose |= o->letter == 'v';
 		w->help |= o->letter == 'h';
@@ -215,6 +241,36 @@ bool check_read_url(const char *url, struct check_target *ret_target)
 	return true;
 }
 
+/* 443 is the origin's port in most minds, and seldom a proxy's. */
+static void remark_port(const struct check_proxy *p, const struct desk *d)
+{
+	const struct desk_stage *last = d->stages ? &d->stage[d->stages - 1] : NULL;
+	if (p->port != 443 || p->secure || !last || last->result != CHECK_FAILED ||
+	    (last->step != CHECK_TCP && last->step != CHECK_PROXY))
+		return;
+	complain("note: 443 is the port of web servers; proxies listen on 3128, 8080 or 80 more "
+		 "often, and one that is spoken to in TLS is written https://HOST:443");
+}
+
+/* Refused passwords, of all walks of this run: no account is to be locked by them. */
+static _Atomic unsigned refusals;
+
+/* A quiet tunnel is let go of, and what is known so far is said; the second time as ever. */
+static volatile sig_atomic_t enough;
+
+static void on_interrupt(int signal)
+{
+	(void)signal;
+	enough = 1;
+}
+
+static void heed_interrupts(const struct check_wish *w)
+{
+	struct sigaction act = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
+	if (w->only && w->only->look == check_idle)
+		sigaction(SIGINT, &act, NULL);
+}
+
 static int walk(const struct check_wish *w, const struct check_options *o)
 {
 	struct desk d = { .json = w->json, .verbose = w->verbose, .thorough = w->report };
@@ -227,12 +283,14 @@ static int walk(const struct check_wish *w, const struct check_options *o)
 	d.style.utf8 = terminal_utf8();
 	d.style.width = terminal_width();
 	d.live = !w->json && d.style.colour && isatty(STDOUT_FILENO);
+	heed_interrupts(w);
 	int code = around_walk(o, w->only, &d, &err);
 	int status = EXIT_TROUBLE;
 	if (code < 0)
 		complain("%s", err.text);
 	else
 		status = desk_show(&d);
+	remark_port(o->proxy, &d);
 	if (status != EXIT_TROUBLE && w->report && !check_write_report(w, o, &d))
 		status = EXIT_TROUBLE;
 	desk_done(&d);
@@ -256,6 +314,10 @@ struct check_options check_options_of(const struct check_wish *w)
 				       .direct = w->direct,
 				       .keep_heads = w->verbose || w->report,
 				       .most = w->most ? w->most : DOWNLOAD,
+				       .refusals = &refusals,
+				       .resume = w->resume,
+				       .hold = (nanos)w->hold * NANOS_PER_SECOND,
+				       .stop = &enough,
 				       .patience = (nanos)w->wait * NANOS_PER_SECOND };
 }
 
@@ -283,6 +345,25 @@ static int check(const struct check_wish *w, const char *url)
 	return status;
 }
 
+int check_with(struct check_proxy *proxy, const char *url, bool json, bool verbose)
+{
+	struct check_wish w = WISH;
+	w.json = json;
+	w.verbose = verbose;
+	struct check_options o = check_options_of(&w);
+	int status = EXIT_TROUBLE;
+	o.url = url;
+	o.proxy = proxy;
+	o.user = proxy->has_user ? proxy->user : NULL;
+	o.password = proxy->password;
+	if (check_read_url(url, &o.target)) {
+		remark(proxy, &o.target);
+		status = walk(&w, &o);
+	}
+	explicit_bzero(proxy, sizeof *proxy);
+	return status;
+}
+
 /* What can't go together; a sentence, or NULL. */
 static const char *conflict(const struct check_wish *w)
 {
@@ -307,7 +388,7 @@ static int do_check(const struct check_wish *w, int argc, char **argv)
 			      : "it takes a URL: viaduct check -x HOST:PORT https://HOST/",
 			 argc);
 	else if (w->every)
-		return run_every(w, argv[0]);
+		return run_every(w, w->profile ? NULL : argv[0]);
 	else
 		return w->profile ? run_profile(w) : check(w, argv[0]);
 	return EXIT_TROUBLE;
@@ -315,7 +396,7 @@ static int do_check(const struct check_wish *w, int argc, char **argv)
 
 int cmd_check(int argc, char **argv)
 {
-	struct check_wish wish = { .way.settings = HOST_SETTINGS_PATH, .wait = 10 };
+	struct check_wish wish = WISH;
 	complain_as("viaduct check");
 	argc = options_read(argc, argv, OPTIONS, OPTION_COUNT, take, &wish);
 	if (argc < 0)

@@ -10,9 +10,9 @@
 struct check_wish {
 	struct way_wish way;
 	const char *ca, *colour, *profile, *request, *report, *listen;
-	uint64_t most, wait; /* most 0: as it comes */
+	uint64_t most, wait, hold; /* most 0: as it comes; seconds */
 	nanos every;         /* 0: once */
-	bool head, direct, json, verbose, help;
+	bool head, direct, resume, json, verbose, help;
 	const struct around *only;
 };
 
@@ -36,6 +36,10 @@ void check_count(struct render_count *n, const struct render_target *row);
  * given away. False after a complaint. */
 bool check_write_report(const struct check_wish *w, const struct check_options *o,
 			struct desk *d);                                /* check_report.c */
+
+/* One walk for another subcommand that knows the proxy, with the other options as they come. Shows the
+ * stages and the diagnosis, returns the exit status, and wipes the proxy's record. */
+int check_with(struct check_proxy *proxy, const char *url, bool json, bool verbose); /* check.c */
 
 /* False after a complaint. */
 bool check_read_url(const char *url, struct check_target *ret_target);  /* check.c */

@@ -25,9 +25,47 @@ static bool mtu_applies(const struct finding *f, const struct exchange *x)
 	}
 }
 
+/* The hello was sent, and no TLS came of it. */
+static bool tls_applies(const struct finding *f, const struct exchange *x)
+{
+	(void)x;
+	return f->verdict == V_TLS_SILENT || f->verdict == V_TLS_RESET ||
+	       f->verdict == V_TLS_CLOSED;
+}
+
+/* What the proxy refused though there were credentials. */
+static bool auth_applies(const struct finding *f, const struct exchange *x)
+{
+	return f->verdict == V_AUTH_REJECTED ||
+	       (f->verdict == V_DENIED && x->request.auth != SCHEME_NONE);
+}
+
+/* A body that began to come. */
+static bool download_applies(const struct finding *f, const struct exchange *x)
+{
+	bool broke = f->verdict == V_TRANSFER_TRUNCATED || f->verdict == V_TRANSFER_RESET ||
+		     f->verdict == V_TRANSFER_STALLED;
+	return broke && !x->tunnel.open && x->probe && x->probe->flow.pieces > 0;
+}
+
+/* It takes long, or tells nothing of a failure: when it is asked for. */
+static bool never_applies(const struct finding *f, const struct exchange *x)
+{
+	(void)f;
+	(void)x;
+	return false;
+}
+
 const struct around AROUND[] = {
 	{ "mtu", "does size alone make segments vanish, and which MTU does the path have",
 	  mtu_applies, check_mtu },
+	{ "tls", "which ClientHello is answered: small, large, in two segments, without a name",
+	  tls_applies, check_tls },
+	{ "auth", "what credentials change: none, Digest, Basic", auth_applies, check_auth },
+	{ "download", "what cuts a transfer: a size, a time, scanning, the path", download_applies,
+	  check_download },
+	{ "path", "who answers, at each of the proxy's addresses", never_applies, check_path },
+	{ "idle", "how long a quiet tunnel lives, and who ends it", never_applies, check_idle },
 };
 const size_t AROUND_COUNT = sizeof AROUND / sizeof *AROUND;
 
@@ -44,7 +82,12 @@ const struct around *around_find(const char *name)
 static int look(const struct around *r, const struct check_options *options, struct exchange *x,
 		struct desk *d, struct error *err)
 {
-	struct check_around a = { .options = options, .x = x };
+	struct check_around a = { .options = options,
+				  .x = x,
+				  .exchange = d->exchange,
+				  .exchanges = d->exchanges,
+				  .still = desk_look_still,
+				  .context = d };
 	nanos begun = check_now();
 	if (!trace_open_probe(x))
 		return 0;

@@ -3,6 +3,7 @@
 
 #include "base/escape.h"
 #include "cli/command.h"
+#include "cli/decisive.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,16 @@ void desk_look_begins(const struct desk *d, const char *name)
 	announce(d, name);
 }
 
+void desk_look_still(void *desk, nanos so_far)
+{
+	const struct desk *d = desk;
+	if (!d->live)
+		return;
+	printf("\r\033[K  ... quiet for %.0f s (Ctrl-C ends it)",
+	       (double)so_far / (double)NANOS_PER_SECOND);
+	fflush(stdout);
+}
+
 void desk_look_ends(struct desk *d, const char *name, nanos took, const char *seen)
 {
 	if (d->looks < DESK_MAX_LOOKS)
@@ -104,35 +115,9 @@ void desk_look_ends(struct desk *d, const char *name, nanos took, const char *se
 	print_passed(d, MARK_LOOK, name, took, seen);
 }
 
-/* ---- the verdict ----------------------------------------------------------------------------- */
-
-static bool is_inside(const struct exchange *x)
-{
-	return x->probe && x->probe->inside;
-}
-
-/* The first that failed: what follows is its consequence. But how a transfer failed, the exchange
- * inside of a tunnel tells better than the tunnel. Where none did, the worst, or else the last. */
 struct exchange *desk_decisive(const struct desk *d, struct finding *ret_finding)
 {
-	struct exchange *chosen = NULL;
-	enum severity worst = SEVERITY_OK;
-	bool of_tunnel = false;
-	for (size_t i = 0; i < d->exchanges; i++) {
-		struct exchange *x = d->exchange[i];
-		struct finding f;
-		diagnose_judge(x, &f);
-		enum severity severity = diagnose_severity(&f);
-		bool better = of_tunnel && severity == SEVERITY_FAILURE && is_inside(x);
-		bool good = severity == SEVERITY_OK && worst == SEVERITY_OK && !is_inside(x);
-		if (severity > worst || good || better) {
-			chosen = x;
-			*ret_finding = f;
-			worst = severity;
-			of_tunnel = x->tunnel.open && f.stage == STAGE_TRANSFER;
-		}
-	}
-	return chosen;
+	return check_decisive(d->exchange, d->exchanges, ret_finding);
 }
 
 /* ---- showing it ------------------------------------------------------------------------------ */
@@ -179,40 +164,6 @@ static void add_samples(struct buffer *out, const struct desk *d)
 	buffer_add_text(out, "]");
 }
 
-static void add_text(struct buffer *out, const char *name, const char *text)
-{
-	buffer_printf(out, ",\"%s\":\"", name);
-	escape_json(out, slice_of(text));
-	buffer_add_text(out, "\"");
-}
-
-static void add_time(struct buffer *out, const char *name, nanos at)
-{
-	if (at == NO_TIME)
-		return;
-	buffer_printf(out, ",\"%s\":\"", name);
-	when_add_rfc3339(out, at);
-	buffer_add_text(out, "\"");
-}
-
-static void add_chain(struct buffer *out, const struct desk *d)
-{
-	buffer_add_text(out, ",\"chain\":[");
-	for (size_t i = 0; i < d->certificates; i++) {
-		const struct tls_certificate *c = &d->chain[i];
-		buffer_add_text(out, i ? ",{\"subject\":\"" : "{\"subject\":\"");
-		escape_json(out, slice_of(c->subject));
-		buffer_add_text(out, "\"");
-		add_text(out, "issuer", c->issuer);
-		if (c->names[0])
-			add_text(out, "names", c->names);
-		add_time(out, "not_before", c->not_before);
-		add_time(out, "not_after", c->not_after);
-		buffer_add_text(out, "}");
-	}
-	buffer_add_text(out, "]");
-}
-
 static void add_looks(struct buffer *out, const struct desk *d)
 {
 	buffer_add_text(out, ",\"looked\":[");
@@ -235,8 +186,6 @@ void desk_record(struct buffer *out, const struct desk *d, const struct exchange
 	add_stages(out, d);
 	if (d->looks)
 		add_looks(out, d);
-	if (d->certificates)
-		add_chain(out, d);
 	if (d->samples)
 		add_samples(out, d);
 	buffer_add_text(out, "}\n");

@@ -55,6 +55,7 @@ void desk_done(struct desk *d);
 
 /* A differential begins; it is over, and this was seen. */
 void desk_look_begins(const struct desk *d, const char *name);
+void desk_look_still(void *desk, nanos so_far); /* it takes so long already */
 void desk_look_ends(struct desk *d, const char *name, nanos took, const char *seen);
 
 /* The exchange that decides, and its verdict: the first that failed, else the worst, or else the last.

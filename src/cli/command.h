@@ -15,6 +15,7 @@ int cmd_check(int argc, char **argv);
 int cmd_proxy(int argc, char **argv);
 int cmd_settings(int argc, char **argv);
 int cmd_connections(int argc, char **argv);
+int cmd_console(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 
 /* "viaduct NAME: " and the message and a line break, to standard error. */

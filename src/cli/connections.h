@@ -19,6 +19,11 @@ struct connections_style {
 	bool colour, utf8;
 };
 
+/* To be ended with connections_done. */
+int connections_look(const struct address *far_end, size_t count,
+                     struct connections_page *ret_page, struct error *err);
+void connections_done(struct connections_page *p);
+
 void connections_sort(struct connections_page *p);
 void connections_show(struct buffer *out, const struct connections_page *p,
                       const struct connections_style *s);

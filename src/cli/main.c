@@ -21,6 +21,7 @@ static const struct {
 	{ "proxy", cmd_proxy, "the explicit proxy, which logs the same verdicts" },
 	{ "settings", cmd_settings, "which proxy this host is to use: shown, changed, applied" },
 	{ "connections", cmd_connections, "this host's live connections to the proxy" },
+	{ "console", cmd_console, "all of this on a page, for whoever looks after this host" },
 	{ "explain", cmd_explain, "the catalogue: verdicts and HTTP codes, with cause and remedy" },
 };
 

@@ -36,7 +36,6 @@ enum {
 			    last */
 	PATIENCE = 2000, /* looks: some 30 us */
 	NO_BORDER = CAPTURE_BATCH + 1,
-	AHEAD = 8, /* packets to fetch into the cache while one is fed */
 };
 
 /* What a feed gave out, and when: at a packet, or behind it, among connections whose time was over,
@@ -86,7 +85,7 @@ struct worker {
 	struct report_desk *desk;
 	uint64_t next;                                                       /* batch to feed */
 	enum step { STEP_BEFORE, STEP_BORDER, STEP_BEHIND, STEP_OVER } step; /* so far it is */
-	size_t fed;                                                          /* packets of it */
+	size_t fed, expected;                                                /* packets of it */
 	uint64_t frame;                                                      /* being fed */
 	bool is_ending;                                                      /* behind that */
 	struct stream_crowd crowd;   /* at the last border */
@@ -107,7 +106,7 @@ struct pipeline {
 	pthread_cond_t changed;
 	atomic_uint news; /* counts what changed; looked at without the lock */
 	struct slot *slot;
-	unsigned slots;
+	unsigned slots, pieces;
 	struct stream_crowd crowd[SLOTS]; /* at the last borders */
 	uint64_t read, booked;            /* batches */
 	bool is_reading, is_booking, is_printing;
@@ -308,6 +307,17 @@ static bool is_full(const struct worker *w)
 	return w->findings->count >= FINDINGS;
 }
 
+/* The feed looks at some packets ahead, and their bytes are fetched before. */
+static void expect(struct worker *w, const struct slot *s)
+{
+	const uint16_t *next = s->mine[w->share] + w->fed;
+	size_t left = s->count[w->share] - w->fed;
+	for (size_t i = FEED_AHEAD; i < left && i < 2 * FEED_AHEAD; i++)
+		__builtin_prefetch(s->batch->packet[next[i]].data.at);
+	feed_expect(w->feed, s->batch->packet, next, left);
+	w->expected = w->fed + FEED_AHEAD;
+}
+
 /* True when all of its packets before that one are fed. */
 static bool feed_packets(struct worker *w, const struct slot *s, size_t border)
 {
@@ -315,8 +325,8 @@ static bool feed_packets(struct worker *w, const struct slot *s, size_t border)
 	size_t count = s->count[w->share];
 	for (; w->fed < count && mine[w->fed] < border && !is_full(w); w->fed++) {
 		const struct capture_packet *packet = &s->batch->packet[mine[w->fed]];
-		if (w->fed + AHEAD < count)
-			__builtin_prefetch(s->batch->packet[mine[w->fed + AHEAD]].data.at);
+		if (w->fed >= w->expected)
+			expect(w, s);
 		w->frame = packet->frame;
 		feed_packet(w->feed, packet, w->share, w->pipeline->shares);
 	}
@@ -367,7 +377,7 @@ static bool feed_slot(struct worker *w, const struct slot *s)
 		if (!feed_step(w, s))
 			return false;
 	w->step = STEP_BEFORE;
-	w->fed = 0;
+	w->fed = w->expected = 0;
 	return true;
 }
 
@@ -399,7 +409,7 @@ static bool feed_batch(struct pipeline *p, struct worker *w)
 
 void pipeline_take(struct pipeline *p, struct exchange *x)
 {
-	struct piece *piece = &p->piece[p->filled % PIECES];
+	struct piece *piece = &p->piece[p->filled % p->pieces];
 	piece->exchange[piece->count++] = x;
 }
 
@@ -441,7 +451,7 @@ static struct findings *earliest(struct slot *s, unsigned shares)
 /* Until the piece is full, or no more can be booked. */
 static void book_slot(struct pipeline *p, struct slot *s)
 {
-	const struct piece *piece = &p->piece[p->filled % PIECES];
+	const struct piece *piece = &p->piece[p->filled % p->pieces];
 	struct findings *l;
 	while (piece->count < PIECE && (l = earliest(s, p->shares)))
 		add_to_book(p->reading->book, l,
@@ -481,7 +491,7 @@ static bool book_batch(struct pipeline *p)
 {
 	struct slot *s = &p->slot[p->booked % p->slots];
 	if (p->is_booking || p->booked == p->read || !is_fed(s, p->shares) ||
-	    p->filled - p->printed == PIECES)
+	    p->filled - p->printed == p->pieces)
 		return false;
 	p->is_booking = true;
 	pthread_mutex_unlock(&p->lock);
@@ -490,7 +500,7 @@ static bool book_batch(struct pipeline *p)
 	bool through = make_room(s, p->shares);
 	p->is_booking = false;
 	p->booked += through;
-	struct piece *piece = &p->piece[p->filled % PIECES];
+	struct piece *piece = &p->piece[p->filled % p->pieces];
 	if (piece->count == PIECE || (through && (s->last || p->reading->live))) {
 		piece->stage = p->in_parts ? PIECE_FULL : PIECE_DONE;
 		p->filled++;
@@ -504,8 +514,8 @@ static bool render_piece(struct pipeline *p, struct worker *w)
 {
 	struct piece *piece = NULL;
 	for (uint64_t n = p->printed; n < p->filled && !piece; n++)
-		if (p->piece[n % PIECES].stage == PIECE_FULL)
-			piece = &p->piece[n % PIECES];
+		if (p->piece[n % p->pieces].stage == PIECE_FULL)
+			piece = &p->piece[n % p->pieces];
 	if (!piece)
 		return false;
 	piece->stage = PIECE_TAKEN;
@@ -520,7 +530,7 @@ static bool render_piece(struct pipeline *p, struct worker *w)
 
 static bool print_piece(struct pipeline *p)
 {
-	struct piece *piece = &p->piece[p->printed % PIECES];
+	struct piece *piece = &p->piece[p->printed % p->pieces];
 	const struct reading_live *live = p->reading->live;
 	if (p->is_printing || p->printed == p->filled || piece->stage != PIECE_DONE)
 		return false;
@@ -653,6 +663,7 @@ static bool begin(struct pipeline *p, struct reading *r)
 	p->reading = r;
 	p->shares = choose_shares(r->options, r->capture);
 	p->slots = p->shares == 1 ? 1 : SLOTS;
+	p->pieces = p->shares == 1 ? 1 : PIECES; /* and the records stay in the cache */
 	p->patience = p->shares <= count_processors() ? PATIENCE : 0;
 	p->count_only = report_counts_only(r->report) && r->options->files == 1;
 	p->in_parts = report_in_parts(r->report);

@@ -4,7 +4,6 @@
 #include "base/escape.h"
 #include "cli/command.h"
 #include "cli/options.h"
-#include "tls/certificate.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -82,16 +81,6 @@ static void prepare(void)
 	tzset();
 }
 
-/* Who records tunnels reads certificates, and OpenSSL for that is a megabyte and more that is left
- * unloaded where nobody does. The workers, confined, could not load it. */
-static void prepare_workers(void *context, const struct config *c)
-{
-	(void)context;
-	bool admin = c->admin_path || !address_is_none(&c->admin);
-	if (c->access.format != LOG_NONE || admin || c->sni != SNI_OFF)
-		tls_prepare_certificates();
-}
-
 static int serve(const char *path)
 {
 	struct error err;
@@ -109,7 +98,7 @@ static int serve(const char *path)
 		.config_path = path,
 		.config = c,
 		.exchange = proxy_log_exchange,
-		.prepare = prepare_workers,
+		.prepare = proxy_log_prepare,
 		.views = &views,
 		.rotate = proxy_log_rotate,
 		.reloaded = proxy_log_follow,

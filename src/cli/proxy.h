@@ -26,6 +26,7 @@ void proxy_log_close(struct proxy_log *l); /* NULL is fine */
 /* The callbacks of server_options and admin_views; context is the struct proxy_log. */
 void proxy_log_exchange(void *context, const struct config *config, const struct exchange *x);
 void proxy_log_rotate(void *context);
+void proxy_log_prepare(void *context, const struct config *config); /* before workers have it */
 void proxy_log_follow(void *context, const struct config *config); /* after a reload */
 void proxy_log_say(void *context, const char *text);
 void proxy_log_view(void *context, const struct exchange *x, struct buffer *out);

@@ -33,6 +33,19 @@ static const struct option SHOW_OPTIONS[] = { FILE_OPTION, JSON_OPTION, HELP_OPT
 static const struct option CHANGE_OPTIONS[] = { FILE_OPTION, HELP_OPTION };
 
 static const struct option APPLY_OPTIONS[] = { FILE_OPTION, ROOT_OPTION, YES_OPTION, HELP_OPTION };
+static const struct option AUDIT_OPTIONS[] = { FILE_OPTION, JSON_OPTION, ROOT_OPTION, HELP_OPTION };
+static const struct option EXPORT_OPTIONS[] = {
+	FILE_OPTION,
+	{ "format", 0, OPTION_VALUE, "FORMAT", "whose words it is to be in; env" },
+	{ "with-password", 0, OPTION_FLAG, NULL, "the password, too, for all to read" },
+	HELP_OPTION,
+};
+static const struct option TEST_OPTIONS[] = {
+	FILE_OPTION,
+	{ "json", 'j', OPTION_FLAG, NULL, "the record, with the stages, as one line of JSON" },
+	{ "verbose", 'v', OPTION_FLAG, NULL, "the heads exchanged, and the certificate" },
+	HELP_OPTION,
+};
 static const struct option UNDO_OPTIONS[] = { ROOT_OPTION, YES_OPTION, HELP_OPTION };
 
 static bool take(void *context, const struct option *o, const char *value)
@@ -42,8 +55,12 @@ static bool take(void *context, const struct option *o, const char *value)
 		w->file = value;
 	else if (strcmp(o->name, "root") == 0)
 		w->root = value;
+	else if (strcmp(o->name, "format") == 0)
+		w->format = value;
 	w->yes |= o->letter == 'y';
 	w->json |= strcmp(o->name, "json") == 0;
+	w->verbose |= o->letter == 'v';
+	w->with_password |= strcmp(o->name, "with-password") == 0;
 	w->help |= o->letter == 'h';
 	return true;
 }
@@ -152,6 +169,13 @@ static const struct task {
 	  "[TOOL...] [--root DIR] [--yes] [--file FILE]", "write them for the tools of this host" },
 	{ "undo", settings_undo, TABLE(UNDO_OPTIONS), "[--root DIR] [--yes]",
 	  "bring back what the last apply replaced" },
+	{ "test", settings_test, TABLE(TEST_OPTIONS), "[URL] [--json] [-v] [--file FILE]",
+	  "walk the path through the proxy, and say where it breaks" },
+	{ "export", settings_export, TABLE(EXPORT_OPTIONS),
+	  "[--format FORMAT] [--with-password] [--file FILE]",
+	  "print them in a tool's words, to paste elsewhere" },
+	{ "audit", settings_audit, TABLE(AUDIT_OPTIONS), "[--json] [--root DIR] [--file FILE]",
+	  "who on this host uses which proxy, and what can't work" },
 };
 
 enum { TASK_COUNT = sizeof TASKS / sizeof *TASKS };
@@ -176,6 +200,8 @@ static int print_task_help(const struct task *t)
 		       "argument: the word 'password' has it asked for, twice and without echo, or "
 		       "read\n"
 		       "from standard input where that is no terminal.\n\n");
+	if (t->run == settings_export)
+		settings_export_help();
 	if (t->run == settings_apply)
 		printf("TOOL is environment, curl, wget, git, apt, npm, pip, docker or systemd; "
 		       "without\n"
@@ -201,10 +227,12 @@ static int unknown_task(const char *word)
 
 static int run_task(const struct task *t, int argc, char **argv)
 {
-	struct settings_wish w = { .file = HOST_SETTINGS_PATH, .root = "" };
+	struct settings_wish w = { .root = "" };
 	argc = options_read(argc, argv, t->options, t->option_count, take, &w);
 	if (argc < 0)
 		return EXIT_TROUBLE;
+	if (!w.file && t->run != settings_audit) /* which takes the image's own */
+		w.file = HOST_SETTINGS_PATH;
 	return w.help ? print_task_help(t) : t->run(&w, argc, argv);
 }
 

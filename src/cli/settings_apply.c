@@ -4,6 +4,7 @@
 #include "cli/options.h"
 #include "cli/settings.h"
 #include "host/change.h"
+#include "host/plan_change.h"
 #include "settings/diff.h"
 #include "settings/plan.h"
 
@@ -85,46 +86,15 @@ static int check_tools(int argc, char **argv, struct error *err)
 	return 0;
 }
 
-/* In an image the home folder is root's. */
-static int target_name(char *into, const char *path, const char *root, struct error *err)
-{
-	const char *home = *root ? "/root" : getenv("HOME");
-	if (path[0] != '~')
-		home = "";
-	if (!home || (path[0] == '~' && home[0] != '/'))
-		return err_set(err, -EINVAL, "there is no HOME for %s", path);
-	int len = snprintf(into, PATH_MAX, "%s%s", home, path + (path[0] == '~'));
-	return len < PATH_MAX ? 0 : err_set(err, -ENAMETOOLONG, "HOME is too long");
-}
-
-/* One file: it becomes part of the plan where its text is to change. */
 static int plan_one(struct plan *p, size_t target, const struct settings *s, const char *root,
 		    struct error *err)
 {
-	char name[PATH_MAX];
-	struct buffer after;
-	struct host_change *c = &p->change[p->count];
-	bool exists = false;
-	int code = target_name(name, plan_target(target)->path, root, err);
-	if (code < 0)
-		return code;
-	buffer_init(&after, PLAN_MAX_TEXT);
-	code = host_change_open(c, root, name, err);
-	if (code == 0)
-		code = plan_text(target, s, c->now.text, &after, &exists, err);
-	bool same = exists == c->now.exists && slice_equal(buffer_slice(&after), c->now.text);
-	if (code == 0 && !same) {
-		if (!c->now.exists && s->auth && plan_target(target)->path[0] == '~')
-			c->to.mode = 0600;
-		c->to.exists = exists;
-		code = host_change_set(c, buffer_slice(&after), err);
+	bool differs = false;
+	int code = host_plan_change(root, target, s, &p->change[p->count], &differs, err);
+	if (code == 0 && differs)
 		p->target[p->count++] = target;
-	} else {
-		host_change_done(c);
-	}
-	if (after.at)
-		explicit_bzero(after.at, after.room);
-	buffer_done(&after);
+	else
+		host_change_done(&p->change[p->count]);
 	return code;
 }
 
@@ -136,6 +106,25 @@ static int make_plan(struct plan *p, const struct settings *s, const struct sett
 		if (is_wanted(plan_target(i)->tool, argc, argv))
 			code = plan_one(p, i, s, w->root, err);
 	return code;
+}
+
+static bool is_ascii(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.at[i] >= 0x80)
+			return false;
+	return true;
+}
+
+/* Its requests library encodes them so, and ends with an error where it can't. */
+static void warn_of_pip(const struct plan *p, const struct settings *s)
+{
+	if (!s->enabled || !s->auth || (is_ascii(s->user) && is_ascii(s->password)))
+		return;
+	for (size_t i = 0; i < p->count; i++)
+		if (strcmp(plan_target(p->target[i])->tool, "pip") == 0)
+			complain("warning: pip sends user and password in Latin-1, or, where they "
+				 "have other characters, not at all");
 }
 
 static void warn_of_readers(const struct plan *p, const struct settings *s)
@@ -158,6 +147,7 @@ static int carry_out(const struct plan *p, const struct settings *s, const struc
 		return 0;
 	}
 	warn_of_readers(p, s);
+	warn_of_pip(p, s);
 	if (!w->yes && !consents("Change these files?"))
 		return -ECANCELED;
 	int code = host_change_apply(w->root, p->change, p->count, err);

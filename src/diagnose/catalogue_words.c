@@ -46,6 +46,10 @@ const char *const SIGHT_WORDS[SIGHT_COUNT_] = {
 	[SAW_PROXY_RST] = "RST from the proxy's side, %d after what came before",
 	[SAW_LATE_RST] = "RST from the proxy's side to what the client then sent",
 	[SAW_AFTER_FIN] = "%n bytes more came after the client's FIN",
+	[SAW_FETCH] = "%>",
+	[SAW_QUIET_END] = "%-",
+	[SAW_QUIET] = "from here on nothing was said, for %d",
+	[SAW_RESUME] = "%R",
 	[SAW_NEXT] = "the next request on this connection",
 	[SAW_END] = "the observation ends, after %d of silence",
 	[SAW_ONWARD_SYN] = "the proxy's own SYN to the origin %O",
@@ -214,6 +218,23 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 				"request through",
 				"on the client: give the origin's user and password (curl: -u), "
 				"not the proxy's" },
+	[CAUSE_DIGEST_BROKEN] = { "the proxy takes this very password with Basic, and refuses it "
+				  "with the Digest that it offers first: it can't check Digest "
+				  "(its users are in a directory that has no hashes for it)",
+				  "on the proxy: offer Basic alone, or give Digest users that it "
+				  "can check" },
+	[CAUSE_ALWAYS_STALE] = { "the proxy calls every nonce stale, even one just made: several "
+				 "proxies behind one address that don't share them, or a clock "
+				 "that is off",
+				 "on the proxy: let all that stand behind %p share nonces or "
+				 "sessions" },
+	[CAUSE_USER_NOT_ALLOWED] = { "the proxy knows the user%F and took the password (407 "
+				     "without, %s with): what it denies them is this target",
+				     "on the proxy: allow %t to the user%F, or to a group of "
+				     "theirs" },
+	[CAUSE_NOT_ASKED] = { "it is denied without asking for credentials: it does not depend on "
+			      "the user",
+			      NULL },
 	[CAUSE_PROXY_ERRS_401] = { "a 401 to CONNECT comes from the proxy, which should say 407: "
 				   "it wants credentials",
 				   "on the client: set user and password for the proxy" },
@@ -271,6 +292,35 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 			      "in the network: update the inspection, or exempt %h; to prove it, "
 			      "try a client "
 			      "without post-quantum key shares" },
+	[CAUSE_HELLO_SIZE] = { "an inspection, firewall or load balancer on the way can't take a "
+			       "large ClientHello, as post-quantum key shares make it: a small one "
+			       "is answered, and so is one in two segments",
+			       "in the network: update the inspection, or exempt %h; until then, "
+			       "turn post-quantum key shares off on the client" },
+	[CAUSE_HELLO_SPLIT] = { "an inspection, firewall or load balancer on the way reads only "
+				"the "
+				"first segment of a ClientHello: a small one is answered, and in "
+				"two segments it is not",
+				"in the network: update the inspection, or exempt %h; until then, "
+				"turn post-quantum key shares off on the client" },
+	[CAUSE_HELLO_LOST] = { "large segments from the client are lost on the way: the large "
+			       "ClientHello was never acknowledged, small ones were",
+			       "on the client: measure which MTU the path has (viaduct check mtu), "
+			       "and set it" },
+	[CAUSE_HELLO_BEYOND] = { "large segments are lost between the proxy and the origin (MTU): "
+				 "the "
+				 "large ClientHello is answered when it comes in small segments",
+				 "on the proxy: measure which MTU its path to %t has, and set it; "
+				 "let "
+				 "ICMP type 3 code 4 (IPv6: type 2) through" },
+	[CAUSE_NAME_PROVED] = { "a policy on names forbids %i: without that name the same "
+				"ClientHello is answered",
+				"in the network: allow %i in the inspection's or firewall's "
+				"policy" },
+	[CAUSE_HELLO_ITSELF] = { "something on the way, or the origin, does not like this very "
+				 "ClientHello (%l): one of another shape is answered",
+				 "in the network: ask whoever runs the inspection which clients it "
+				 "lets through" },
 	[CAUSE_SNI_POLICY] = { "a policy on names forbids %i",
 			       "in the network: allow %i in the inspection's or firewall's "
 			       "policy" },
@@ -373,7 +423,7 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 	[CAUSE_PLAIN_LOSS] = { "packets were lost on the way",
 			       "in the network: capture on both sides of the path" },
 	/* transfer */
-	[CAUSE_SCANNING] = { "the proxy or an inspection holds the data back while it scans",
+	[CAUSE_SCANNING] = { "the proxy or an inspection holds the data back while it scans%<",
 			     "on the proxy: exempt %h from scanning, or let it trickle" },
 	[CAUSE_ORIGIN_STOPPED] = { "the origin stopped sending",
 				   "on the origin: look in its log at this time; try without the "
@@ -385,9 +435,9 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 				 "acknowledged",
 				 "in the network: capture on both sides of the path" },
 	[CAUSE_SIZE_LIMIT] = { "a limit on the size of transfers%1",
-			       "on the proxy: raise the size limit for %h" },
+			       "on the proxy: raise the size limit for %h%u" },
 	[CAUSE_TIME_LIMIT] = { "a limit on the time of transfers%2",
-			       "on the proxy: raise the transfer or session time-out for %h" },
+			       "on the proxy: raise the transfer or session time-out for %h%U" },
 	[CAUSE_ORIGIN_CUT] = { "the origin closed early, and the proxy passed it on",
 			       "on the origin: look in its log; on the proxy: capture its "
 			       "connection to %t" },
@@ -428,6 +478,37 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 	[CAUSE_TUNNEL_WAS_IDLE] = { "or all had been delivered, and the tunnel lay idle: then "
 				    "nothing is wrong",
 				    NULL },
+	[CAUSE_IDLE_LIMIT] = { "the proxy's time-out for idle tunnels%*",
+			       "on the client: let it say something more often than every %&, or "
+			       "make connections anew; on the proxy: raise its idle time-out" },
+	[CAUSE_ORIGIN_IDLE] = { "the origin's own time-out: whoever ends the TLS with the client "
+				"closed it%*",
+				"on the origin: raise its keep-alive or header time-out, if it is "
+				"too short" },
+	[CAUSE_STATE_DROPPED] = { "a firewall or NAT on the way forgot the quiet connection within "
+				  "%&, without telling either side",
+				  "in the network: raise the firewall's or NAT's time-out for idle "
+				  "TCP; on the client: turn TCP keep-alive on, below that time" },
+	[CAUSE_TRICKLE] = { "the proxy or an inspection scans the download, and lets a trickle "
+			    "through so that the client does not give up",
+			    "on the proxy: exempt %h from scanning, or raise what is scanned in "
+			    "passing" },
+	[CAUSE_ANSWER_UNUSABLE] = { "what was sent can't be made use of: %x",
+				    "on the origin, and on the proxy: see which of them sends what "
+				    "is no HTTP (Content-Length, chunks, fields); try without the "
+				    "proxy" },
+	[CAUSE_FLAKY] = { "the path, or a device on it, loses the connection now and then: made "
+			  "again, it did not end alike",
+			  "in the network: look in the logs of the devices between %c and %h for "
+			  "resets and restarts; have the client resume what was cut" },
+	[CAUSE_PATH_SILENT] = { "the path between %c and %y went dead in mid-transfer: the "
+				"proxy's host did not answer keep-alive probes either",
+				"in the network: capture on both sides of the path between %c and "
+				"%y" },
+	[CAUSE_LENGTH_WRONG] = { "all of it came: the Content-Length is not that of what is sent "
+				 "(a body that is rewritten on its way, or a file that changed)",
+				 "on the proxy: see what rewrites bodies from %h, and leaves the "
+				 "Content-Length as it was; on the origin: compare the two" },
 	[CAUSE_CLIENT_HALF_REQUEST] = { "the client stopped in the middle of its own request",
 					"on the client: see why it did not send the rest" },
 	[CAUSE_OWN_REASON] = { "%@", NULL },

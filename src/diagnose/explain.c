@@ -105,6 +105,7 @@ static void tell_black_hole(struct telling *t)
 	phrase_put(t, up ? "large segments from the client to the proxy are lost"
 			 : "large segments from the proxy to the client are lost");
 	if (x->probe && x->probe->mtu.way[t->f->side].how == SIZE_BOUNDARY) {
+		phrase_put(t, x->probe->mtu.broke ? "" : " (this walk had none to send)");
 		phrase_tell(t, ": with an MSS of %f all goes through, with one byte more it does "
 			       "not, so the MTU is %g; the leg is the one between client and "
 			       "proxy");
@@ -154,6 +155,10 @@ static void tell_denied(struct telling *t)
 static void tell_aborted(struct telling *t)
 {
 	const char *how = t->x->by_reset ? "reset" : "closed";
+	if (t->f->detail) {
+		phrase_tell(t, "the client could not make use of the answer to %m %t: %x");
+		return;
+	}
 	phrase_put(t, "the client itself ");
 	phrase_put(t, how);
 	if (t->f->stage == STAGE_REQUEST)
@@ -185,7 +190,9 @@ static void tell_slow(struct telling *t)
 		break;
 	case SLOW_TRANSFER:
 		phrase_put(t, "the body took ");
-		phrase_put_span(t, span(x->response_start.at, x->response_end.at));
+		phrase_put_span(t,
+				span(x->response_start.at,
+				     mark_is(&x->response_end) ? x->response_end.at : end_of(x)));
 		phrase_put(t, " for ");
 		phrase_put_number(t, x->response.body_bytes);
 		phrase_put(t, " bytes");
@@ -210,9 +217,52 @@ static bool tell_outer(struct telling *t)
 	return true;
 }
 
+/* This walk's own ClientHello was answered. */
+static bool tell_other_hello(struct telling *t)
+{
+	const struct trace_hello *h = other_hello(t->x);
+	if (!h)
+		return false;
+	bool split = h == &t->x->probe->hellos.of[SHAPE_SPLIT];
+	phrase_tell(t, "a ClientHello for %i of %l is answered, and one of ");
+	phrase_put_number(t, h->bytes);
+	phrase_put(t, split ? " bytes in two segments " : " bytes ");
+	phrase_put(t, h->how == HEARD_RESET  ? "is reset"
+		      : h->how == HEARD_END  ? "makes the other side close"
+		      : h->how == HEARD_LOST ? "is never acknowledged"
+					     : "is not answered");
+	return true;
+}
+
+/* Of a tunnel that was held quiet on purpose. */
+static bool tell_idle(struct telling *t)
+{
+	static const char *const ends[] = {
+		[IDLE_HELD] = "the tunnel to %t was held quiet for ",
+		[IDLE_INTERRUPTED] = "the quiet tunnel to %t was still open after ",
+		[IDLE_FIN] = "the proxy's side closed the quiet tunnel to %t after ",
+		[IDLE_RST] = "the proxy's side reset the quiet tunnel to %t after ",
+	};
+	static const char *const tests[] = {
+		[IDLE_NOT_TESTED] = "",
+		[IDLE_ANSWERED] = ", and works still",
+		[IDLE_ACKNOWLEDGED] = ", and what was then said in it was not answered",
+		[IDLE_UNANSWERED] = ", and what was then said in it was not even acknowledged",
+		[IDLE_TEST_RST] = ", and what was then said in it was answered by a reset",
+		[IDLE_TEST_FIN] = ", and was closed when something was said in it",
+	};
+	const struct trace_idle *i = t->x->probe ? t->x->probe->idle : NULL;
+	if (!i)
+		return false;
+	phrase_tell(t, ends[i->how]);
+	phrase_put_span(t, i->quiet);
+	phrase_put(t, tests[i->test]);
+	return true;
+}
+
 static void tell_summary(struct telling *t)
 {
-	if (tell_outer(t))
+	if (tell_outer(t) || tell_other_hello(t) || tell_idle(t))
 		return;
 	switch (t->f->verdict) {
 	case V_OK:
@@ -296,6 +346,8 @@ static bool is_mute(const struct telling *t, enum cause c)
 		return !t->x->tls->alert;
 	if (c == CAUSE_OWN_REASON || c == CAUSE_OWN_RULE)
 		return !own_reason(t->x);
+	if (c == CAUSE_ANSWER_UNUSABLE)
+		return !t->f->detail;
 	if (c == CAUSE_BIG_HELLO)
 		return t->x->tls->hello_bytes == 0;
 	return false;
@@ -335,6 +387,9 @@ static bool tell_remedy(struct telling *t, struct places *at, const char *text)
 	return true;
 }
 
+static const char RESUMES[] =
+	"on the client: let it resume (curl -C -): the rest was to be had by Range";
+
 static bool tell_remedies(struct telling *t, struct places *at)
 {
 	const struct verdict_words *w = &VERDICT_WORDS[t->f->verdict];
@@ -346,6 +401,8 @@ static bool tell_remedies(struct telling *t, struct places *at)
 	}
 	for (size_t i = 0; i < sizeof w->remedy / sizeof *w->remedy; i++)
 		fit = tell_remedy(t, at, w->remedy[i]) && fit;
+	if (t->x->probe && t->x->probe->download && t->x->probe->download->completed)
+		fit = tell_remedy(t, at, RESUMES) && fit;
 	if (at->remedies > 0 || w->severity != SEVERITY_FAILURE)
 		return fit;
 	const struct code_words *c = catalogue_code(t->x->response.status);

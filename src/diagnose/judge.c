@@ -60,6 +60,13 @@ void finding_cite_onward(const struct exchange *x, struct finding *f)
 	finding_cite(f, &x->onward->last, SAW_ONWARD_END, x->onward->outcome);
 }
 
+void finding_cite_looking(const struct exchange *x, struct finding *f, const char *what)
+{
+	struct mark end = { .at = later(x->observed_until, x->last.at) };
+	f->detail = what;
+	finding_cite(f, &end, SAW_PROBE, 0);
+}
+
 /* A closing alert is no word. Where the observer did not follow the records, a client's last
  * bytes right at the close are taken for one. */
 nanos last_word(const struct exchange *x, enum trace_side side)
@@ -151,9 +158,10 @@ static enum stage stage_of(const struct exchange *x, enum verdict v)
 
 static void try_stages(const struct exchange *x, struct finding *f)
 {
-	static const struct rules *const stages[] = { &RULES_FIRST, &RULES_PROBE,    &RULES_CONNECT,
-						      &RULES_PATH,  &RULES_REQUEST,  &RULES_OWN,
-						      &RULES_TLS,   &RULES_TRANSFER, &RULES_GOOD };
+	static const struct rules *const stages[] = {
+		&RULES_FIRST, &RULES_PROBE, &RULES_CONNECT,  &RULES_PATH,      &RULES_REQUEST,
+		&RULES_OWN,   &RULES_TLS,   &RULES_TRANSFER, &RULES_COMPLAINT, &RULES_GOOD
+	};
 	memset(f, 0, sizeof *f);
 	bool found = false;
 	for (size_t i = 0; !found && i < sizeof stages / sizeof *stages; i++)

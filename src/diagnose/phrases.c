@@ -1,6 +1,7 @@
 /* Facts of an exchange in words, and the little language in which the catalogue asks for them:
  * "%p refused %m %t". */
 #include "base/escape.h"
+#include "diagnose/figures.h"
 #include "diagnose/phrases.h"
 
 #include <string.h>
@@ -107,6 +108,11 @@ static void put_host(struct telling *t)
 
 static void put_target(struct telling *t)
 {
+	bool inside = t->x->probe && t->x->probe->inside;
+	if (inside && t->x->tls->sni.len) {
+		phrase_put(t, "https://");
+		put_foreign(t, t->x->tls->sni);
+	}
 	if (t->x->request.target.len)
 		put_foreign(t, t->x->request.target);
 	else if (t->x->tls->sni.len)
@@ -241,8 +247,133 @@ static void put_lack(struct telling *t)
 		phrase_put(t, "; others were cut at the same age");
 }
 
+static const struct trace_download *download_of(const struct telling *t)
+{
+	return t->x->probe ? t->x->probe->download : NULL;
+}
+
+/* The fetches that were cut, by their sizes or ages. */
+static void put_cuts(struct telling *t, bool sizes)
+{
+	const struct trace_download *d = download_of(t);
+	const char *before = sizes ? ": cut at " : ": cut after ";
+	for (size_t i = 0; i < d->fetches; i++) {
+		const struct trace_fetch *f = &d->fetch[i];
+		if (f->how == CUT_NOT || f->how == CUT_NO_BODY)
+			continue;
+		phrase_put(t, before);
+		if (sizes)
+			phrase_put_number(t, f->body);
+		else
+			phrase_put_span(t, f->age);
+		before = i + 2 == d->fetches ? " and " : ", ";
+	}
+	phrase_put(t, sizes ? " bytes" : "");
+}
+
+/* Of a limit in the proxy the tunnel's bytes may be the round figure. */
+static void put_likely_size(struct telling *t)
+{
+	const struct trace_download *d = download_of(t);
+	enum fetches say = fetches_say(t->x);
+	if (say != FETCHES_SIZE && say != FETCHES_EITHER && say != FETCHES_HELD)
+		return;
+	struct figure_size body = figures_size(d->fetch[0].body);
+	struct figure_size carried = figures_size(d->fetch[0].carried);
+	struct figure_size f = carried.off < body.off ? carried : body;
+	if (f.unit)
+		buffer_printf(&t->out, " (it looks like %llu %s)", (unsigned long long)f.count,
+			      f.unit);
+}
+
+static void put_likely_time(struct telling *t)
+{
+	const struct trace_download *d = download_of(t);
+	enum fetches say = fetches_say(t->x);
+	if (say != FETCHES_TIME && say != FETCHES_EITHER)
+		return;
+	nanos figure = figures_time(d->fetch[0].age);
+	if (figure == 0)
+		return;
+	phrase_put(t, " (it looks like ");
+	figures_add_time(&t->out, figure);
+	phrase_put(t, ")");
+}
+
+static void put_held_back(struct telling *t)
+{
+	const struct trace_download *d = download_of(t);
+	enum fetches say = fetches_say(t->x);
+	if (say != FETCHES_SCANNED && say != FETCHES_HELD)
+		return;
+	phrase_put(t, say == FETCHES_HELD ? ": it stopped at " : ": the end was held back from ");
+	phrase_put_number(t, d->fetch[0].flow.pause_at);
+	phrase_put(t, say == FETCHES_HELD ? " bytes each time" : " bytes on");
+}
+
+static void put_fetch(struct telling *t)
+{
+	static const char *const ends[] = { [CUT_NOT] = "it came whole",
+					    [CUT_FIN] = "closed by the proxy's side",
+					    [CUT_RST] = "reset by the proxy's side",
+					    [CUT_STALLED] = "silence",
+					    [CUT_NO_BODY] = "no body came" };
+	const struct trace_download *d = download_of(t);
+	if (!d || t->figure >= d->fetches) {
+		phrase_put(t, "not fetched again");
+		return;
+	}
+	const struct trace_fetch *f = &d->fetch[t->figure];
+	phrase_put(t, f->paced ? "fetched again, read at half the speed: " : "fetched again: ");
+	phrase_put(t, f->enough ? "it went further" : ends[f->how]);
+	phrase_put(t, ", ");
+	phrase_put_number(t, f->body);
+	phrase_put(t, " bytes, ");
+	phrase_put_span(t, f->age);
+}
+
+static void put_resume(struct telling *t)
+{
+	static const char *const how[] = {
+		[RESUME_NOT_TRIED] = "not tried",
+		[RESUME_IGNORED] = "Range is ignored, all of it is sent again",
+		[RESUME_REFUSED] = "Range is refused",
+		[RESUME_CHANGED] = "it is another one by now",
+		[RESUME_WRONG_RANGE] = "another range is sent than was asked for",
+		[RESUME_HONOURED] = "Range is honoured",
+		[RESUME_FAILED] = "no answer came",
+	};
+	const struct trace_download *d = download_of(t);
+	if (!d) {
+		phrase_put(t, how[RESUME_NOT_TRIED]);
+		return;
+	}
+	phrase_put(t, "asked for the rest from byte ");
+	phrase_put_number(t, d->resume_from);
+	phrase_put(t, d->validated ? " on, if unchanged: " : " on: ");
+	if (d->resume_status) {
+		buffer_add_u64(&t->out, d->resume_status);
+		phrase_put(t, ", ");
+	}
+	phrase_put(t, how[d->resume]);
+	if (d->resume != RESUME_HONOURED)
+		return;
+	phrase_put(t,
+		   d->completed ? ", and with it all was there" : ", and it was cut again after ");
+	if (!d->completed) {
+		phrase_put_number(t, d->resume_came);
+		phrase_put(t, " bytes");
+	}
+}
+
 static void put_same_size(struct telling *t)
 {
+	enum fetches say = fetches_say(t->x);
+	if (say == FETCHES_SIZE || say == FETCHES_EITHER || say == FETCHES_HELD) {
+		put_cuts(t, true);
+		put_likely_size(t);
+		return;
+	}
 	if (t->x->links.same_size_cuts == 0)
 		return;
 	phrase_put(t, ": ");
@@ -254,12 +385,63 @@ static void put_same_size(struct telling *t)
 
 static void put_same_age(struct telling *t)
 {
+	enum fetches say = fetches_say(t->x);
+	if (say == FETCHES_TIME || say == FETCHES_EITHER) {
+		put_cuts(t, false);
+		put_likely_time(t);
+		return;
+	}
 	if (t->x->links.same_age_cuts == 0)
 		return;
 	phrase_put(t, ": ");
 	buffer_add_u64(&t->out, t->x->links.same_age_cuts);
 	phrase_put(t, " other transfer(s) of another size ended at the same age of ");
 	phrase_put_span(t, t->x->links.cut_age);
+}
+
+static nanos idle_time(const struct telling *t)
+{
+	const struct exchange *x = t->x;
+	return x->probe && x->probe->idle ? x->probe->idle->quiet : quiet_at_end(x);
+}
+
+/* Whoever keeps a time-out looks now and then, so what was measured is that or a little more. */
+static void put_likely_idle(struct telling *t)
+{
+	nanos figure = figures_time(idle_time(t));
+	if (figure == 0)
+		return;
+	phrase_put(t, ": it looks like ");
+	figures_add_time(&t->out, figure);
+	phrase_put(t, " (measured ");
+	phrase_put_span(t, idle_time(t));
+	phrase_put(t, ")");
+}
+
+static void put_quiet_end(struct telling *t)
+{
+	static const char *const ends[] = {
+		[IDLE_HELD] = "long enough: something is said again",
+		[IDLE_INTERRUPTED] = "interrupted, while it was still open",
+		[IDLE_FIN] = "FIN from the proxy's side",
+		[IDLE_RST] = "RST from the proxy's side",
+	};
+	const struct trace_idle *i = t->x->probe ? t->x->probe->idle : NULL;
+	if (!i) {
+		phrase_put(t, "not held quiet");
+		return;
+	}
+	phrase_put(t, i->said_goodbye ? "closing alert of TLS, then " : "");
+	phrase_put(t, ends[i->how]);
+}
+
+static void put_idle_figure(struct telling *t)
+{
+	nanos figure = figures_time(idle_time(t));
+	if (figure)
+		figures_add_time(&t->out, figure);
+	else
+		phrase_put_span(t, idle_time(t));
 }
 
 static void put_giving_up(struct telling *t)
@@ -403,6 +585,9 @@ static const struct trace_size *proved_size(const struct exchange *x, enum trace
  * 0 what is lacking  1 same size  2 same age  3 RST after the large segment  4 RST after SYN
  * 5 who gave up      6 times sent 7 time since the hello  8 acknowledged or sent  9 the other's id
  * f, g: MSS and MTU that a probe found to pass
+ * > a fetch made again  < where it was held back  R the rest by Range
+ * - how the quiet ended  * the likely idle time-out  & the same, as a figure
+ * u the likely size limit  U the likely time limit
  * ! who answered     ? its own words  # repairs  $ their time
  * @ our proxy's own reason            ^ the name of it */
 /* The connection and what is beneath it. */
@@ -648,6 +833,30 @@ static bool expand_finding(struct telling *t, char key)
 		return true;
 	case '5':
 		put_giving_up(t);
+		return true;
+	case '-':
+		put_quiet_end(t);
+		return true;
+	case '*':
+		put_likely_idle(t);
+		return true;
+	case '&':
+		put_idle_figure(t);
+		return true;
+	case '>':
+		put_fetch(t);
+		return true;
+	case '<':
+		put_held_back(t);
+		return true;
+	case 'R':
+		put_resume(t);
+		return true;
+	case 'u':
+		put_likely_size(t);
+		return true;
+	case 'U':
+		put_likely_time(t);
 		return true;
 	default:
 		return false;

@@ -22,7 +22,7 @@ struct rules {
 };
 
 extern const struct rules RULES_FIRST, RULES_PROBE, RULES_CONNECT, RULES_PATH, RULES_REQUEST, RULES_OWN, RULES_TLS,
-	RULES_TRANSFER, RULES_GOOD;
+	RULES_TRANSFER, RULES_COMPLAINT, RULES_GOOD;
 
 void finding_cite(struct finding *f, const struct mark *mark, enum sight saw, uint64_t figure);
 void finding_cause(struct finding *f, enum cause cause);
@@ -138,10 +138,63 @@ nanos last_word(const struct exchange *x, enum trace_side side);
 nanos quiet_at_end(const struct exchange *x);
 /* Is that quiet a stall, rather than a pause? */
 bool is_stall(const struct exchange *x, nanos quiet);
+/* Does that ClientHello get an answer, through the same tunnel (rules_probe.c)? */
+static inline bool hello_passes(const struct exchange *x, enum trace_shape shape)
+{
+	enum trace_heard how = x->probe->hellos.of[shape].how;
+	return how == HEARD_HELLO || how == HEARD_ALERT || how == HEARD_OTHER;
+}
+
+static inline bool hello_fails(const struct exchange *x, enum trace_shape shape)
+{
+	enum trace_heard how = x->probe->hellos.of[shape].how;
+	return how == HEARD_SILENCE || how == HEARD_RESET || how == HEARD_END || how == HEARD_LOST;
+}
+
+/* All went well, and a ClientHello of this other shape has no answer; NULL: there is none. */
+static inline const struct trace_hello *other_hello(const struct exchange *x)
+{
+	if (!x->probe || !x->probe->hellos.looked || x->probe->hellos.broke ||
+	    !hello_passes(x, SHAPE_SMALL))
+		return NULL;
+	return hello_fails(x, SHAPE_SPLIT)   ? &x->probe->hellos.of[SHAPE_SPLIT]
+	       : hello_fails(x, SHAPE_LARGE) ? &x->probe->hellos.of[SHAPE_LARGE]
+	                                     : NULL;
+}
+
+/* Segments were tried in several sizes, and it made no difference. */
+static inline bool size_is_ruled_out(const struct exchange *x)
+{
+	return x->probe && x->probe->mtu.looked && x->probe->mtu.way[CLIENT].how == SIZE_ALL_PASS &&
+	       x->probe->mtu.way[PROXY].how == SIZE_NONE_PASSES;
+}
+
+/* What looking around brought: behind all that the exchange itself holds. */
+void finding_cite_looking(const struct exchange *x, struct finding *f, const char *what);
+
 /* The certificate was signed by what calls itself an inspection (rules_tls.c). */
 bool tls_was_inspected(const struct exchange *x);
 void tls_cite_inspection(const struct exchange *x, struct finding *f);
 /* The largest payload that fits a segment of that side, by the MSS of both; 0 unknown. */
 uint32_t full_size(const struct exchange *x, enum trace_side side);
+
+/* ---- a download that was made several times (fetches.c) ------------------------------------- */
+
+enum fetches {
+	FETCHES_NOT,     /* it was not, or nothing came of it */
+	FETCHES_SIZE,    /* cut at the same byte */
+	FETCHES_TIME,    /* cut at the same age */
+	FETCHES_EITHER,  /* at both: it can't be told which counts */
+	FETCHES_FLAKY,   /* at neither, or not each time */
+	FETCHES_HELD,    /* it stops at the same byte, and nobody closes */
+	FETCHES_SCANNED, /* the end is held back */
+	FETCHES_PATH,    /* the proxy's host does not answer while it is silent */
+	FETCHES_LENGTH   /* all of it came, and Content-Length says otherwise */
+};
+
+enum fetches fetches_say(const struct exchange *x);
+void fetches_cite(const struct exchange *x, struct finding *f);
+/* The causes that they leave. False where they tell nothing. */
+bool fetches_causes(const struct exchange *x, struct finding *f);
 
 #endif

@@ -209,7 +209,12 @@ static bool auth_rejected(const struct exchange *x, struct finding *f)
 	if (status == 401 && !x->request.is_connect && f->dialect != DIALECT_TINYPROXY)
 		return false;
 	finding_cite_request(x, f);
-	if (x->response.stale)
+	const struct trace_trial *t = x->probe ? x->probe->trial : NULL;
+	if (t && t->again != 0 && t->again != 407)
+		finding_cause(f, CAUSE_DIGEST_BROKEN);
+	if (t && t->stales > 1)
+		finding_cause(f, CAUSE_ALWAYS_STALE);
+	else if (x->response.stale)
 		finding_cause(f, CAUSE_STALE_NONCE);
 	if (status == 407 && x->response.offers > 0 && !offers(x, x->request.auth))
 		finding_cause(f, CAUSE_SCHEME_MISMATCH);
@@ -374,6 +379,11 @@ static void denied_causes(const struct exchange *x, struct finding *f)
 	trace_target_host(x, &port);
 	if (x->response.status == 451)
 		finding_cause(f, CAUSE_LEGAL);
+	const struct trace_trial *t = x->probe ? x->probe->trial : NULL;
+	if (t && t->bare == 407 && t->with == x->response.status)
+		finding_cause(f, CAUSE_USER_NOT_ALLOWED);
+	if (t && t->bare == x->response.status)
+		finding_cause(f, CAUSE_NOT_ASKED);
 	if (f->answered_by == ANSWERER_ORIGIN)
 		finding_cause(f, CAUSE_ORIGIN_DENIES);
 	if (f->answered_by == ANSWERER_PARENT)

@@ -287,6 +287,38 @@ static bool answer_may_be_hidden(const struct exchange *x)
 	       (x->tunnel.bytes[PROXY] > 0 && !x->tls->server_hello);
 }
 
+/* Hellos of other shapes were tried: true where they tell why this one had no answer. */
+static bool shapes_tell(const struct exchange *x, struct finding *f)
+{
+	if (size_is_ruled_out(x) && !x->probe->hellos.looked)
+		finding_cite_looking(x, f, x->probe->mtu.text);
+	if (!x->probe || !x->probe->hellos.looked)
+		return false;
+	finding_cite_looking(x, f, x->probe->hellos.text);
+	if (hello_passes(x, SHAPE_NAMELESS) && hello_fails(x, SHAPE_SMALL)) {
+		finding_cause(f, CAUSE_NAME_PROVED);
+		return true;
+	}
+	if (hello_passes(x, SHAPE_SMALL)) {
+		finding_cause(f, CAUSE_HELLO_ITSELF);
+		return true;
+	}
+	return false;
+}
+
+/* No shape got an answer, and none of them has a name or is large: neither is the reason. */
+static bool shape_is_ruled_out(const struct exchange *x)
+{
+	return x->probe && x->probe->hellos.looked && hello_fails(x, SHAPE_SMALL) &&
+	       hello_fails(x, SHAPE_NAMELESS);
+}
+
+static void name_causes(const struct exchange *x, struct finding *f)
+{
+	if (!shape_is_ruled_out(x))
+		finding_cause(f, CAUSE_SNI_POLICY);
+}
+
 static void hello_causes(const struct exchange *x, struct finding *f)
 {
 	if (x->tls->hello_segments > 1 || x->tls->post_quantum)
@@ -300,8 +332,10 @@ static bool tls_reset(const struct exchange *x, struct finding *f)
 		return false;
 	cite_handshake(x, f);
 	finding_cite_end(x, f);
+	if (shapes_tell(x, f))
+		return true;
 	hello_causes(x, f);
-	finding_cause(f, CAUSE_SNI_POLICY);
+	name_causes(x, f);
 	finding_cause(f, CAUSE_INSPECTION_BREAKS);
 	finding_cause(f, CAUSE_ORIGIN_RESET);
 	return true;
@@ -314,10 +348,12 @@ static bool tls_closed(const struct exchange *x, struct finding *f)
 		return false;
 	cite_handshake(x, f);
 	finding_cite_end(x, f);
+	if (shapes_tell(x, f))
+		return true;
 	hello_causes(x, f);
 	finding_cause(f, CAUSE_ORIGIN_RESET_AS_FIN);
 	finding_cause(f, CAUSE_ORIGIN_CLOSED_HELLO);
-	finding_cause(f, CAUSE_SNI_POLICY);
+	name_causes(x, f);
 	finding_cause(f, CAUSE_INSPECTION_BREAKS);
 	finding_cite_onward(x, f);
 	return true;
@@ -337,6 +373,8 @@ static bool tls_silent(const struct exchange *x, struct finding *f)
 	cite_handshake(x, f);
 	finding_cite_onward(x, f);
 	finding_cite_end(x, f);
+	if (shapes_tell(x, f))
+		return true;
 	hello_causes(x, f);
 	if (x->path[CLIENT].unacked > 0 && !x->tls->hello_acked) {
 		f->confidence = CONFIDENCE_LOW;
@@ -346,8 +384,9 @@ static bool tls_silent(const struct exchange *x, struct finding *f)
 		finding_doubt(f);
 	finding_cause(f, CAUSE_ORIGIN_HANGS);
 	finding_cause(f, CAUSE_INSPECTION_HOLDS);
-	finding_cause(f, CAUSE_SNI_POLICY);
-	finding_cause(f, CAUSE_MTU_POSSIBLE);
+	name_causes(x, f);
+	if (!size_is_ruled_out(x))
+		finding_cause(f, CAUSE_MTU_POSSIBLE);
 	return true;
 }
 
@@ -369,7 +408,8 @@ static bool handshake_left(const struct exchange *x, struct finding *f)
 		f->verdict = V_TRANSFER_STALLED;
 		f->side = PROXY;
 		finding_cause(f, CAUSE_PLAIN_LOSS);
-		finding_cause(f, CAUSE_MTU_POSSIBLE);
+		if (!size_is_ruled_out(x))
+			finding_cause(f, CAUSE_MTU_POSSIBLE);
 		finding_cause(f, CAUSE_INSPECTION_BREAKS);
 		return true;
 	}

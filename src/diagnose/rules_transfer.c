@@ -113,6 +113,8 @@ static bool receiver_stalled(const struct exchange *x, struct finding *f)
 
 static void stall_causes(const struct exchange *x, struct finding *f)
 {
+	if (fetches_causes(x, f))
+		return;
 	finding_cause(f, CAUSE_SCANNING);
 	finding_cause(f, CAUSE_ORIGIN_STOPPED);
 	if (closed_by(x, PROXY))
@@ -131,6 +133,7 @@ static bool stalled_now(const struct exchange *x, struct finding *f)
 			     x->tls->last_record[CLIENT]);
 	finding_cite_onward(x, f);
 	finding_cite_end(x, f);
+	fetches_cite(x, f);
 	stall_causes(x, f);
 	return true;
 }
@@ -268,6 +271,9 @@ static bool reset(const struct exchange *x, struct finding *f)
 		f->confidence = CONFIDENCE_MEDIUM;
 	}
 	finding_cite_onward(x, f);
+	fetches_cite(x, f);
+	if (fetches_causes(x, f))
+		return true;
 	finding_cause(f, CAUSE_ORIGIN_RESET);
 	finding_cause(f, CAUSE_FIREWALL_RESET);
 	finding_cause(f, CAUSE_INSPECTION_BREAKS);
@@ -294,6 +300,9 @@ static bool truncated(const struct exchange *x, struct finding *f)
 	cite_transfer(x, f);
 	finding_cite_onward(x, f);
 	finding_cite_end(x, f);
+	fetches_cite(x, f);
+	if (fetches_causes(x, f))
+		return true;
 	if (x->links.same_size_cuts)
 		finding_cause(f, CAUSE_SIZE_LIMIT);
 	if (x->links.same_age_cuts)
@@ -338,6 +347,8 @@ static bool aborted(const struct exchange *x, struct finding *f)
 	bool left = in_tls(x) && x->both_ways && left_a_flow(x);
 	if (!plain && !flowing && !cut && !left)
 		return false;
+	if (x->probe && x->probe->complaint)
+		return false; /* it says why */
 	if (left && !cut && !flowing)
 		f->confidence = CONFIDENCE_MEDIUM;
 	f->side = CLIENT;

@@ -58,9 +58,10 @@ static struct slice cut_token(struct slice *rest)
  * ends goes to the end. */
 static struct slice cut_quoted(struct slice *rest)
 {
-	size_t end = 1;
-	while (end < rest->len && rest->at[end] != '"')
-		end += rest->at[end] == '\\' ? 2 : 1;
+	size_t end = 1 + slice_find_byte(slice_from(*rest, 1), '"');
+	if (slice_find_byte(slice_first(*rest, end), '\\') < end) /* rare */
+		for (end = 1; end < rest->len && rest->at[end] != '"';)
+			end += rest->at[end] == '\\' ? 2 : 1;
 	struct slice inside = slice_first(slice_from(*rest, 1), end - 1);
 	*rest = slice_from(*rest, end + 1);
 	return inside;

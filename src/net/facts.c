@@ -37,6 +37,7 @@ int net_facts(int fd, struct net_facts *ret_facts)
 		.since_data_received = info.tcpi_bytes_received == 0
 					       ? NO_TIME
 					       : info.tcpi_last_data_recv * NANOS_PER_MS,
+		.since_ack = info.tcpi_last_ack_recv * NANOS_PER_MS,
 		.state = info.tcpi_state,
 	};
 	return 0;

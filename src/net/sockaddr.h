@@ -1,4 +1,4 @@
-/* Addresses as the kernel wants them. Private to net. */
+/* Addresses as the kernel wants them. */
 #ifndef NET_SOCKADDR_H
 #define NET_SOCKADDR_H
 

@@ -178,6 +178,18 @@ int net_prompt(int fd)
 	return set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
+int net_ask_alive(int fd, int seconds)
+{
+	int code = set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	if (code == 0)
+		code = set(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds);
+	if (code == 0)
+		code = set(fd, IPPROTO_TCP, TCP_KEEPINTVL, 1);
+	if (code == 0)
+		code = set(fd, IPPROTO_TCP, TCP_KEEPCNT, 120);
+	return code;
+}
+
 int net_connect_result(int fd)
 {
 	int code = 0;

@@ -35,6 +35,10 @@ int net_connect_result(int fd); /* SO_ERROR: 0, or negative errno */
  * are so already; one that was connected needs it before it sends a second piece without having
  * heard in between, and many never do. */
 int net_prompt(int fd);
+/* After so many whole seconds of silence the peer's host is asked for a sign of life (keep-alive
+ * probes; see net_facts.since_ack): as often while it gives one, and then every second. That does not
+ * end the connection within two minutes. */
+int net_ask_alive(int fd, int seconds);
 
 /* 0: the peer's FIN. */
 ssize_t net_recv(int fd, void *into, size_t len);
@@ -68,7 +72,7 @@ struct net_facts { /* TCP_INFO, in our units; NO_TIME and 0 where unknown */
 	uint32_t mss_announced, options; /* by this side; bytes that TCP's options take of each segment */
 	uint64_t bytes_sent, bytes_acked, bytes_received;
 	uint32_t unacked, not_sent;
-	nanos since_data_received;
+	nanos since_data_received, since_ack;
 	uint8_t state;
 };
 int net_facts(int fd, struct net_facts *ret_facts);

@@ -1,5 +1,6 @@
 /* Answers, as a proxy sends them: whose they are, where they end, what their page says. */
 #include "observe/conversation.h"
+#include "http/page.h"
 #include "tls/record.h"
 
 enum {
@@ -23,6 +24,23 @@ static void keep_offers(struct trace_response *a, const struct http_fields *fiel
 	}
 }
 
+/* What names the product, and what the answer says of itself: no verdict comes of it while the answer
+ * is a good one. */
+static void keep_words(struct exchange *x, const struct http_response *r)
+{
+	struct trace_response *a = &x->response;
+	const struct http_fields *f = &r->fields;
+	a->reason = speech_keep_text(x, r->reason, false, 100);
+	a->server = speech_keep_field(x, f, HTTP_SERVER);
+	a->via = speech_keep_field(x, f, HTTP_VIA);
+	a->proxy_agent = speech_keep_field(x, f, HTTP_PROXY_AGENT);
+	a->proxy_status = speech_keep_field(x, f, HTTP_PROXY_STATUS);
+	a->squid_error = speech_keep_field(x, f, HTTP_X_SQUID_ERROR);
+	a->location = speech_keep_field(x, f, HTTP_LOCATION);
+	a->retry_after = speech_keep_field(x, f, HTTP_RETRY_AFTER);
+	a->proxy_authenticate = speech_keep_field(x, f, HTTP_PROXY_AUTHENTICATE);
+}
+
 static void keep_response(struct conversation *c, struct exchange *x, const struct http_response *r,
 			  struct slice head)
 {
@@ -30,17 +48,9 @@ static void keep_response(struct conversation *c, struct exchange *x, const stru
 	const struct http_fields *f = &r->fields;
 	a->status = r->status;
 	a->minor = r->minor;
-	a->reason = speech_keep_text(x, r->reason, false, 100);
-	a->server = speech_keep_field(x, f, HTTP_SERVER);
-	a->via = speech_keep_field(x, f, HTTP_VIA);
-	a->proxy_agent = speech_keep_field(x, f, HTTP_PROXY_AGENT);
-	a->proxy_status = speech_keep_field(x, f, HTTP_PROXY_STATUS);
-	a->squid_error = speech_keep_field(x, f, HTTP_X_SQUID_ERROR);
 	a->content_type = speech_keep_field(x, f, HTTP_CONTENT_TYPE);
-	a->location = speech_keep_field(x, f, HTTP_LOCATION);
-	a->cache = speech_keep_field(x, f, HTTP_X_CACHE);
-	a->retry_after = speech_keep_field(x, f, HTTP_RETRY_AFTER);
-	a->proxy_authenticate = speech_keep_field(x, f, HTTP_PROXY_AUTHENTICATE);
+	if (!c->options.verdict_only || a->status >= 400)
+		keep_words(x, r);
 	if (a->status == 407 || a->status == 401)
 		keep_offers(a, f);
 	a->chunked = r->body == HTTP_BODY_CHUNKED;
@@ -70,10 +80,26 @@ void answers_keep_title(struct turn *t)
 		}
 		title = slice_first(title, slice_find_byte(title, '<'));
 	}
-	bool rest = title.at + title.len == page.at + page.len && page.len == PAGE_BYTES;
+	bool rest = title.at + title.len == page.at + page.len && page.len == t->page.limit;
 	title = slice_trim(title);
 	if (open < page.len || slice_starts_nocase(t->x->response.content_type, SLICE("text/")))
 		t->x->response.title = speech_keep_text(t->x, title, rest, MAX_TITLE);
+}
+
+enum { MOST_WORDS = 2000 };
+
+/* All that the page says, where somebody wants to read it. */
+void answers_keep_words(struct turn *t)
+{
+	struct buffer words;
+	struct slice page = buffer_slice(&t->page);
+	if (t->page.limit == PAGE_BYTES || page.len == 0 || !trace_open_probe(t->x) ||
+	    !slice_starts_nocase(t->x->response.content_type, SLICE("text/")))
+		return;
+	buffer_init(&words, MOST_WORDS + 8);
+	http_page_text(&words, page, MOST_WORDS);
+	t->x->probe->page = trace_keep(t->x, buffer_slice(&words), MOST_WORDS + 8);
+	buffer_done(&words);
 }
 
 /* ---- an answer begins -------------------------------------------------------------------------
@@ -257,8 +283,15 @@ static size_t read_answer_head(struct conversation *c, const struct mark *mark, 
 
 static void keep_page(struct turn *t, struct slice bytes)
 {
-	if (t->x->response.status >= 400 && t->page.len < PAGE_BYTES)
-		buffer_add(&t->page, slice_first(bytes, PAGE_BYTES - t->page.len));
+	if (t->x->response.status >= 400 && t->page.len < t->page.limit)
+		buffer_add(&t->page, slice_first(bytes, t->page.limit - t->page.len));
+}
+
+void observe_page(struct conversation *c, struct slice content)
+{
+	struct turn *t = conversation_answering(c);
+	if (t)
+		keep_page(t, content);
 }
 
 /* Byte by byte while a page is kept: what the framing is shows only in what it counts. */
@@ -268,7 +301,7 @@ static enum http_parse read_chunks(struct talk *down, struct turn *t, struct sli
 	enum http_parse got = HTTP_MORE;
 	size_t used = 0, part;
 	while (got == HTTP_MORE && used < bytes.len && t->x->response.status >= 400 &&
-	       t->page.len < PAGE_BYTES) {
+	       t->page.len < t->page.limit) {
 		uint64_t content = down->chunks.body_bytes;
 		struct slice byte = { bytes.at + used, 1 };
 		got = http_read_chunks(&down->chunks, byte, &part);

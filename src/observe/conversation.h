@@ -165,6 +165,7 @@ void answers_take_foreign(struct conversation *c, struct turn *t, struct slice s
 /* An answer that came before its request was seen waits in the head buffer: now read it. */
 void answers_read_waiting(struct conversation *c);
 void answers_keep_title(struct turn *t);
+void answers_keep_words(struct turn *t);
 
 /* cut.c */
 /* An answer whose request nobody saw begins an exchange, where only a proxy can have given it. */

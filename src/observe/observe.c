@@ -1,4 +1,5 @@
 /* The conversation: its life, its queue of exchanges, and how each of them ends. */
+#include "base/fetch.h"
 #include "observe/conversation.h"
 
 #include <stdlib.h>
@@ -43,7 +44,7 @@ static struct turn *turn_new(struct conversation *c)
 		return NULL;
 	}
 	*t = (struct turn){ .x = x };
-	buffer_init(&t->page, PAGE_BYTES);
+	buffer_init(&t->page, c->options.page ? c->options.page : PAGE_BYTES);
 	return t;
 }
 
@@ -104,6 +105,7 @@ static void finish_oldest(struct conversation *c)
 		c->newest = NULL;
 	c->turns--;
 	answers_keep_title(t);
+	answers_keep_words(t);
 	turn_free(c, t);
 	struct trace_path path[2];
 	trace_lend_path(x, path);
@@ -199,9 +201,7 @@ bool conversation_before(const struct mark *a, const struct mark *b)
 
 void observe_fetch(const struct conversation *c)
 {
-	enum { LINE = 64 };
-	for (size_t at = 0; at < sizeof *c; at += LINE)
-		__builtin_prefetch((const char *)c + at, 1);
+	fetch(c, sizeof *c);
 }
 
 bool observe_data(struct conversation *c, enum trace_side side, const struct mark *mark,
@@ -219,6 +219,16 @@ bool observe_data(struct conversation *c, enum trace_side side, const struct mar
 		bytes = slice_from(bytes, used);
 	}
 	return true;
+}
+
+/* At the beginning of a conversation nothing can stand before it that it would have to be joined
+ * with. */
+bool observe_request(struct conversation *c, const struct mark *mark, const struct http_request *r,
+		     struct slice bytes)
+{
+	if (c->known || c->talk[CLIENT].head.len > 0)
+		return observe_data(c, CLIENT, mark, bytes);
+	return requests_begin(c, r, bytes, bytes.len, mark, mark);
 }
 
 void observe_gap(struct conversation *c, enum trace_side side, const struct mark *mark,

@@ -13,6 +13,7 @@
 #ifndef OBSERVE_OBSERVE_H
 #define OBSERVE_OBSERVE_H
 
+#include "http/head.h"
 #include "trace/exchange.h"
 
 struct conversation;
@@ -34,6 +35,9 @@ struct observe_owner {
 struct observe_options {
 	enum trace_source source;
 	bool keep_heads;  /* fill request.head and response.head */
+	uint32_t page;    /* bytes of a refusal's page that are looked at for what it says (probe.page), of
+	                     TRACE_CHECK; 0: enough for its title */
+	bool verdict_only; /* no text is kept of which no verdict comes: for whoever only counts */
 	bool any_request; /* origin-form requests are exchanges too (--proxy names this address) */
 	bool began_late;
 };
@@ -55,10 +59,19 @@ void observe_fetch(const struct conversation *c);
 bool observe_data(struct conversation *c, enum trace_side side, const struct mark *mark,
 		  struct slice bytes);
 
+/* The same for the client's head that is whole, and that the owner has read itself: `bytes` are its
+ * head, and no more. It need not be read again, which is a tenth of what a record costs. */
+bool observe_request(struct conversation *c, const struct mark *mark, const struct http_request *r,
+		     struct slice bytes);
+
 /* `len` bytes of that side are not to be had. lost_by_capture: they were sent and arrived, only
  * not seen. */
 void observe_gap(struct conversation *c, enum trace_side side, const struct mark *mark,
 		 uint64_t len, bool lost_by_capture);
+
+/* The next content of the body under way, for its page alone, where its framing is not to be had and
+ * observe_gap counts it. */
+void observe_page(struct conversation *c, struct slice content);
 
 /* The message of that side is complete, says who framed it: for an end that stood in bytes which were
  * never given to observe_data. Whole already is fine. */

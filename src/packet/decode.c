@@ -69,9 +69,8 @@ static enum packet_kind find_ip(struct packet_decoder *d, const struct packet_fr
 	return PACKET_TCP;
 }
 
-/* Nearly every packet there is: Ethernet, IPv4 without options, in one piece, TCP. True when it was
- * one, and is read; else whoever reads layer by layer says what it is. */
-static bool read_usual(const struct packet_frame *f, struct segment *ret_tcp)
+/* Of all others whoever reads layer by layer says what they are. */
+bool packet_decode_usual(const struct packet_frame *f, struct segment *ret_tcp)
 {
 	enum { IP_AT = 14, TCP_AT = IP_AT + 20, LEAST = TCP_AT + 20 };
 	const uint8_t *at = f->data.at;
@@ -81,27 +80,26 @@ static bool read_usual(const struct packet_frame *f, struct segment *ret_tcp)
 	uint32_t len = load16(at + IP_AT + 2), there = (uint32_t)(f->data.len - IP_AT);
 	if (len < 40)
 		return false;
-	struct ip_packet ip = {
-		.header = at + IP_AT,
-		.len = len,
-		.body = { { at + TCP_AT, (there < len ? there : len) - 20 }, len - 20 },
-		.id = load16(at + IP_AT + 4),
-		.protocol = IP_TCP,
-		.ttl = at[IP_AT + 8],
-		.dont_fragment = at[IP_AT + 6] & 0x40,
-	};
-	return !tcp_read(&ip, ret_tcp);
+	const struct part tcp = { { at + TCP_AT, (there < len ? there : len) - 20 }, len - 20 };
+	if (tcp_read_header(&tcp, ret_tcp))
+		return false;
+	ret_tcp->at = f->at;
+	ret_tcp->frame = f->frame;
+	ret_tcp->from = address_from_v4(at + IP_AT + 12, load16(at + TCP_AT));
+	ret_tcp->to = address_from_v4(at + IP_AT + 16, load16(at + TCP_AT + 2));
+	ret_tcp->ttl = at[IP_AT + 8];
+	ret_tcp->ip_id = load16(at + IP_AT + 4);
+	ret_tcp->dont_fragment = at[IP_AT + 6] & 0x40;
+	ret_tcp->ip_len = len;
+	return true;
 }
 
 enum packet_kind packet_decode(struct packet_decoder *d, const struct packet_frame *f,
 			       struct segment *ret_tcp, struct icmp_note *ret_icmp,
 			       const char **ret_why)
 {
-	if (read_usual(f, ret_tcp)) {
-		ret_tcp->at = f->at;
-		ret_tcp->frame = f->frame;
+	if (packet_decode_usual(f, ret_tcp))
 		return PACKET_TCP;
-	}
 	struct ip_packet ip;
 	enum packet_kind kind = find_ip(d, f, &ip, ret_why);
 	if (kind != PACKET_TCP)

@@ -41,6 +41,10 @@ enum packet_kind packet_decode(struct packet_decoder *d, const struct packet_fra
                                struct segment *ret_tcp, struct icmp_note *ret_icmp,
                                const char **ret_why);
 
+/* Nearly every packet there is: Ethernet, IPv4 without options, in one piece, TCP. True when it was
+ * one, and is read; needs no decoder. */
+bool packet_decode_usual(const struct packet_frame *f, struct segment *ret_tcp);
+
 /* Does this decoder know the link type? And what it is called ("EN10MB", "147"). */
 bool packet_knows_link(uint32_t link);
 

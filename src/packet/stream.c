@@ -6,6 +6,7 @@
  * the order of its `touched`, and who is over depends on a connection's own packets and on what
  * stream_until said, not on who else is in the table. A connection moves to the end of its list
  * only when it stood there for a while, so most packets touch no list. */
+#include "base/fetch.h"
 #include "packet/stream_private.h"
 
 #include <assert.h>
@@ -230,6 +231,7 @@ static void end_conn(struct stream_table *t, struct conn *c, enum stream_end why
 		note_demote(t, c);
 	} else {
 		note_view(t, c, &t->view);
+		t->viewed = 0;
 		t->on.end(t->on.context, NULL, &t->view, why);
 	}
 	t->counts.evicted += why == STREAM_EVICTED;
@@ -603,7 +605,9 @@ static void follow(struct stream_table *t, struct conn *c, struct full *f, int s
 	struct half *h = &c->half[side], *peer = &c->half[!side];
 	bool plain = is_plain(f, h, seg, r);
 	uint32_t acked_before = peer->acked;
-	unsigned news = note_segment(t, c, side, seg, r);
+	unsigned news = 0;
+	if (!plain || !note_plain(c, side, seg, r))
+		news = note_segment(t, c, side, seg, r);
 	if (!plain || ahead(peer->acked, peer->next) > 0) {
 		follow_slow(t, c, f, side, seg, r, acked_before, news);
 		return;
@@ -647,26 +651,84 @@ static void note_copy(struct stream_table *t, struct conn *c, int side)
 		c->half[side].copies++;
 }
 
-/* What the packet will want of a watched connection, while its copy is looked for. */
-static void prefetch(const struct full *f, int side)
+/* ---- what will be touched ---- */
+
+void stream_expect(const struct stream_table *t, const struct segment *seg,
+		   struct stream_coming *ret_coming)
 {
-	__builtin_prefetch(&f->busy, 1);
-	__builtin_prefetch(&f->track[side], 1);
-	__builtin_prefetch(&f->track[!side], 1);
+	uint64_t from = hash_end(&seg->from, t->seed), to = hash_end(&seg->to, t->seed);
+	struct stream_coming c = { .hash = (uint32_t)mix(from + to), .print = print_of(seg) };
+	__builtin_prefetch(&t->heads[c.hash & t->mask]);
+	__builtin_prefetch(&t->prints[c.print >> 32 & (PRINTS - 1)], 1);
+	*ret_coming = c;
 }
 
-void stream_segment(struct stream_table *t, const struct segment *seg)
+/* Most are the first of their chain. */
+void stream_fetch_connection(const struct stream_table *t, struct stream_coming *c)
+{
+	c->number = t->heads[c->hash & t->mask];
+	if (!c->number)
+		return;
+	__builtin_prefetch(&t->places[c->number], 1);
+	fetch(conn_at(t, c->number), offsetof(struct conn, first));
+}
+
+static void fetch_facts(const struct stream_table *t, uint32_t number, size_t len)
+{
+	const struct full *f = number ? full_of(t, conn_at(t, number)) : NULL;
+	if (f)
+		fetch(f, len);
+}
+
+void stream_fetch_facts(const struct stream_table *t, const struct stream_coming *c)
+{
+	fetch_facts(t, c->number, offsetof(struct full, flight) + sizeof(struct flight));
+}
+
+static const struct stream_watch *watch_of(const struct stream_table *t, uint32_t number)
+{
+	const struct full *f = number ? full_of(t, conn_at(t, number)) : NULL;
+	return f && f->watched ? &f->w : NULL;
+}
+
+const struct stream_watch *stream_fetch_watch(const struct stream_table *t,
+					      const struct stream_coming *c)
+{
+	return watch_of(t, c->number);
+}
+
+const struct stream_watch *stream_ending(const struct stream_table *t, unsigned later)
+{
+	size_t at = t->ended + later;
+	return at < t->endings ? watch_of(t, t->ending[at].number) : NULL;
+}
+
+static void fetch_ending(const struct stream_table *t, size_t at)
+{
+	enum { CONN_AHEAD = 8, FACTS_AHEAD = 5 };
+	if (at + CONN_AHEAD < t->endings)
+		fetch(conn_at(t, t->ending[at + CONN_AHEAD].number), sizeof(struct conn));
+	if (at + FACTS_AHEAD >= t->endings)
+		return;
+	uint32_t number = t->ending[at + FACTS_AHEAD].number;
+	const struct talk *k = talk_of(t, conn_at(t, number));
+	if (k)
+		fetch(k, sizeof *k);
+	fetch_facts(t, number, sizeof(struct full));
+}
+
+/* ---- one segment, placed ---- */
+
+void stream_take(struct stream_table *t, const struct segment *seg,
+		 const struct stream_coming *known)
 {
 	assert(t->endings == 0);
-	uint64_t from = hash_end(&seg->from, t->seed), to = hash_end(&seg->to, t->seed);
-	uint32_t hash = (uint32_t)mix(from + to);
-	uint64_t print = print_of(seg);
+	t->viewed = 0;
+	uint32_t hash = known->hash;
+	uint64_t print = known->print;
 	struct print *lately = &t->prints[print >> 32 & (PRINTS - 1)];
-	__builtin_prefetch(lately, 1);
 	int side = 0;
 	struct conn *c = find(t, hash, &seg->from, &seg->to, &side);
-	if (c && c->full)
-		prefetch(full_of(t, c), side);
 	if (is_copy(lately, print, seg)) {
 		note_copy(t, c, side);
 		return;
@@ -689,6 +751,13 @@ void stream_segment(struct stream_table *t, const struct segment *seg)
 	    t->clock[c->state] - t->places[c->number].touched > TICKS_MOVE)
 		queue_move(t, c, c->state);
 	take(t, c, side, seg);
+}
+
+void stream_segment(struct stream_table *t, const struct segment *seg)
+{
+	struct stream_coming c;
+	stream_expect(t, seg, &c);
+	stream_take(t, seg, &c);
 }
 
 /* ---- ICMP ---- */
@@ -828,6 +897,7 @@ bool stream_end_next(struct stream_table *t)
 {
 	if (t->ended == t->endings)
 		return false;
+	fetch_ending(t, t->ended);
 	const struct ending *e = &t->ending[t->ended++];
 	end_conn(t, conn_at(t, e->number), e->why);
 	if (t->ended == t->endings)

@@ -189,6 +189,20 @@ struct stream_table *stream_table_new(const struct stream_limits *limits,
 void stream_table_free(struct stream_table *t); /* ends nothing: call stream_finish first; NULL is fine */
 
 void stream_segment(struct stream_table *t, const struct segment *seg);
+
+/* The same for whoever knows some segments ahead what comes: the table is larger than a cache, and
+ * what a segment touches of it is fetched meanwhile, in steps, each of which looks at what the one
+ * before has fetched. Then stream_take does as stream_segment. */
+struct stream_coming {
+	uint64_t print;
+	uint32_t hash, number;
+};
+void stream_expect(const struct stream_table *t, const struct segment *seg, struct stream_coming *ret_coming);
+void stream_fetch_connection(const struct stream_table *t, struct stream_coming *c);
+void stream_fetch_facts(const struct stream_table *t, const struct stream_coming *c);
+/* NULL: it is not watched so far. */
+const struct stream_watch *stream_fetch_watch(const struct stream_table *t, const struct stream_coming *c);
+void stream_take(struct stream_table *t, const struct segment *seg, const struct stream_coming *c);
 void stream_icmp(struct stream_table *t, const struct icmp_note *note);
 
 enum { STREAM_BORDER = 1024 };
@@ -206,6 +220,8 @@ struct stream_crowd stream_crowd(const struct stream_table *t);
  * to be called until it says that there was none left, in the order of their last packets. */
 void stream_until(struct stream_table *t, nanos at, const struct stream_crowd *crowd);
 bool stream_end_next(struct stream_table *t);
+/* The watch of the connection that ends so many later; NULL: it is not watched, or none is known. */
+const struct stream_watch *stream_ending(const struct stream_table *t, unsigned later);
 /* The observation ended, then: every connection left gets its `end` by stream_end_next. */
 void stream_over(struct stream_table *t, nanos at);
 /* The same, all at once. */

@@ -17,14 +17,11 @@ static uint64_t uses;
 
 struct cache_mark cache_mark(struct slice user, struct slice password, const char *hash)
 {
-	uint8_t key[AUTH_KEY];
 	struct cache_mark m;
 	/* neither a name nor a hash holds a NUL, so there is one way to join them */
 	const struct slice parts[] = { SLICE("cache"), user,        SLICE("\0"),
 				       slice_of(hash), SLICE("\0"), password };
-	auth_get_key(key);
-	hash_mac(key, parts, sizeof parts / sizeof *parts, m.mac);
-	explicit_bzero(key, sizeof key);
+	auth_mac(parts, sizeof parts / sizeof *parts, m.mac);
 	return m;
 }
 

@@ -22,6 +22,9 @@ struct used {
 	uint64_t number, issued; /* issued 0: an empty place */
 	uint64_t seen;           /* bit n: count `highest - n` */
 	uint32_t highest;
+	uint32_t realm;   /* a hash of the one that it was signed for */
+	uint8_t mac[MAC]; /* found right when it took this place: it is not worked out again, which
+			     is a fifth of checking a request */
 };
 
 struct set {
@@ -29,7 +32,7 @@ struct set {
 };
 
 static uint8_t key[AUTH_KEY];
-static bool key_is_set;
+static struct hash_key signer; /* made of it */
 static _Atomic uint64_t next_number;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -39,9 +42,10 @@ static struct set *table; /* touched where it is used, so an idle proxy does not
 static void make_key(void)
 {
 	uint64_t first;
-	if ((!key_is_set && getrandom(key, sizeof key, 0) != sizeof key) ||
+	if (getrandom(key, sizeof key, 0) != sizeof key ||
 	    getrandom(&first, sizeof first, 0) != sizeof first)
 		abort(); /* cannot be: so few bytes are never cut short */
+	hash_key_make(&signer, key);
 	next_number = first;
 	table = calloc(SETS, sizeof *table);
 }
@@ -54,9 +58,15 @@ void auth_get_key(uint8_t ret_key[AUTH_KEY])
 
 void auth_set_key(const uint8_t new_key[AUTH_KEY])
 {
-	memcpy(key, new_key, sizeof key);
-	key_is_set = true;
 	pthread_once(&once, make_key);
+	memcpy(key, new_key, sizeof key);
+	hash_key_make(&signer, key);
+}
+
+void auth_mac(const struct slice *part, size_t parts, uint8_t ret_mac[HASH_MAX])
+{
+	pthread_once(&once, make_key);
+	hash_mac(&signer, part, parts, ret_mac);
 }
 
 static void put(uint8_t *at, uint64_t value)
@@ -76,7 +86,22 @@ static uint64_t get(const uint8_t *at)
 static void sign(const uint8_t *raw, struct slice realm, uint8_t mac[HASH_MAX])
 {
 	const struct slice parts[] = { SLICE("nonce"), { raw, TIME + NUMBER }, realm };
-	hash_mac(key, parts, sizeof parts / sizeof *parts, mac);
+	auth_mac(parts, sizeof parts / sizeof *parts, mac);
+}
+
+static bool is_signed(const uint8_t *raw, struct slice realm)
+{
+	uint8_t mac[HASH_MAX];
+	sign(raw, realm, mac);
+	return hash_same(mac, raw + TIME + NUMBER, MAC);
+}
+
+static uint32_t hash_realm(struct slice realm)
+{
+	uint32_t h = 2166136261; /* FNV-1a; no client chooses it */
+	for (size_t i = 0; i < realm.len; i++)
+		h = (h ^ realm.at[i]) * 16777619;
+	return h;
 }
 
 void nonce_make(struct slice realm, nanos wall, uint8_t ret_nonce[NONCE_HEX])
@@ -90,22 +115,41 @@ void nonce_make(struct slice realm, nanos wall, uint8_t ret_nonce[NONCE_HEX])
 	hash_to_hex(raw, sizeof raw, ret_nonce);
 }
 
-/* The nonce's place; an empty or the oldest one of its set when it has none, with what was there
- * gone. NULL: it may be one that left. */
-static struct used *find(uint64_t number, uint64_t issued)
+static struct set *set_of(uint64_t number)
 {
-	struct set *s = &table[(number ^ number >> 32) % SETS];
-	struct used *oldest = &s->used[0];
+	return &table[(number ^ number >> 32) % SETS];
+}
+
+/* NULL: it has no place; or it is another that only looks like one that has. */
+static struct used *find(const uint8_t *raw, struct slice realm)
+{
+	uint64_t issued = get(raw), number = get(raw + TIME);
+	struct set *s = set_of(number);
 	for (size_t i = 0; i < WAYS; i++) {
 		struct used *u = &s->used[i];
 		if (u->number == number && u->issued == issued && issued != 0)
-			return u;
-		if (u->issued < oldest->issued)
-			oldest = u;
+			return hash_same(u->mac, raw + TIME + NUMBER, MAC) &&
+					       u->realm == hash_realm(realm)
+				       ? u
+				       : NULL;
 	}
+	return NULL;
+}
+
+/* A place for one that is signed and has none: an empty or the oldest one of its set, with what was
+ * there gone. NULL: it may be one that left. */
+static struct used *take_place(const uint8_t *raw, struct slice realm)
+{
+	uint64_t issued = get(raw), number = get(raw + TIME);
+	struct set *s = set_of(number);
+	struct used *oldest = &s->used[0];
+	for (size_t i = 1; i < WAYS; i++)
+		if (s->used[i].issued < oldest->issued)
+			oldest = &s->used[i];
 	if (issued <= oldest->issued)
 		return NULL;
-	*oldest = (struct used){ .number = number, .issued = issued };
+	*oldest = (struct used){ .number = number, .issued = issued, .realm = hash_realm(realm) };
+	memcpy(oldest->mac, raw + TIME + NUMBER, MAC);
 	return oldest;
 }
 
@@ -128,18 +172,17 @@ static bool mark(struct used *u, uint32_t count)
 enum nonce_state nonce_use(struct slice nonce, struct slice realm, uint32_t count, nanos wall,
 			   nanos lifetime)
 {
-	uint8_t raw[RAW], mac[HASH_MAX];
+	uint8_t raw[RAW];
 	pthread_once(&once, make_key);
 	if (!table || count == 0 || !hash_from_hex(nonce, RAW, raw))
-		return NONCE_STALE;
-	sign(raw, realm, mac);
-	if (!hash_same(mac, raw + TIME + NUMBER, MAC))
 		return NONCE_STALE;
 	uint64_t issued = get(raw), now = (uint64_t)(wall / NANOS_PER_MS);
 	if (issued > now || now - issued > (uint64_t)(lifetime / NANOS_PER_MS))
 		return NONCE_STALE;
 	pthread_mutex_lock(&lock);
-	struct used *u = find(get(raw + TIME), issued);
+	struct used *u = find(raw, realm);
+	if (!u && is_signed(raw, realm))
+		u = take_place(raw, realm);
 	bool fresh = u && mark(u, count);
 	pthread_mutex_unlock(&lock);
 	return fresh ? NONCE_GOOD : NONCE_STALE;

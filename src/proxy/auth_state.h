@@ -8,6 +8,9 @@
 #include "base/when.h"
 #include "proxy/auth_settings.h"
 
+/* HMAC-SHA-256 of the pieces with the process's key (auth_nonce.c). */
+void auth_mac(const struct slice *part, size_t parts, uint8_t ret_mac[HASH_MAX]);
+
 /* ---- nonces (auth_nonce.c): time, number, and a MAC of both with the realm ------------------------ */
 
 enum { NONCE_HEX = 64 };

@@ -21,6 +21,8 @@ struct held {
 struct challenges {
 	pthread_mutex_t lock;
 	_Atomic unsigned count;
+	_Atomic uint16_t there[256]; /* how many have a hash that ends so: for most requests none,
+					and then nobody looks through them */
 	struct held held[CHALLENGE_MOST];
 };
 
@@ -87,6 +89,7 @@ bool challenges_hold(struct challenges *c, const struct exchange *x, nanos now)
 			continue;
 		c->held[i] = h;
 		c->count++;
+		c->there[h.what % 256]++;
 		kept = true;
 	}
 	pthread_mutex_unlock(&c->lock);
@@ -102,6 +105,7 @@ static struct exchange *take(struct challenges *c, struct held *h)
 	free(h->packed);
 	h->packed = NULL;
 	c->count--;
+	c->there[h->what % 256]--;
 	return x;
 }
 
@@ -119,6 +123,8 @@ struct exchange *challenges_answered(struct challenges *c, struct exchange *x)
 	if (!challenges_waiting(c) || x->request.auth == SCHEME_NONE)
 		return NULL;
 	uint64_t what = hash_what(x);
+	if (c->there[what % 256] == 0)
+		return NULL;
 	pthread_mutex_lock(&c->lock);
 	for (size_t i = 0; !challenge && i < CHALLENGE_MOST; i++) {
 		struct held *h = &c->held[i];

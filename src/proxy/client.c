@@ -42,7 +42,7 @@ static struct job *take_job(struct client *c)
 	j->auth.job = NULL;
 	j->text[0] = '\0';
 	buffer_init(&j->surplus, WORKER_SCRATCH);
-	buffer_init(&j->partial, HTTP_MAX_HEAD + WORKER_SCRATCH);
+	buffer_init(&j->partial, HTTP_MAX_HEAD + WORKER_ANSWER);
 	body_init(&j->up, HTTP_BODY_NONE, 0, BODY_RAW, 0);
 	body_init(&j->down, HTTP_BODY_NONE, 0, BODY_RAW, 0);
 	c->job = j;

@@ -581,7 +581,7 @@ static void read_answer(struct client *c)
 			return; /* a 1xx that the client does not read */
 		if (!(o->state & (NET_READABLE | NET_HANGUP | NET_FAILED)))
 			return;
-		ssize_t got = net_recv(o->watch.fd, w->scratch, WORKER_SCRATCH);
+		ssize_t got = net_recv(o->watch.fd, w->scratch, WORKER_ANSWER);
 		if (got == -EAGAIN) {
 			o->state &= (uint8_t)~NET_READABLE;
 			return;
@@ -590,7 +590,7 @@ static void read_answer(struct client *c)
 			origin_ended(c, got < 0);
 			return;
 		}
-		if (got < WORKER_SCRATCH && !(o->state & (NET_HANGUP | NET_FAILED)))
+		if (got < WORKER_ANSWER && !(o->state & (NET_HANGUP | NET_FAILED)))
 			o->state &= (uint8_t)~NET_READABLE;
 		if (!j->said)
 			record_origin_said(j->record);

@@ -76,26 +76,48 @@ void hash_parts(enum hash_kind kind, const struct slice *part, size_t parts, uin
 		sha256(part, parts, ret_digest);
 }
 
-void hash_mac(const uint8_t key[HASH_MAX], const struct slice *part, size_t parts,
+/* What SHA-256 stands at behind a block of the key's bytes, each with `pad` over it. */
+static void hash_pad(const uint8_t key[HASH_MAX], uint8_t pad, uint32_t ret_state[8])
+{
+	uint8_t block[SHA256_CBLOCK];
+	SHA256_CTX c;
+	for (size_t i = 0; i < sizeof block; i++)
+		block[i] = pad ^ (i < HASH_MAX ? key[i] : 0);
+	SHA256_Init(&c);
+	SHA256_Update(&c, block, sizeof block);
+	for (size_t i = 0; i < 8; i++)
+		ret_state[i] = c.h[i];
+	explicit_bzero(&c, sizeof c);
+	explicit_bzero(block, sizeof block);
+}
+
+void hash_key_make(struct hash_key *k, const uint8_t key[HASH_MAX])
+{
+	hash_pad(key, 0x36, k->inner);
+	hash_pad(key, 0x5c, k->outer);
+}
+
+static void go_on_from(SHA256_CTX *c, const uint32_t state[8])
+{
+	SHA256_Init(c);
+	for (size_t i = 0; i < 8; i++)
+		c->h[i] = state[i];
+	c->Nl = 8 * SHA256_CBLOCK; /* bits so far */
+}
+
+void hash_mac(const struct hash_key *k, const struct slice *part, size_t parts,
 	      uint8_t ret_mac[HASH_MAX])
 {
-	uint8_t pad[64], inner[HASH_MAX];
+	uint8_t inner[HASH_MAX];
 	SHA256_CTX c;
-	for (size_t i = 0; i < sizeof pad; i++)
-		pad[i] = 0x36 ^ (i < HASH_MAX ? key[i] : 0);
-	SHA256_Init(&c);
-	SHA256_Update(&c, pad, sizeof pad);
+	go_on_from(&c, k->inner);
 	for (size_t i = 0; i < parts; i++)
 		SHA256_Update(&c, part[i].at, part[i].len);
 	SHA256_Final(inner, &c);
-	for (size_t i = 0; i < sizeof pad; i++)
-		pad[i] ^= 0x36 ^ 0x5c;
-	SHA256_Init(&c);
-	SHA256_Update(&c, pad, sizeof pad);
+	go_on_from(&c, k->outer);
 	SHA256_Update(&c, inner, sizeof inner);
 	SHA256_Final(ret_mac, &c);
 	explicit_bzero(&c, sizeof c);
-	explicit_bzero(pad, sizeof pad);
 	explicit_bzero(inner, sizeof inner);
 }
 
@@ -108,25 +130,25 @@ void hash_to_hex(const uint8_t *bytes, size_t len, uint8_t *ret_hex)
 	}
 }
 
-static int hex_digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* One more than the digit's value; 0: none. Each request with Digest brings 136 of them. */
+static const uint8_t HEX[256] = {
+	['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+	['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+	['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 bool hash_from_hex(struct slice hex, size_t len, uint8_t *ret_bytes)
 {
 	if (hex.len != 2 * len)
 		return false;
-	for (size_t i = 0; i < hex.len; i++)
-		if (hex_digit(hex.at[i]) < 0)
-			return false;
-	for (size_t i = 0; i < len; i++)
-		ret_bytes[i] =
-			(uint8_t)(hex_digit(hex.at[2 * i]) << 4 | hex_digit(hex.at[2 * i + 1]));
-	return true;
+	bool all = true;
+	for (size_t i = 0; i < len; i++) {
+		uint8_t high = HEX[hex.at[2 * i]], low = HEX[hex.at[2 * i + 1]];
+		all &= high > 0 && low > 0;
+		ret_bytes[i] = (uint8_t)((high << 4) + low - 0x11);
+	}
+	return all;
 }
 
 static int base64_digit(uint8_t c)

@@ -10,6 +10,7 @@
 
 #include "http/head.h"
 #include "observe/observe.h"
+#include "proxy/shelf.h"
 #include "trace/pack.h"
 
 #include <assert.h>
@@ -20,10 +21,10 @@
 enum {
 	USUAL_LIVES = 80, /* beyond these, quiet tunnels are packed */
 	SPARE_LIVES = 32, /* kept for the next ones, as are */
-	SPARE_RECORDS = 256,
+	SLAB = 40,        /* records at once: as many as fit a page, and no malloc's head each */
 	EXCHANGE_LIMIT = 256 << 10,
 	PACKED_LIMIT = 32 << 10, /* heads take most, where they are kept */
-	KNOWN = 64,
+	KNOWN = 256,             /* a client's descriptor and its origin's come in turn */
 	ENOUGH = 128 << 10, /* bytes of a tunnel that were looked at without learning what it is */
 };
 
@@ -31,6 +32,12 @@ enum { CLOSED_FIN = 1, CLOSED_RST = 2 };
 
 struct facts { /* of the sockets; NULL: not known */
 	const struct net_facts *client, *origin;
+};
+
+struct ending {    /* how it ends, as far as it is known */
+	bool told; /* observe heard of its closing */
+	struct facts facts;
+	const nanos *closed_at; /* by side */
 };
 
 struct live {
@@ -47,7 +54,8 @@ struct live {
 	bool reused;
 	struct address client, proxy;
 	nanos accepted;
-	uint16_t status; /* answered before there was an exchange */
+	nanos closed_at[2]; /* by side, where record.closed says so; packed behind the exchange */
+	uint16_t status;    /* answered before there was an exchange */
 	bool by_parent;
 	char why[METRICS_NAME], text[240]; /* what struck, until it is put into the exchange */
 };
@@ -56,16 +64,19 @@ struct record {
 	struct recorder *owner;
 	struct record *next, *prev; /* by number; `next` links spare ones */
 	struct live *live;          /* NULL: packed */
-	uint8_t *packed;
-	uint32_t packed_len;
-	uint32_t after_fin; /* bytes from our side behind the client's FIN */
+	struct kept *packed;        /* NULL: live */
 	uint64_t number;
-	uint64_t unread[2]; /* bytes that came when nobody read any more */
-	nanos last[2];      /* wall clock, as all times here */
-	nanos closed_at[2];
+	uint64_t unread[2];   /* bytes that came when nobody read any more */
+	nanos last[2];        /* wall clock, as all times here */
 	int client, origin;   /* sockets */
+	uint32_t after_fin;   /* bytes from our side behind the client's FIN */
 	uint8_t closed[2];    /* CLOSED_... */
 	bool closed_by_proxy; /* its side closed first */
+};
+
+struct slab {
+	struct slab *next;
+	struct record record[SLAB];
 };
 
 struct known { /* facts of a client's socket, and since when */
@@ -81,7 +92,9 @@ struct recorder {
 	struct record *walked; /* where a walk goes on */
 	uint64_t place;        /* ... which has come this far */
 	uint64_t begun;
-	size_t spares, lives, spare_lives;
+	size_t lives, spare_lives;
+	struct slab *slabs;
+	struct shelf *shelf; /* of packed records */
 	struct live *spare_live;
 	struct live *freshest, *stalest;
 	struct buffer packing;
@@ -224,6 +237,17 @@ static void end_talk(struct live *l, enum trace_end end, nanos until)
 		l->x = NULL;
 }
 
+/* Few tunnels are half closed while they are quiet: when that was has no room in each. */
+static struct slice closings(const struct live *l)
+{
+	return (struct slice){ (const uint8_t *)l->closed_at, sizeof l->closed_at };
+}
+
+static bool is_closed(const struct record *r)
+{
+	return r->closed[CLIENT] || r->closed[PROXY];
+}
+
 /* A tunnel alone has nothing more to be read that matters. */
 static bool pack_one(struct recorder *w, struct record *r)
 {
@@ -235,14 +259,13 @@ static bool pack_one(struct recorder *w, struct record *r)
 		l->x->tls->random_known = false; /* for whoever matches captures */
 	buffer_reset(&w->packing);
 	trace_pack(l->x, &w->packing);
-	uint8_t *own = w->packing.failed ? NULL : malloc(w->packing.len);
-	if (!own) {
+	if (is_closed(r))
+		buffer_add(&w->packing, closings(l));
+	r->packed = w->packing.failed ? NULL : shelf_put(w->shelf, buffer_slice(&w->packing));
+	if (!r->packed) {
 		unlist(w, l); /* stays as it is */
 		return false;
 	}
-	memcpy(own, w->packing.at, w->packing.len);
-	r->packed = own;
-	r->packed_len = (uint32_t)w->packing.len;
 	trace_free(l->x);
 	give_back(w, r);
 	return true;
@@ -250,9 +273,22 @@ static bool pack_one(struct recorder *w, struct record *r)
 
 static void forget_packed(struct record *r)
 {
-	free(r->packed);
+	shelf_drop(r->packed);
 	r->packed = NULL;
-	r->packed_len = 0;
+}
+
+/* Of one that is packed; closed_at is zeros where it was not closed. */
+static struct exchange *read_packed(const struct record *r, nanos ret_closed_at[2])
+{
+	struct buffer *b = &r->owner->packing;
+	buffer_reset(b);
+	if (!r->packed || !shelf_read(r->packed, b))
+		return NULL;
+	if (is_closed(r) && b->len >= 2 * sizeof *ret_closed_at) {
+		b->len -= 2 * sizeof *ret_closed_at;
+		memcpy(ret_closed_at, b->at + b->len, 2 * sizeof *ret_closed_at);
+	}
+	return trace_unpack(buffer_slice(b), EXCHANGE_LIMIT);
 }
 
 static bool unpack(struct record *r)
@@ -260,13 +296,14 @@ static bool unpack(struct record *r)
 	struct recorder *w = r->owner;
 	if (r->live)
 		return true;
-	struct exchange *x =
-		trace_unpack((struct slice){ r->packed, r->packed_len }, EXCHANGE_LIMIT);
+	nanos closed_at[2] = { 0 };
+	struct exchange *x = read_packed(r, closed_at);
 	struct live *l = x ? take_live(w, r) : NULL;
 	if (!l) {
 		trace_free(x);
 		return false;
 	}
+	memcpy(l->closed_at, closed_at, sizeof l->closed_at);
 	l->x = x;
 	l->own = true;
 	r->live = l;
@@ -325,6 +362,18 @@ void record_bytes(struct record *r, enum trace_side side, struct slice bytes)
 	l->deaf = !observe_data(l->talk, side, &now, bytes) && !l->x;
 	if (side == PROXY && l->x && l->x->tunnel.open && !l->listed)
 		list(r->owner, l);
+}
+
+void record_request(struct record *r, const struct http_request *request, struct slice head)
+{
+	struct live *l = r ? r->live : NULL;
+	if (!l || !l->talking || l->x) {
+		record_bytes(r, CLIENT, head);
+		return;
+	}
+	struct mark now = moment(r->owner);
+	count_bytes(r, CLIENT, head.len);
+	l->deaf = !observe_request(l->talk, &now, request, head);
 }
 
 void record_count(struct record *r, enum trace_side side, uint64_t bytes)
@@ -469,7 +518,9 @@ void record_sockets(struct record *r, int client, int origin)
 	r->origin = origin;
 }
 
-static const nanos FRESH = 50 * NANOS_PER_MS;
+/* For so long what the kernel said is good: to ask takes it a microsecond and more, and what
+ * changes meanwhile is in the next record. */
+static const nanos FRESH = 200 * NANOS_PER_MS;
 
 bool record_client_facts(struct record *r, struct net_facts *ret_facts)
 {
@@ -491,16 +542,16 @@ bool record_client_facts(struct record *r, struct net_facts *ret_facts)
 
 void record_closed(struct record *r, enum event_kind kind, enum trace_side side)
 {
-	if (!r)
+	if (!r || !unpack(r))
 		return;
 	struct mark now = moment(r->owner);
-	if (!r->closed[CLIENT] && !r->closed[PROXY])
+	struct live *l = r->live;
+	if (!is_closed(r))
 		r->closed_by_proxy = side == PROXY;
 	if (!r->closed[side])
-		r->closed_at[side] = now.at;
+		l->closed_at[side] = now.at;
 	r->closed[side] |= kind == EV_RST ? CLOSED_RST : CLOSED_FIN;
-	struct live *l = r->live;
-	if (l && l->talking)
+	if (l->talking)
 		observe_event(l->talk, kind, side, &now, 0);
 }
 
@@ -564,20 +615,21 @@ static void add_handshake(const struct record *r, struct exchange *x)
 	t->done = r->unread[CLIENT] > 0 && x->tunnel.bytes[PROXY] > 512;
 }
 
-static void add_close(const struct record *r, struct exchange *x, enum trace_side side, bool told)
+static void add_close(const struct record *r, struct exchange *x, enum trace_side side,
+		      const struct ending *e)
 {
 	struct trace_path *p = &x->path[side];
 	uint8_t how = r->closed[side];
 	if (!how)
 		return;
-	struct mark at = { .at = r->closed_at[side] };
+	struct mark at = { .at = e->closed_at[side] };
 	if (how & CLOSED_FIN)
 		p->fin = at;
 	if (how & CLOSED_RST) {
 		p->rst = at;
 		p->rsts = 1;
 	}
-	if (told)
+	if (e->told)
 		return;
 	trace_add(x, how & CLOSED_FIN ? EV_FIN : EV_RST, side, &at, 0);
 	if (r->closed_by_proxy != (side == PROXY))
@@ -588,7 +640,8 @@ static void add_close(const struct record *r, struct exchange *x, enum trace_sid
 	x->close = at;
 }
 
-static void add_path(const struct record *r, struct exchange *x, enum trace_side side)
+static void add_path(const struct record *r, struct exchange *x, enum trace_side side,
+		     const struct ending *e)
 {
 	struct trace_path *p = &x->path[side];
 	const struct mark *first = side == CLIENT ? &x->request_start : &x->response_start;
@@ -597,8 +650,8 @@ static void add_path(const struct record *r, struct exchange *x, enum trace_side
 	p->last_data.at = r->last[side];
 	if (x->last.at < r->last[side])
 		x->last.at = r->last[side];
-	if (r->closed[side] && x->last.at < r->closed_at[side])
-		x->last.at = r->closed_at[side];
+	if (r->closed[side] && x->last.at < e->closed_at[side])
+		x->last.at = e->closed_at[side];
 	if (side == PROXY)
 		p->after_peer_fin = r->after_fin;
 }
@@ -614,9 +667,9 @@ static enum trace_party closed_first(const struct exchange *x)
 	return own && !x->leg->by_parent ? PARTY_PROXY : PARTY_ORIGIN;
 }
 
-static void add_facts(struct exchange *x, const struct net_facts *client,
-		      const struct net_facts *origin)
+static void add_facts(struct exchange *x, const struct facts *facts)
 {
+	const struct net_facts *client = facts->client, *origin = facts->origin;
 	struct trace_leg *leg = x->leg;
 	if (client) {
 		nanos rtt = client->rtt_min != NO_TIME ? client->rtt_min : client->rtt;
@@ -644,9 +697,8 @@ static void add_why(const struct live *l, struct exchange *x)
 	x->leg->by_parent = l->by_parent;
 }
 
-/* The request's first bytes until now; told: observe heard of its closing. False: no memory. */
-static bool complete(const struct record *r, struct exchange *x, bool told,
-		     const struct net_facts *client, const struct net_facts *origin)
+/* The request's first bytes until now. False: no memory. */
+static bool complete(const struct record *r, struct exchange *x, const struct ending *e)
 {
 	if ((!x->path && !trace_open_path(x)) || !trace_open_leg(x))
 		return false;
@@ -660,11 +712,11 @@ static bool complete(const struct record *r, struct exchange *x, bool told,
 	add_handshake(r, x);
 	for (int side = CLIENT; side <= PROXY; side++) {
 		add_unread(r, x, (enum trace_side)side);
-		add_close(r, x, (enum trace_side)side, told);
-		add_path(r, x, (enum trace_side)side);
+		add_close(r, x, (enum trace_side)side, e);
+		add_path(r, x, (enum trace_side)side, e);
 	}
 	x->observed_until = now_of(r->owner);
-	add_facts(x, client, origin);
+	add_facts(x, &e->facts);
 	x->leg->closed_first = closed_first(x);
 	return true;
 }
@@ -693,8 +745,8 @@ static void on_challenged(struct net_timer *t)
 static void deliver(struct record *r, struct exchange *x, bool told, const struct facts *facts)
 {
 	struct recorder *w = r->owner;
-	bool closed = r->closed[CLIENT] || r->closed[PROXY];
-	if (!complete(r, x, told, facts->client, facts->origin))
+	bool closed = is_closed(r);
+	if (!complete(r, x, &(struct ending){ told, *facts, r->live->closed_at }))
 		return;
 	x->end = closed ? TRACE_END_CLOSED : TRACE_END_OVER;
 	/* the connection goes on */
@@ -743,7 +795,7 @@ static void finish(struct record *r, const struct facts *facts)
 	}
 	struct live *l = r->live;
 	l->facts = facts;
-	bool closed = r->closed[CLIENT] || r->closed[PROXY], told = l->talking;
+	bool closed = is_closed(r), told = l->talking;
 	end_talk(l, closed ? TRACE_END_CLOSED : TRACE_END_OVER, now_of(w));
 	if (!l->delivered && !l->x) {
 		l->x = bare(r);
@@ -773,6 +825,11 @@ struct recorder *recorder_new(struct net_loop *loop, const struct recorder_optio
 	struct recorder *w = calloc(1, sizeof *w);
 	if (!w)
 		return NULL;
+	w->shelf = shelf_new();
+	if (!w->shelf) {
+		free(w);
+		return NULL;
+	}
 	w->options = *options;
 	w->loop = loop;
 	w->challenged.fire = on_challenged;
@@ -781,25 +838,33 @@ struct recorder *recorder_new(struct net_loop *loop, const struct recorder_optio
 	return w;
 }
 
-static struct record *new_record(struct recorder *w)
+static bool add_slab(struct recorder *w)
 {
+	struct slab *slab = malloc(sizeof *slab);
+	if (!slab)
+		return false;
+	slab->next = w->slabs;
+	w->slabs = slab;
+	for (size_t i = 0; i < SLAB; i++) {
+		slab->record[i].next = w->spare;
+		w->spare = &slab->record[i];
+	}
+	return true;
+}
+
+static struct record *take_record(struct recorder *w)
+{
+	if (!w->spare && !add_slab(w))
+		return NULL;
 	struct record *r = w->spare;
-	if (!r)
-		return malloc(sizeof *r);
 	w->spare = r->next;
-	w->spares--;
 	return r;
 }
 
-static void drop_record(struct recorder *w, struct record *r)
+static void give_record(struct recorder *w, struct record *r)
 {
-	if (w->spares == SPARE_RECORDS) {
-		free(r);
-		return;
-	}
 	r->next = w->spare;
 	w->spare = r;
-	w->spares++;
 }
 
 static void chain(struct recorder *w, struct record *r)
@@ -825,10 +890,11 @@ struct record *record_begin(struct recorder *w, const struct address *client,
 		return NULL;
 	if (w->options.metrics)
 		metrics_add(&w->options.metrics->requests, 1);
-	struct record *r = new_record(w);
+	struct record *r = take_record(w);
 	struct live *l = r ? take_live(w, r) : NULL;
 	if (!l) {
-		free(r);
+		if (r)
+			give_record(w, r);
 		if (w->options.metrics)
 			metrics_add(&w->options.metrics->records_short, 1);
 		return NULL;
@@ -859,7 +925,7 @@ void record_end(struct record *r, const struct net_facts *client, const struct n
 	struct recorder *w = r->owner;
 	finish(r, &(struct facts){ client, origin });
 	unchain(w, r);
-	drop_record(w, r);
+	give_record(w, r);
 }
 
 static void drop_all(struct recorder *w)
@@ -871,8 +937,7 @@ static void drop_all(struct recorder *w)
 				trace_free(r->live->x);
 			free_live(r->live);
 		}
-		free(r->packed);
-		free(r);
+		forget_packed(r);
 	}
 }
 
@@ -885,9 +950,10 @@ void recorder_free(struct recorder *w)
 	while ((challenge = challenges_expired(w->options.challenges, NO_TIME)))
 		give(w, challenge);
 	drop_all(w);
-	for (struct record *r = w->spare, *next; r; r = next) {
-		next = r->next;
-		free(r);
+	shelf_free(w->shelf);
+	for (struct slab *slab = w->slabs, *next; slab; slab = next) {
+		next = slab->next;
+		free(slab);
 	}
 	for (struct live *l = w->spare_live, *next; l; l = next) {
 		next = l->older;
@@ -903,32 +969,32 @@ void recorder_free(struct recorder *w)
  */
 
 /* By way of a string: a conversation goes on with its own. */
-static struct exchange *copy_of(const struct record *r)
+static struct exchange *copy_of(const struct record *r, nanos ret_closed_at[2])
 {
-	struct recorder *w = r->owner;
-	struct slice packed = { r->packed, r->packed_len };
-	if (r->live) {
-		if (!r->live->x)
-			return NULL;
-		buffer_reset(&w->packing);
-		trace_pack(r->live->x, &w->packing);
-		if (w->packing.failed)
-			return NULL;
-		packed = buffer_slice(&w->packing);
-	}
-	return trace_unpack(packed, EXCHANGE_LIMIT);
+	struct buffer *b = &r->owner->packing;
+	if (!r->live)
+		return read_packed(r, ret_closed_at);
+	if (!r->live->x)
+		return NULL;
+	buffer_reset(b);
+	trace_pack(r->live->x, b);
+	memcpy(ret_closed_at, r->live->closed_at, sizeof r->live->closed_at);
+	return b->failed ? NULL : trace_unpack(buffer_slice(b), EXCHANGE_LIMIT);
 }
 
 struct exchange *record_peek(struct record *r)
 {
 	struct net_facts client, origin;
-	struct exchange *x = copy_of(r);
+	nanos closed_at[2] = { 0 };
+	struct exchange *x = copy_of(r, closed_at);
 	if (!x)
 		return NULL;
 	bool seen = r->client >= 0 && net_facts(r->client, &client) == 0;
 	bool beyond = r->origin >= 0 && net_facts(r->origin, &origin) == 0;
-	bool told = r->live && r->live->talking;
-	if (complete(r, x, told, seen ? &client : NULL, beyond ? &origin : NULL))
+	struct ending e = { .told = r->live && r->live->talking,
+			    .facts = { seen ? &client : NULL, beyond ? &origin : NULL },
+			    .closed_at = closed_at };
+	if (complete(r, x, &e))
 		return x;
 	trace_free(x);
 	return NULL;

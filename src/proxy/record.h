@@ -1,12 +1,13 @@
 /* What the proxy remembers of an exchange: enough to hand over the same record that a capture of
  * it would give. The bytes of heads and the first ones of a tunnel go through `observe`; what
- * comes after is counted. A tunnel that has grown quiet keeps its record packed (some 300 bytes).
+ * comes after is counted. A tunnel that has grown quiet keeps its record packed (some 180 bytes).
  *
  * One recorder a worker. When nobody wants records (no access log, no admin door), record_begin
  * gives NULL, and every function takes NULL and does nothing. */
 #ifndef PROXY_RECORD_H
 #define PROXY_RECORD_H
 
+#include "http/head.h"
 #include "net/loop.h"
 #include "net/socket.h"
 #include "proxy/challenge.h"
@@ -37,6 +38,8 @@ struct record *record_begin(struct recorder *r, const struct address *client,
 /* Bytes of the conversation between client and proxy, as they were received from the client
  * (CLIENT) or handed to its socket (PROXY). */
 void record_bytes(struct record *r, enum trace_side side, struct slice bytes);
+/* The same of the client's head, where it was read already. */
+void record_request(struct record *r, const struct http_request *request, struct slice head);
 /* So many further bytes of a body or a tunnel that nobody looked at. (Whatever goes through the
  * proxy's memory anyhow is better given to record_bytes, chunk framing with it.) */
 void record_count(struct record *r, enum trace_side side, uint64_t bytes);

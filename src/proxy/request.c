@@ -16,13 +16,19 @@ static void refuse(struct client *c, enum answer_why why, const char *text)
 	reply_send(c, &(struct reply){ .why = why, .text = text });
 }
 
-static void begin_record(struct client *c, size_t len)
+static void begin_record(struct client *c)
 {
 	struct job *j = c->job;
 	j->record = record_begin(c->worker->recorder, &c->peer, &c->local, c->accepted,
 				 c->requests > 1);
 	record_sockets(j->record, c->watch.fd, -1);
-	record_bytes(j->record, CLIENT, (struct slice){ j->in, len });
+}
+
+static void record_no_request(struct client *c)
+{
+	const struct job *j = c->job;
+	begin_record(c);
+	record_bytes(j->record, CLIENT, (struct slice){ j->in, j->in_len });
 }
 
 static enum answer_why why_of_status(unsigned status)
@@ -48,7 +54,7 @@ void request_refuse_bytes(struct client *c, const struct http_bad *bad)
 {
 	struct job *j = c->job;
 	struct slice in = { j->in, j->in_len };
-	begin_record(c, j->in_len);
+	record_no_request(c);
 	if (bad) {
 		struct http_refusal no = http_refuse_bytes(in, bad);
 		reply_text(j, "%s, at byte %zu", no.why, bad->at);
@@ -64,7 +70,7 @@ void request_refuse_bytes(struct client *c, const struct http_bad *bad)
 void request_refuse_late(struct client *c)
 {
 	struct job *j = c->job;
-	begin_record(c, j->in_len);
+	record_no_request(c);
 	reply_text(j, "%u bytes of a header came, and no end of it", j->in_len);
 	refuse(c, ANSWER_HEADER_TIMEOUT, NULL);
 }
@@ -379,7 +385,8 @@ void request_begin(struct client *c)
 	struct job *j = c->job;
 	const struct http_request *r = &j->request;
 	reset(c);
-	begin_record(c, r->head_len);
+	begin_record(c);
+	record_request(j->record, r, (struct slice){ j->in, r->head_len });
 	if (refuse_request(c))
 		return;
 	bool for_us = is_for_us(r);
@@ -569,6 +576,14 @@ static void connect_tunnel(struct client *c)
 	dial(c, j->host, j->port, tunnel_origin(j->tunnel));
 }
 
+/* What `decide` has allowed already need not be judged once more. */
+static bool may_go_to(struct client *c, const struct address *to)
+{
+	const struct job *j = c->job;
+	return j->parent || (j->literal && address_same_host(to, &j->address)) ||
+	       request_allows(c, to);
+}
+
 /* An idle connection to there that this request may use. */
 static struct origin *find_kept(struct client *c, const char *host, uint16_t port)
 {
@@ -582,7 +597,7 @@ static struct origin *find_kept(struct client *c, const char *host, uint16_t por
 	/* a CONNECT may not be sent twice, so it goes where it need not be */
 	if (!o && !j->fresh && !j->ask.connect && !(j->parent && j->parent->send_proxy))
 		o = origin_find(c->worker, slice_of(host), port);
-	if (o && (j->fresh || (!j->parent && !request_allows(c, &o->peer)))) {
+	if (o && (j->fresh || !may_go_to(c, &o->peer))) {
 		origin_close(o);
 		o = NULL;
 	}

@@ -430,7 +430,7 @@ static void exchange_done(void *context, const struct exchange *x)
 
 static bool allocate(struct worker *w)
 {
-	uint8_t *scratch = malloc(WORKER_SCRATCH);
+	uint8_t *scratch = malloc(WORKER_ANSWER);
 	w->scratch = scratch;
 	w->response = malloc(sizeof *w->response);
 	buffer_init(&w->out, MAX_OUT);

@@ -18,6 +18,9 @@
 
 enum {
 	WORKER_SCRATCH = 64 << 10,  /* the one buffer that bytes are copied through */
+	WORKER_ANSWER = WORKER_SCRATCH + (4 << 10), /* ... and all of it: what an origin writes in pieces
+	                               of 64 KiB comes with its head in one read, and goes in one write;
+	                               two of each cost a quarter more */
 	WORKER_PIPE = 1 << 20,      /* room of a pipe */
 	WORKER_SPARE_PIPES = 8,     /* kept open */
 	WORKER_MOST_PIPES = 64,     /* the kernel gives an ordinary user pages for so many */
@@ -79,7 +82,7 @@ struct worker {
 	int spare[WORKER_SPARE_DESCRIPTORS];
 	nanos said_short;             /* to the operator */
 
-	uint8_t *scratch;             /* WORKER_SCRATCH bytes */
+	uint8_t *scratch;             /* WORKER_ANSWER bytes */
 	uint64_t basic_generation;    /* of the configuration; of its parents those that were */
 	uint32_t basic_parents;       /* content with Basic, a bit each */
 	struct buffer out;            /* heads and pages being made; empty between events */

@@ -10,6 +10,11 @@ const char *fact_name(enum fact f)
 		[FACT_WHEN] = "When",
 		[FACT_CREDENTIALS] = "Credentials",
 		[FACT_ANSWER] = "Answer",
+		[FACT_VIA] = "Via",
+		[FACT_PROXY_STATUS] = "Status",
+		[FACT_PAGE] = "Page says",
+		[FACT_CHAIN] = "Chain",
+		[FACT_DOORS] = "Addresses",
 		[FACT_TRAFFIC] = "Traffic",
 		[FACT_STAGE] = "Stage",
 		[FACT_CONFIDENCE] = "Confidence",
@@ -56,6 +61,70 @@ static void say_answer(struct buffer *out, const struct exchange *x, const struc
 	}
 }
 
+/* ---- what a probe alone shows -------------------------------------------------------------------
+ */
+
+enum { MOST_SHOWN = 900 };
+
+/* Its lines run on, as the card's do. */
+static void say_page(struct buffer *out, struct slice page, bool utf8)
+{
+	struct slice rest = slice_first(page, MOST_SHOWN);
+	bool first = true;
+	while (rest.len) {
+		struct slice line = slice_cut(&rest, '\n');
+		buffer_add_text(out, first ? "\"" : " / ");
+		say_foreign(out, line, utf8);
+		first = false;
+	}
+	if (!first)
+		buffer_add_text(out, page.len > MOST_SHOWN ? "...\"" : "\"");
+}
+
+static void say_chain(struct buffer *out, const struct trace_way *way, bool utf8)
+{
+	for (size_t i = 0; i < way->links; i++) {
+		buffer_printf(out, "%s%zu. ", i ? "; " : "", i + 1);
+		say_foreign(out, way->link[i].subject, utf8);
+		buffer_add_text(out, ", issued by ");
+		say_foreign(out, way->link[i].issuer, utf8);
+	}
+}
+
+static void say_doors(struct buffer *out, const struct trace_way *way)
+{
+	static const char *const reach[] = { [TRACE_CONNECTED] = "connected",
+					     [TRACE_REFUSED] = "refused",
+					     [TRACE_UNREACHABLE] = "unreachable",
+					     [TRACE_UNANSWERED] = "no answer" };
+	for (size_t i = 0; i < way->doors; i++) {
+		const struct trace_door *d = &way->door[i];
+		buffer_add_text(out, i ? "; " : "");
+		address_add(out, &d->at);
+		buffer_printf(out, " %s", reach[d->reach]);
+		if (d->reach == TRACE_CONNECTED) {
+			buffer_add_text(out, " in ");
+			when_add_span(out, d->took);
+			buffer_printf(out, d->status ? ", %u" : ", no answer", d->status);
+		}
+	}
+}
+
+static void say_probe(struct buffer *out, enum fact f, const struct exchange *x, bool utf8)
+{
+	const struct trace_way *way = x->probe->way;
+	if (f == FACT_VIA)
+		say_foreign(out, x->response.via, utf8);
+	else if (f == FACT_PROXY_STATUS)
+		say_foreign(out, x->response.proxy_status, utf8);
+	else if (f == FACT_PAGE)
+		say_page(out, x->probe->page, utf8);
+	else if (f == FACT_CHAIN && way)
+		say_chain(out, way, utf8);
+	else if (f == FACT_DOORS && way)
+		say_doors(out, way);
+}
+
 static void say_traffic(struct buffer *out, const struct exchange *x)
 {
 	if (x->bytes[CLIENT] + x->bytes[PROXY] > 0) {
@@ -96,6 +165,14 @@ void fact_say(struct buffer *out, enum fact f, const struct exchange *x, const s
 		return;
 	case FACT_ANSWER:
 		say_answer(out, x, d, utf8);
+		return;
+	case FACT_VIA:
+	case FACT_PROXY_STATUS:
+	case FACT_PAGE:
+	case FACT_CHAIN:
+	case FACT_DOORS:
+		if (x->probe)
+			say_probe(out, f, x, utf8);
 		return;
 	case FACT_TRAFFIC:
 		say_traffic(out, x);

@@ -9,15 +9,16 @@
 
 enum { MAX_NAME = 253, MAX_LABEL = 63 }; /* RFC 1035 section 2.3.4, without the length bytes */
 
-static void remark(struct settings_remarks *r, bool fault, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+static void remark(struct settings_remarks *r, int about, bool fault, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 
-static void remark(struct settings_remarks *r, bool fault, const char *format, ...)
+static void remark(struct settings_remarks *r, int about, bool fault, const char *format, ...)
 {
 	va_list ap;
 	if (r->count == SETTINGS_MAX_REMARKS)
 		return;
 	struct settings_remark *one = &r->remark[r->count++];
+	one->about = about;
 	one->fault = fault;
 	r->faulty |= fault;
 	va_start(ap, format);
@@ -75,26 +76,27 @@ static void check_host(const struct settings *s, struct settings_remarks *r)
 	if (address_parse(s->host, &a) && a.port == 0)
 		return;
 	if (slice_find(s->host, SLICE("://")) < s->host.len)
-		remark(r, true, "the host '%s' is a URL: give the name alone, and the port apart",
-		       shown);
+		remark(r, SETTING_HOST, true,
+		       "the host '%s' is a URL: give the name alone, and the port apart", shown);
 	else if (!all_in_name(s->host, &bad) && bad >= 0x80)
-		remark(r, true,
+		remark(r, SETTING_HOST, true,
 		       "the host '%s' has letters outside ASCII: give the name as DNS has it, "
 		       "xn--...",
 		       shown);
 	else if (bad == ':')
-		remark(r, true,
+		remark(r, SETTING_HOST, true,
 		       "the host '%s' has a ':' in it and is no IPv6 address: the port is given "
 		       "apart",
 		       shown);
 	else if (bad)
-		remark(r, true, "the host '%s' has a character that no name has: '%c' (0x%02x)",
-		       shown, bad >= 0x20 && bad < 0x7f ? bad : '?', bad);
+		remark(r, SETTING_HOST, true,
+		       "the host '%s' has a character that no name has: '%c' (0x%02x)", shown,
+		       bad >= 0x20 && bad < 0x7f ? bad : '?', bad);
 	else if (fault_of_name(s->host))
-		remark(r, true, "the host '%s' is neither address nor name: %s", shown,
-		       fault_of_name(s->host));
+		remark(r, SETTING_HOST, true, "the host '%s' is neither address nor name: %s",
+		       shown, fault_of_name(s->host));
 	else if (s->host.len > SETTINGS_LICENSING_HOST)
-		remark(r, false,
+		remark(r, SETTING_HOST, false,
 		       "the host's name has %zu characters: smart licensing takes at most %d and "
 		       "will not register through it; an alias (CNAME) or the address is shorter",
 		       s->host.len, SETTINGS_LICENSING_HOST);
@@ -116,14 +118,15 @@ static bool is_ascii(struct slice s)
 	return true;
 }
 
-static void check_text(const char *what, struct slice s, size_t limit, struct settings_remarks *r)
+static void check_text(int about, struct slice s, size_t limit, struct settings_remarks *r)
 {
+	const char *what = about == SETTING_USER ? "user's name" : "password";
 	if (has_control(s))
-		remark(r, true, "the %s has a control character in it", what);
+		remark(r, about, true, "the %s has a control character in it", what);
 	if (s.len > limit)
-		remark(r, true, "the %s has %zu bytes, more than %zu", what, s.len, limit);
+		remark(r, about, true, "the %s has %zu bytes, more than %zu", what, s.len, limit);
 	if (!is_ascii(s)) /* RFC 7617 section 2: the encoding is the server's to choose */
-		remark(r, false,
+		remark(r, about, false,
 		       "the %s has characters outside ASCII, which proxies read in different "
 		       "encodings",
 		       what);
@@ -132,17 +135,17 @@ static void check_text(const char *what, struct slice s, size_t limit, struct se
 static void check_user(const struct settings *s, struct settings_remarks *r)
 {
 	if (slice_find_byte(s->user, ':') < s->user.len) /* RFC 7617 section 2 */
-		remark(r, true,
+		remark(r, SETTING_USER, true,
 		       "the user's name has a ':' in it; Basic authentication ends the "
 		       "name there");
-	check_text("user's name", s->user, SETTINGS_MAX_USER, r);
-	check_text("password", s->password, SETTINGS_MAX_PASSWORD, r);
+	check_text(SETTING_USER, s->user, SETTINGS_MAX_USER, r);
+	check_text(SETTING_PASSWORD, s->password, SETTINGS_MAX_PASSWORD, r);
 	if (!s->auth || !s->enabled)
 		return;
 	if (s->user.len == 0)
-		remark(r, true, "authentication is on, and there is no user");
+		remark(r, SETTING_USER, true, "authentication is on, and there is no user");
 	if (s->password.len == 0)
-		remark(r, true, "authentication is on, and there is no password");
+		remark(r, SETTING_PASSWORD, true, "authentication is on, and there is no password");
 }
 
 void settings_check(const struct settings *s, struct settings_remarks *ret_remarks)
@@ -151,9 +154,9 @@ void settings_check(const struct settings *s, struct settings_remarks *ret_remar
 	if (s->host.len > 0)
 		check_host(s, &r);
 	else if (s->enabled)
-		remark(&r, true, "the proxy is enabled, and there is no host");
+		remark(&r, SETTING_HOST, true, "the proxy is enabled, and there is no host");
 	if (s->port == 0 && s->enabled)
-		remark(&r, true, "there is no port");
+		remark(&r, SETTING_PORT, true, "there is no port");
 	check_user(s, &r);
 	*ret_remarks = r;
 }

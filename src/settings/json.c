@@ -185,3 +185,71 @@ bool json_set_string(struct slice text, const char *const *path, struct slice va
 	}
 	return true;
 }
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+void json_begin(struct json_members *m, struct slice object)
+{
+	struct scan s = { .text = object };
+	expect(&s, '{');
+	*m = (struct json_members){ object, s.at, s.bad || accept(&s, '}') };
+}
+
+bool json_next(struct json_members *m, struct slice *ret_name, struct slice *ret_value)
+{
+	struct scan s = { .text = m->text, .at = m->at };
+	if (m->over)
+		return false;
+	peek(&s);
+	struct slice name = take_string(&s);
+	expect(&s, ':');
+	peek(&s);
+	size_t from = s.at;
+	if (!s.bad)
+		skip_value(&s);
+	m->over = s.bad;
+	if (s.bad)
+		return false;
+	*ret_name = name;
+	*ret_value = slice_from(slice_first(m->text, s.at), from);
+	m->over = !accept(&s, ',');
+	m->at = s.at;
+	return true;
+}
+
+/* \uXXXX: false where that is no character of ASCII, as proxies' names and escaped credentials are.
+ */
+static bool take_code(struct slice *rest, struct buffer *out)
+{
+	uint64_t code;
+	if (!slice_parse_u64(slice_first(*rest, 4), 16, &code) || code == 0 || code >= 0x80)
+		return false;
+	*rest = slice_from(*rest, 4);
+	buffer_add_byte(out, (uint8_t)code);
+	return true;
+}
+
+bool json_string(struct slice value, struct buffer *out)
+{
+	if (value.len < 2 || value.at[0] != '"')
+		return false;
+	struct slice rest = slice_from(slice_first(value, value.len - 1), 1);
+	while (rest.len > 0) {
+		uint8_t c = rest.at[0];
+		rest = slice_from(rest, 1);
+		if (c != '\\' || rest.len == 0) {
+			buffer_add_byte(out, c);
+			continue;
+		}
+		c = rest.at[0];
+		rest = slice_from(rest, 1);
+		if (c == 'u' && !take_code(&rest, out))
+			return false;
+		if (c != 'u')
+			buffer_add_byte(out, c == 'n'   ? '\n'
+					     : c == 't' ? '\t'
+					     : c == 'r' ? '\r'
+							: c);
+	}
+	return true;
+}

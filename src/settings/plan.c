@@ -37,7 +37,7 @@ void plan_add_url(struct buffer *out, const struct settings *s)
 	buffer_add_text(out, "http://");
 	if (s->auth) {
 		add_escaped(out, s->user);
-		buffer_add_byte(out, ':');
+		buffer_add_text(out, s->password.len > 0 ? ":" : "");
 		add_escaped(out, s->password);
 		buffer_add_byte(out, '@');
 	}

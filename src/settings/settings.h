@@ -31,6 +31,7 @@ enum settings_name { SETTING_HOST, SETTING_PORT, SETTING_ENABLED, SETTING_AUTH, 
 
 enum {
 	SETTINGS_NAMES = SETTING_USER + 1,
+	SETTING_PASSWORD = SETTINGS_NAMES, /* beside the text */
 	SETTINGS_MAX_TEXT = 1 << 18,
 	SETTINGS_MAX_USER = 255,
 	SETTINGS_MAX_PASSWORD = 255,
@@ -61,6 +62,7 @@ int settings_unset(struct slice text, enum settings_name name, struct buffer *ou
 enum { SETTINGS_MAX_REMARKS = 8 };
 
 struct settings_remark {
+	int about;  /* enum settings_name, or SETTING_PASSWORD */
 	bool fault; /* else a warning */
 	char text[360];
 };

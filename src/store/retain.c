@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-enum { STEP = 2000, MOST_STEPS = 100000, PAGES_BACK = 4096 };
+enum { STEP = 2000, MOST_STEPS = 100000 };
 
 int retain_drop(struct store *s, int64_t from, int64_t to, int64_t batch, struct error *err)
 {
@@ -102,12 +102,13 @@ static int step(struct store *s, const struct store_limits *l, uint64_t *gone, s
 	return code < 0 ? code : 1;
 }
 
+/* Another time, if not now. What is known of the indexes helps to choose between two. */
 static void give_back(struct store *s)
 {
-	char text[60];
-	struct buffer b = { .at = (uint8_t *)text, .room = sizeof text, .limit = sizeof text };
-	buffer_printf(&b, "PRAGMA incremental_vacuum(%d)%c", PAGES_BACK, 0);
-	s->sql->sqlite3_exec(s->db, text, NULL, NULL, NULL); /* another time, if not now */
+	s->sql->sqlite3_exec(s->db,
+			     "PRAGMA incremental_vacuum(4096); PRAGMA analysis_limit = 1000;"
+			     "PRAGMA optimize",
+			     NULL, NULL, NULL);
 }
 
 int store_retain(struct store *s, const struct store_limits *limits, uint64_t *ret_gone,
@@ -122,10 +123,9 @@ int store_retain(struct store *s, const struct store_limits *limits, uint64_t *r
 		pthread_mutex_unlock(&s->lock);
 	}
 	pthread_mutex_lock(&s->lock);
-	if (code == 0 && gone) {
+	if (code == 0 && gone)
 		code = statement_run(s, DO_DROP_NAMES, err, "");
-		give_back(s);
-	}
+	give_back(s);
 	pthread_mutex_unlock(&s->lock);
 	*ret_gone = gone;
 	return code < 0 ? code : 0;

@@ -52,8 +52,8 @@ static const char *const TEXT[STORE_TASKS] = {
 	[DO_GET] = "SELECT r.json, r.packed, r.format, e.source, e.batch FROM exchange e"
 		   " JOIN record r ON r.id = e.id WHERE e.id = ?",
 	[DO_TOTAL] = "SELECT total(n) FROM tally WHERE span = 3600",
-	[DO_FIRST] = "SELECT min(id) FROM exchange HAVING min(id) IS NOT NULL",
-	[DO_LAST] = "SELECT max(id) FROM exchange HAVING max(id) IS NOT NULL",
+	[DO_FIRST] = "SELECT id FROM exchange ORDER BY id LIMIT 1",
+	[DO_LAST] = "SELECT id FROM exchange ORDER BY id DESC LIMIT 1",
 	[DO_USED] = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count,"
 		    " pragma_freelist_count, pragma_page_size",
 	[DO_BATCHES] = "SELECT id, source, at, name, exchanges, failures FROM batch"

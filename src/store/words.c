@@ -87,10 +87,9 @@ static void add_target(struct buffer *out, struct slice target)
 void words_of(const struct exchange *x, const struct diagnosis *d, struct buffer *out)
 {
 	const struct trace_response *r = &x->response;
-	const struct slice texts[] = { x->request.method, x->request.user, x->request.user_agent,
-				       r->reason,         r->server,       r->via,
-				       r->title,          x->client_name,  x->proxy_name,
-				       x->heading };
+	const struct slice texts[] = { x->request.method, x->request.user, r->reason,
+				       r->server,         r->via,          r->title,
+				       x->client_name,    x->proxy_name,   x->heading };
 	buffer_reset(out);
 	add_target(out, x->request.target);
 	add_address(out, &x->proxy);

@@ -1,6 +1,8 @@
 /* The exchange: making one, adding to its timeline, finding in it. */
 #include "trace/exchange.h"
 
+#include "base/fetch.h"
+
 #include <string.h>
 
 enum { FIRST_EVENTS = 12, KEPT_FOR_THE_END = 8 };
@@ -215,13 +217,6 @@ struct exchange *trace_new(enum trace_source source, size_t limit)
 		return x;
 	trace_free(x);
 	return NULL;
-}
-
-static void fetch(const void *from, size_t len)
-{
-	enum { LINE = 64 };
-	for (size_t at = 0; at < len; at += LINE)
-		__builtin_prefetch((const char *)from + at, 1);
 }
 
 void trace_fetch(const struct exchange *x, bool whole)

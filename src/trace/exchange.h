@@ -13,6 +13,7 @@
 #include "base/address.h"
 #include "base/arena.h"
 #include "base/when.h"
+#include "trace/probe.h"
 
 enum trace_source { TRACE_CAPTURE, TRACE_CHECK, TRACE_PROXY };
 
@@ -100,7 +101,7 @@ struct trace_request {
 	uint8_t minor;               /* HTTP/1.minor */
 	uint64_t body_bytes;         /* sent */
 	uint64_t body_length;        /* promised; UINT64_MAX unknown */
-	struct slice host, user_agent;
+	struct slice host;
 	struct slice user;           /* of `auth`; never the secret */
 	struct slice head;           /* the whole head, secrets overwritten; only when asked to keep */
 };
@@ -120,7 +121,7 @@ struct trace_response {
 	                                      for a 401 */
 	size_t offers;
 	struct slice reason, server, via, proxy_agent, proxy_status, squid_error, content_type, location,
-	             cache, retry_after, proxy_authenticate;
+	             retry_after, proxy_authenticate;
 	struct slice title;          /* of the HTML page, or the first text of the body; up to 200 bytes */
 	struct slice head;           /* as in trace_request */
 };
@@ -310,6 +311,28 @@ struct trace_mtu {
 	const char *text;            /* the same in a sentence */
 };
 
+/* Which ClientHello is answered through the same tunnel. */
+enum trace_shape {
+	SHAPE_SMALL,                 /* a few hundred bytes */
+	SHAPE_SPLIT,                 /* the like in two segments */
+	SHAPE_LARGE,                 /* as with a post-quantum key share */
+	SHAPE_PIECES,                /* the like in small segments */
+	SHAPE_NAMELESS,              /* small, without a server name */
+	SHAPE_COUNT_
+};
+enum trace_heard { HEARD_UNKNOWN, HEARD_HELLO, HEARD_ALERT, HEARD_OTHER, HEARD_SILENCE, HEARD_RESET,
+                   HEARD_END, HEARD_LOST };
+struct trace_hello {
+	enum trace_heard how;        /* HEARD_LOST: it was never acknowledged */
+	uint32_t bytes;
+};
+struct trace_hellos {
+	bool looked;
+	bool broke;                  /* the plain walk had failed */
+	struct trace_hello of[SHAPE_COUNT_];
+	const char *text;            /* the same in a sentence */
+};
+
 struct trace_probe {
 	const char *settings_fault;  /* why they can't work */
 	const char *unresolved;      /* what the resolver said of the proxy's name */
@@ -320,6 +343,16 @@ struct trace_probe {
 	bool distrusted;             /* the probe turned the certificate down, without an alert */
 	bool inside;                 /* it went on inside a tunnel's TLS, which the probe itself ends */
 	struct trace_mtu mtu;
+	struct trace_hellos hellos;
+	const char *complaint;       /* what the client could not make use of in the answer, or after it */
+	bool path_asked;             /* in a silence the proxy's host was sent keep-alive probes, */
+	bool path_answers;           /* ... and acknowledged them */
+	struct trace_flow flow;      /* of its body */
+	struct slice page;           /* text of the page of a refusal, without its tags */
+	struct trace_download *download; /* of the differentials (trace/probe.h); NULL: not made */
+	struct trace_trial *trial;
+	struct trace_idle *idle;
+	struct trace_way *way;
 };
 
 struct exchange {

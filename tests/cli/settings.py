@@ -380,9 +380,10 @@ def escaping(program, tap):
 
 
 class Listener:
-    """A proxy that asks for Basic credentials, says yes to all, and remembers what it was told."""
+    """A proxy that asks for credentials, says yes to all, and remembers what it was told."""
 
-    def __init__(self):
+    def __init__(self, scheme=b"Basic realm=x"):
+        self.scheme = scheme
         self.server = socket.create_server(("127.0.0.1", 0))
         self.port = self.server.getsockname()[1]
         self.told = []
@@ -405,7 +406,7 @@ class Listener:
             if found:
                 self.told.append(base64.b64decode(found[1]).decode())
             peer.sendall((b"HTTP/1.1 200 OK" if found else b"HTTP/1.1 407 No\r\n"
-                          b"Proxy-Authenticate: Basic realm=x") +
+                          b"Proxy-Authenticate: " + self.scheme) +
                          b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
 
@@ -422,32 +423,101 @@ def by_url(url):
     return urllib.parse.unquote(f"{parts.username}:{parts.password}") if parts.username else url
 
 
+class Daemon:
+    """As much of Docker's daemon as makes the client create a container; it keeps the environment."""
+
+    def __init__(self):
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        self.environment = []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            peer, _ = self.server.accept()
+            threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
+
+    def serve(self, peer):
+        with peer, peer.makefile("rb") as file:
+            while True:
+                head = b""
+                while not head.endswith(b"\r\n\r\n"):
+                    line = file.readline()
+                    if not line:
+                        return
+                    head += line
+                length = re.search(rb"(?i)content-length: (\d+)", head)
+                body = file.read(int(length[1])) if length else b""
+                answer = b"OK"
+                if b"/containers/create" in head:
+                    self.environment = json.loads(body)["Env"]
+                    answer = b'{"Id": "x", "Warnings": []}'
+                peer.sendall(b"HTTP/1.1 %d OK\r\nApi-Version: 1.43\r\nContent-Type: application/json\r\n"
+                             b"Content-Length: %d\r\n\r\n" % (201 if answer != b"OK" else 200, len(answer))
+                             + (b"" if head.startswith(b"HEAD") else answer))
+
+
+def by_docker(host, _):
+    """What Docker's own client has a container's environment be."""
+    daemon = Daemon()
+    ask(["docker", "-H", f"tcp://127.0.0.1:{daemon.port}", "create", "--pull=never", "image"],
+        DOCKER_CONFIG=host.path("root/.docker"))
+    found = [v for v in daemon.environment or [] if v.startswith("HTTP_PROXY=")]
+    return by_url(found[0].partition("=")[2]) if found else f"nothing: {daemon.environment}"
+
+
+def by_systemd(host, name):
+    """What systemd makes of an assignment, told by its own verifier; that takes units alone, where the
+    manager's file has the same under another name."""
+    units = os.path.join(host.folder.name, "systemd", "user")
+    os.makedirs(units, exist_ok=True)
+    text = host.read(name).replace("[Manager]\nDefaultEnvironment", "[Service]\nEnvironment")
+    with open(os.path.join(units, "x.service"), "w", encoding="utf-8") as file:
+        file.write(text + "ExecStart=/bin/true\n")
+    keep = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
+    done = subprocess.run(["systemd-analyze", "--user", "--man=no", "verify", "x.service"], check=False,
+                          env={**keep, "XDG_CONFIG_HOME": host.folder.name, "LC_ALL": "C.UTF-8",
+                               "XDG_RUNTIME_DIR": host.folder.name, "SYSTEMD_LOG_LEVEL": "debug"},
+                          capture_output=True, timeout=60)
+    said = (done.stdout + done.stderr).decode("utf-8", "backslashreplace")
+    found = re.search(r"Environment: http_proxy=(.*)", said, re.IGNORECASE)
+    return by_url(found[1]) if found else said[-300:]
+
+
+MANAGER = "etc/systemd/system.conf.d/viaduct-proxy.conf"
+DROP_IN = "etc/systemd/system/docker.service.d/viaduct-proxy.conf"
 PYTHON = "import urllib.request as r; print(r.getproxies().get('http'))"
 
-# tool: how it is made to tell, or to use, what it was set to; the slow ones are asked once
+# tool: the program it takes, and how it is made to tell, or to use, what it was set to
 READERS = {
-    "sh": lambda h, p: by_url(ask(["sh", "-c", '. "$0"; printf %s "$http_proxy"',
-                                   h.path("etc/profile.d/viaduct-proxy.sh")])),
-    "environment": lambda h, p: by_url(ask([sys.executable, "-c", PYTHON], **dict(
-        line.split("=", 1) for line in h.read("etc/environment").splitlines()))),
-    "curl": lambda h, p: used(p, ["curl", "-sK", h.path("root/.curlrc"), "http://a.invalid/"]),
-    "wget": lambda h, p: used(p, ["wget", "-qO-", "http://a.invalid/"], WGETRC=h.path("etc/wgetrc")),
-    "git": lambda h, p: by_url(ask(["git", "config", "-f", h.path("etc/gitconfig"), "http.proxy"])),
-    "apt-config": lambda h, p: by_url(ask(["sh", "-c", 'apt-config shell X Acquire::http::Proxy | '
-                                           'sed "s/^X=.//; s/.$//"'],
-                                          APT_CONFIG=h.path("etc/apt/apt.conf.d/99viaduct-proxy"))),
+    "sh": ("sh", lambda h, p: by_url(ask(["sh", "-c", '. "$0"; printf %s "$http_proxy"',
+                                          h.path("etc/profile.d/viaduct-proxy.sh")]))),
+    "environment": (None, lambda h, p: by_url(ask([sys.executable, "-c", PYTHON], **dict(
+        line.split("=", 1) for line in h.read("etc/environment").splitlines())))),
+    "curl": ("curl", lambda h, p: used(p, ["curl", "-sK", h.path("root/.curlrc"), "http://a.invalid/"])),
+    "wget": ("wget", lambda h, p: used(p, ["wget", "-qO-", "http://a.invalid/"],
+                                       WGETRC=h.path("etc/wgetrc"))),
+    "git": ("git", lambda h, p: by_url(ask(["git", "config", "-f", h.path("etc/gitconfig"),
+                                            "http.proxy"]))),
+    "apt-config": ("apt-config", lambda h, p: by_url(ask(
+        ["sh", "-c", 'apt-config shell X Acquire::http::Proxy | sed "s/^X=.//; s/.$//"'],
+        APT_CONFIG=h.path("etc/apt/apt.conf.d/99viaduct-proxy")))),
+    "docker": (None, lambda h, p: by_url(json.loads(h.read("root/.docker/config.json"))
+                                         ["proxies"]["default"]["httpProxy"])),
+    "docker's client": ("docker", by_docker),
+    "systemd": ("systemd-analyze", lambda h, p: by_systemd(h, MANAGER)),
+    "docker's unit": ("systemd-analyze", lambda h, p: by_systemd(h, DROP_IN)),
 }
+# these are slow, and asked for all characters at once
 SLOW = {
-    "npm": lambda h, p: used(p, ["npm", "ping", "--registry=http://a.invalid/", "--fetch-retries=0"],
-                             NPM_CONFIG_USERCONFIG=h.path("root/.npmrc"), NO_UPDATE_NOTIFIER="1"),
-    "pip": lambda h, p: used(p, [sys.executable, "-m", "pip", "--retries=0", "download", "--no-deps",
-                                 "--index-url=http://a.invalid/",
-                                 "--trusted-host=a.invalid", "-d", h.root, "x"],
-                             PIP_CONFIG_FILE=h.path("etc/pip.conf")),
-    "docker": lambda h, p: by_url(json.loads(h.read("root/.docker/config.json"))
-                                  ["proxies"]["default"]["httpProxy"]),
-    "systemd": lambda h, p: by_url(re.search('"http_proxy=(.*?)"', h.read(
-        "etc/systemd/system.conf.d/viaduct-proxy.conf"))[1].replace("%%", "%")),
+    "npm": ("npm", lambda h, p: used(p, ["npm", "ping", "--registry=http://a.invalid/",
+                                         "--fetch-retries=0"],
+                                     NPM_CONFIG_USERCONFIG=h.path("root/.npmrc"),
+                                     NO_UPDATE_NOTIFIER="1")),
+    "pip": ("pip", lambda h, p: used(p, [sys.executable, "-m", "pip", "--retries=0", "download",
+                                         "--no-deps", "--index-url=http://a.invalid/",
+                                         "--trusted-host=a.invalid", "-d", h.root, "x"],
+                                     PIP_CONFIG_FILE=h.path("etc/pip.conf"))),
 }
 
 
@@ -461,8 +531,13 @@ def reading_back(program, tap):
     """Each tool has what was set, whatever characters it was made of."""
     listener = Listener()
     every = "".join(chr(c) for c in range(0x20, 0x7f)) + "ä密𐍈"
-    texts = [every[i:i + 7] for i in range(0, len(every), 7)] + [SPECIAL]
-    wrong = {tool: [] for tool in [*READERS, *SLOW]}
+    ascii_alone = every[:0x7f - 0x20]
+    texts = [every[i:i + 7] for i in range(0, len(every), 7)] + [SPECIAL, ascii_alone, every]
+    there = {tool: not needs or bool(shutil.which(needs))
+             for tool, (needs, _) in {**READERS, **SLOW}.items()}
+    wrong = {tool: [] for tool in there}
+    # pip has no encoding for the rest, and apply warns of it
+    slow_text = {"npm": every, "pip": ascii_alone}
     for text in texts:
         with Image(program) as host:
             user = f"u{text.replace(':', '')}v"
@@ -471,20 +546,118 @@ def reading_back(program, tap):
             status, _, err = host.apply("--yes")
             if status:
                 raise Broken(err)
-            for tool, reader in {**READERS, **(SLOW if text == SPECIAL else {})}.items():
-                if tool in ("environment", "docker", "systemd") or shutil.which(tool):
+            if ("pip sends user and password in Latin-1" in err) == text.isascii():
+                wrong["pip"].append(f"{text!r}: {err}")
+            for tool, (_, reader) in {**READERS, **SLOW}.items():
+                if there[tool] and (tool not in SLOW or text == slow_text[tool]):
                     wrong[tool] += differ(repr(text), reader(host, listener), f"{user}:a{text}b")
     for tool, complaints in wrong.items():
-        if tool in ("environment", "docker", "systemd") or shutil.which(tool):
+        if there[tool]:
             tap.case(f"{tool} reads back every character", complaints)
         else:
             tap.skip(f"{tool} reads back every character", f"there is no {tool}")
 
 
+# ---- export --------------------------------------------------------------------------------------
+
+# format: the file that apply would write
+FORMATS = {
+    "env": "etc/profile.d/viaduct-proxy.sh", "environment": "etc/environment", "curl": "root/.curlrc",
+    "wget": "etc/wgetrc", "git": "etc/gitconfig", "apt": "etc/apt/apt.conf.d/99viaduct-proxy",
+    "npm": "root/.npmrc", "pip": "etc/pip.conf", "docker": "root/.docker/config.json",
+    "dockerd": DROP_IN, "systemd": MANAGER,
+}
+
+
+def exporting(program, tap):
+    with Image(program) as host:
+        status, out, err = host.do("export")
+        tap.case("without a proxy there is nothing to export", differ("said", (status, out), (2, "")) +
+                 ([] if "no proxy is enabled" in err else [err]))
+        host.do("set", "host=2001:db8::1", "port=3128", "user=me", "password", stdin=SPECIAL + "geheim\n")
+        host.apply("--yes")
+        for name, path in FORMATS.items():
+            status, out, err = host.do("export", "--format", name, "--with-password")
+            text = re.sub(r"^# Written.*\n", "", host.read(path))
+            tap.case(f"export --format {name} is what apply writes", differ("status", status, 0) +
+                     differ("text", out, text) + ([] if "the password stands in it" in err else [err]))
+            status, out, err = host.do("export", "--format=" + name)
+            tap.case(f"export --format {name} leaves the password out", differ("status", status, 0) +
+                     ([out] if "geheim" in out or "me@[2001:db8::1]:3128" not in out else []) +
+                     ([] if "--with-password" in err else [err]))
+        status, out, _ = host.do("export", "--format", "json", "--with-password")
+        record = json.loads(out)
+        tap.case("export --format json", differ("user", by_url(record.pop("url")),
+                                                f"me:{SPECIAL}geheim") + differ("record", record, {
+            "v": 1, "host": "2001:db8::1", "port": 3128, "user": "me", "password": SPECIAL + "geheim",
+            "except": ["localhost", "127.0.0.1", "::1"]}))
+        tap.case("and without the password", [out] if "geheim" in host.do(
+            "export", "--format", "json")[1] else [])
+        status, out, err = host.do("export", "--format", "pac", "--with-password")
+        tap.case("a PAC file has no place for secrets", differ("status", status, 0) +
+                 ([out] if "geheim" in out or "me" in re.findall(r'"([^"]*)"', out) else []) +
+                 ([] if "no place for user and password" in err else [err]))
+        if shutil.which("node"):
+            said = ask(["node", "-e", out + "; console.log(FindProxyForURL('https://a/', 'a') + ' ' + "
+                        "FindProxyForURL('http://localhost/', 'localhost'))"])
+            tap.case("and is one", differ("said", said, "PROXY [2001:db8::1]:3128 DIRECT"))
+        else:
+            tap.skip("and is one", "there is no node")
+        for words, why in ((["--format", "wgte"], "did you mean 'wget'?"), (["curl"], "--format curl")):
+            status, out, err = host.do("export", *words)
+            tap.case(f"export {' '.join(words)} is refused", differ("said", (status, out), (2, "")) +
+                     ([] if why in err else [err]))
+
+
+# ---- test ----------------------------------------------------------------------------------------
+
+def testing(program, tap):
+    def verdict(host, *words):
+        status, out, err = host.do("test", "--json", *words)
+        record = json.loads(out) if out else {}
+        return status, record.get("verdict"), record.get("summary", "") + err
+    with Host(program) as host:
+        status, out, err = host.do("test", "http://a.invalid/")
+        tap.case("without a proxy there is nothing to test", differ("said", (status, out), (2, "")) +
+                 ([] if "no proxy is enabled" in err else [err]))
+        for text, why in (("PROXY_HOST a;", "there is no port"), ("PROXY_HOST a; PROXY_PORT x;", "PROXY_PORT"),
+                          ("PROXY_HOST \"a b\"; PROXY_PORT 1;", "character"),
+                          ("PROXY_HOST a; PROXY_PORT 1; PROXY_USER u;", "no password"), ("{", "line 1")):
+            host.write("iprep_proxy {" + text + "}\n")
+            status, found, said = verdict(host, "http://a.invalid/")
+            tap.case(f"{text} is a diagnosis", differ("found", (status, found), (1, "settings-invalid")) +
+                     ([] if why in said else [said]))
+        host.write("")
+        listener = Listener()
+        host.do("set", "host=127.0.0.1", f"port={listener.port}", "user=me", "password",
+                stdin=SPECIAL + "\n")
+        status, found, said = verdict(host, "http://a.invalid/")
+        tap.case("user and password are the settings'", differ("found", (status, found), (0, "ok")) +
+                 differ("told", listener.told[-1:], [f"me:{SPECIAL}"]) + ([said] if status else []))
+        ntlm = Listener(b"NTLM\r\nProxy-Authenticate: Negotiate")
+        host.do("set", f"port={ntlm.port}")
+        status, found, said = verdict(host, "http://a.invalid/")
+        tap.case("NTLM alone is said to be unsupported",
+                 differ("found", (status, found), (1, "auth-unsupported")) +
+                 ([] if "NTLM" in said else [said]) + differ("told", ntlm.told, []))
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            port = closed.getsockname()[1]
+        host.do("set", f"port={port}")
+        status, found, said = verdict(host)
+        tap.case("without a URL it says which it takes",
+                 differ("found", (status, found), (1, "proxy-refused")) +
+                 ([] if "https://tools.cisco.com/" in said else [said]))
+        for words, why in ((["a.invalid"], "no URL"), (["http://a/", "http://b/"], "one URL at a time"),
+                           (["http://u:p@a/"], "credentials")):
+            status, out, err = host.do("test", *words)
+            tap.case(f"test {' '.join(words)} is refused", differ("said", (status, out), (2, "")) +
+                     ([] if why in err else [err]))
+
+
 def main():
     program, tap = os.path.abspath(sys.argv[1]), Tap()
     for check in (first, keeping, refusing, secrets, broken, applying, continuing, asking, escaping,
-                  reading_back):
+                  reading_back, exporting, testing):
         try:
             check(program, tap)
         except (Broken, OSError, ValueError) as error:

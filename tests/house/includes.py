@@ -26,7 +26,8 @@ OWNERS = {
     "libmnl": {"host"},
     "crypt.h": {"proxy", "console"},
     "microhttpd.h": {"console"},
-    "pthread.h": {"tls", "capture", "net", "check", "proxy", "store", "console", "cli"},  # tls: to load OpenSSL once
+    "pthread.h": {"tls", "capture", "net", "proxy", "store", "console", "check",
+                  "cli"},     # tls: to load OpenSSL once
     "threads.h": set(),
 }
 

@@ -43,10 +43,13 @@ def complete(program, line):
 
 
 # What stands behind a command, where that has words of its own.
-WORDS = {"read": ["read"], "watch": ["watch"], "check": ["check"], "explain": ["explain"], "connections": ["connections"],
+WORDS = {"read": ["read"], "check": ["check"], "watch": ["watch"],
+         "explain": ["explain"], "connections": ["connections"],
+         "console": ["console", "console user"],
          "proxy": ["proxy", "proxy user", "proxy top"],
          "settings": ["settings show", "settings set", "settings unset",
-                      "settings apply", "settings undo"]}
+                      "settings test", "settings apply", "settings undo", "settings export",
+                      "settings audit"]}
 
 
 def options(program, tap):
@@ -103,8 +106,10 @@ def main():
             check(program, tap)
         except (Broken, IndexError) as error:
             tap.case(check.__name__, [error])
-    for page in ("viaduct.1", "viaduct-read.1", "viaduct-watch.1", "viaduct-explain.1", "viaduct-check.1",
-                 "viaduct-proxy.1", "viaduct-proxy.conf.5", "viaduct-settings.1"):
+    for page in ("viaduct.1", "viaduct-read.1", "viaduct-explain.1", "viaduct-check.1",
+                 "viaduct-proxy.1", "viaduct-proxy.conf.5", "viaduct-settings.1",
+                 "viaduct-connections.1", "viaduct-console.1",
+                 "viaduct-watch.1"):
         if not shutil.which("mandoc"):
             tap.skip(page, "there is no mandoc")
             continue

@@ -3,17 +3,23 @@
 What an origin does is a function that is handed the accepted socket, so that each test says what its
 peer says, byte by byte. Nothing here sleeps: whoever waits, waits for bytes or for an end.
 """
+import fcntl
+import itertools
 import os
 import re
 import resource
+import selectors
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
+import time
 
 PATIENCE = 20  # seconds; for what should come at once
+PAUSE = threading.Event()  # never set: its wait is how a fault takes its time
 
 
 class Proxy:
@@ -113,6 +119,93 @@ class Origin:
 
     def close(self):
         self.listener.close()
+
+
+class Gate:
+    """A forward proxy with one fault: CONNECT, and GET in absolute-form, handed on to where they say.
+
+    cut: so many bytes come down, then it ends (`end`: fin, rst, stall); life: the same so many seconds
+    after the request; rate: bytes a second that it hands on, rates: one a connection, in turn; flaky:
+    the cuts, one a connection, then none; hold_back: behind so many bytes nothing comes until the client ends it; idle: it ends once
+    nothing has passed for so many seconds. `seen`: the heads
+    of the requests."""
+
+    def __init__(self, cut=None, life=None, end="fin", rate=None, rates=(), flaky=(), hold_back=None, idle=None):
+        self.cut, self.life, self.how = cut, life, end
+        self.rates, self.hold_back = itertools.cycle(rates or (rate,)), hold_back
+        self.cuts, self.idle = list(flaky), idle
+        self.seen = []
+        self.origin = Origin(self.serve)
+        self.port = self.origin.port
+
+    def serve(self, client):
+        request = read_head(client)
+        if not request:
+            return
+        self.seen.append(request)
+        since = time.monotonic()
+        method, target = request.split(b" ")[:2]
+        where = re.search(rb"^(?:http://)?([^/]*):(\d+)", target)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
+        with socket.create_connection((where[1].decode(), int(where[2])), PATIENCE) as onward:
+            if method == b"CONNECT":
+                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            else:
+                path = target[len(b"http://") + len(where[1] + b":" + where[2]):]
+                onward.sendall(request.replace(target, path, 1))
+                answer = read_head(onward)
+                client.sendall(answer)
+            self.pass_on(client, onward, since)
+
+    def enough(self, count):
+        return len(self.seen) >= count
+
+    def end(self, client, onward):
+        if self.how == "stall":
+            read_all(client)
+        elif self.how == "rst":
+            while struct.unpack("i", fcntl.ioctl(client, termios.TIOCOUTQ, b"\0" * 4))[0]:
+                PAUSE.wait(0.01)   # what is not acknowledged yet would be thrown away
+            reset(client)
+            onward.close()
+        else:
+            client.shutdown(socket.SHUT_WR)
+            onward.shutdown(socket.SHUT_RDWR)
+            client.settimeout(1)
+            read_all(client)
+
+    def pass_on(self, client, onward, since):
+        """Until either side has ended, or the fault strikes."""
+        limit = self.cuts.pop(0) if self.cuts else self.cut
+        rate = next(self.rates)
+        end = since + self.life if self.life else None
+        down = 0
+        selector = selectors.DefaultSelector()
+        selector.register(client, selectors.EVENT_READ)
+        selector.register(onward, selectors.EVENT_READ)
+        while True:
+            ready = selector.select(self.idle if end is None else max(end - time.monotonic(), 0))
+            if not ready or (end and end <= time.monotonic()):
+                return self.end(client, onward)
+            for key, _ in ready:
+                if key.fileobj is client:
+                    if not (piece := client.recv(65536)):
+                        return None
+                    onward.sendall(piece)
+                    continue
+                room = min(limit - down if limit else 65536, rate // 20 if rate else 65536,
+                           self.hold_back - down if self.hold_back else 65536)
+                if not (piece := onward.recv(room)):
+                    client.shutdown(socket.SHUT_WR)
+                    return None
+                client.sendall(piece)
+                down += len(piece)
+                if down == limit:
+                    return self.end(client, onward)
+                if down == self.hold_back:
+                    return read_all(client)
+                if rate:
+                    PAUSE.wait(len(piece) / rate)
 
 
 def read_head(s):

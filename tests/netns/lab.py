@@ -17,7 +17,7 @@ import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PATIENCE = 20
-CLIENT, ORIGIN, FAR = "10.77.1.2", "10.77.5.2", "10.77.5.3"
+CLIENT, ORIGIN, FAR, FAR_UP = "10.77.1.2", "10.77.5.2", "10.77.5.3", "10.77.5.4"
 CLIENT6 = "fd77:1::2"
 
 TINYPROXY = "Port 8888\nTimeout 60\nMaxClients 200\nLogFile \"FOLDER/tiny.log\"\nAllow 0.0.0.0/0\nAllow ::/0\n"
@@ -50,7 +50,7 @@ class Pki:
         self.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
                      "-days", "30", "-subj", "/CN=Lab Authority")
         self.issue("between", "ca", "basicConstraints=critical,CA:TRUE")
-        self.issue("origin", "between", f"subjectAltName=IP:{ORIGIN},IP:{FAR}")
+        self.issue("origin", "between", f"subjectAltName=IP:{ORIGIN},IP:{FAR},IP:{FAR_UP}")
         with open(self.path("chain.pem"), "w", encoding="ascii") as out:
             for name in ("origin", "between"):
                 with open(self.path(name + ".pem"), encoding="ascii") as part:
@@ -159,7 +159,7 @@ class Lab:
         self.address(self.proxies, "eth1", "10.77.4.2/24")
         self.address(self.r3, "p", "10.77.4.1/24")
         self.address(self.r3, "o", "10.77.5.1/24")
-        self.address(self.origin, "eth0", ORIGIN + "/24", FAR + "/24")
+        self.address(self.origin, "eth0", *(a + "/24" for a in (ORIGIN, FAR, FAR_UP)))
         self.ip(None, "route add default via 10.77.1.1")
         self.ip(None, "-6 route add default via fd77:1::1")
         self.ip(self.proxies, "route add 10.77.1.0/24 via 10.77.3.1")
@@ -179,7 +179,9 @@ class Lab:
             self.ip(self.r2, f"{flag}rule add pref 100 from {to} table {way.number}")
 
     def narrow_far(self, mtu):
-        """What the origin sends from its second address has to fit this, beyond the proxy."""
+        """Beyond the proxies: what the origin sends from its second address has to fit this, and what is
+        sent to its third."""
+        self.ip(self.r3, f"route add {FAR_UP}/32 dev o mtu lock {mtu}")
         self.ip(self.r3, f"route add 10.77.4.0/24 dev p src 10.77.4.1 mtu lock {mtu} table 9")
         self.ip(self.r3, f"rule add pref 100 from {FAR} table 9")
 

@@ -15,10 +15,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         size = self.path.strip("/").partition("?")[0]
         body = b"x" * (int(size) if size.isdigit() else 5000)
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        # at once, so that the first segment is a full one
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
     def log_message(self, *_):
         pass

@@ -81,7 +81,9 @@ static void digests_and_codings(void **state)
 	/* RFC 4231, test case 2 has a key of 4 bytes, which HMAC fills up with zeros */
 	uint8_t key[HASH_MAX] = "Jefe";
 	const struct slice data[] = { SLICE("what do ya want "), SLICE("for nothing?") };
-	hash_mac(key, data, 2, digest);
+	struct hash_key prepared;
+	hash_key_make(&prepared, key);
+	hash_mac(&prepared, data, 2, digest);
 	hash_to_hex(digest, 32, hex);
 	assert_memory_equal(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
 			    64);
@@ -484,6 +486,14 @@ static void counts_may_overtake_each_other(void **state)
 		raw[i] ^= 1;
 	}
 	assert_int_equal(nonce_use(nonce, realm, 1, T0, NANOS_PER_SECOND), NONCE_GOOD);
+	/* nor is anything else that differs from one which is known by now */
+	for (size_t i = 0; i < sizeof raw; i++) {
+		raw[i] ^= 1;
+		assert_int_equal(nonce_use(nonce, realm, 2, T0, NANOS_PER_SECOND), NONCE_STALE);
+		raw[i] ^= 1;
+	}
+	assert_int_equal(nonce_use(nonce, SLICE("s"), 2, T0, NANOS_PER_SECOND), NONCE_STALE);
+	assert_int_equal(nonce_use(nonce, realm, 2, T0, NANOS_PER_SECOND), NONCE_GOOD);
 }
 
 /* More nonces than there are places: none of them is ever good twice. */

@@ -656,6 +656,39 @@ static void many_tunnels(void **state)
 	}
 }
 
+/* When the client's FIN was is remembered while it is packed, and so is what came behind it. */
+static void half_closed_tunnels(void **state)
+{
+	(void)state;
+	enum { TUNNELS = 200 };
+	static struct record *all[TUNNELS];
+	static nanos at_[TUNNELS];
+	for (size_t i = 0; i < TUNNELS; i++) {
+		tunnel();
+		handshake();
+		fin(CLIENT);
+		at_[i] = moment().at;
+		all[i] = r;
+	}
+	for (size_t i = 0; i < TUNNELS; i++) {
+		r = all[i];
+		record_count(r, PROXY, 1000);
+		struct exchange *x = record_peek(r);
+		assert_non_null(x);
+		assert_true(x->closed && x->closed_by == CLIENT && !x->by_reset);
+		assert_int_equal(x->path[CLIENT].fin.at, at_[i]);
+		assert_false(mark_is(&x->path[PROXY].fin));
+		assert_int_equal(x->path[PROXY].after_peer_fin, 1000);
+		trace_free(x);
+		fin(PROXY);
+		memset(&out, 0, sizeof out);
+		over();
+		assert_int_equal(out.count, 1);
+		if (out.verdict != V_OK || !strstr(out.json, "\"closed_by\":\"client\""))
+			fail_msg("%zu: %s: %s", i, verdict_id(out.verdict), out.json);
+	}
+}
+
 static void see(void *context, struct record *record)
 {
 	size_t *seen = context;
@@ -823,6 +856,7 @@ int main(void)
 		cmocka_unit_test(both_legs_are_in_the_json),
 		cmocka_unit_test(secrets_stay_out),
 		cmocka_unit_test(many_tunnels),
+		cmocka_unit_test(half_closed_tunnels),
 		cmocka_unit_test(walks_see_each_once),
 		cmocka_unit_test(nobody_wants_records),
 		cmocka_unit_test(what_is_unfinished_is_dropped),

@@ -50,6 +50,7 @@ static void check_all(struct exchange *x, struct diagnosis *d, unsigned step)
 						  .utf8 = look & 2,
 						  .width = width };
 			assert_no_fault(all_text(&a, &s), "text at width", width);
+			assert_no_fault(all_targets(&a, &s), "targets at width", width);
 		}
 	assert_no_fault(all_json(&a), "json", 0);
 	assert_no_fault(all_markup(&a, &PLAIN), "markup", 0);
@@ -103,7 +104,6 @@ static void poison(struct exchange *x, struct slice s)
 		&x->request.method,
 		&x->request.target,
 		&x->request.host,
-		&x->request.user_agent,
 		&x->request.user,
 		&x->request.head,
 		&x->response.reason,
@@ -114,7 +114,6 @@ static void poison(struct exchange *x, struct slice s)
 		&x->response.squid_error,
 		&x->response.content_type,
 		&x->response.location,
-		&x->response.cache,
 		&x->response.retry_after,
 		&x->response.proxy_authenticate,
 		&x->response.title,

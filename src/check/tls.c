@@ -1,0 +1,164 @@
+/* The ClientHello differential: hellos of several shapes, each in a tunnel of its own, all at once.
+ * Only whether they are answered counts, so that any word in TLS is as good as a ServerHello: an
+ * alert says as well that the hello got there whole.
+ *
+ * It tells a hole for large segments from an inspection that can't take a large hello, or one in
+ * two segments; and both from a policy on names. */
+#include "check/again.h"
+#include "check/around.h"
+#include "check/hello.h"
+#include "trace/exchange.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What a browser sends today; two segments on any Ethernet. */
+enum { LARGE = 1800 };
+
+static const char *const NAMES[SHAPE_COUNT_] = {
+	[SHAPE_SMALL] = "small",
+	[SHAPE_SPLIT] = "in two segments",
+	[SHAPE_LARGE] = "large",
+	[SHAPE_PIECES] = "large, in small segments",
+	[SHAPE_NAMELESS] = "without a name",
+};
+
+static enum trace_heard heard(const struct exchange *x)
+{
+	const struct trace_tls *t = x->tls;
+	if (t->server_hello)
+		return HEARD_HELLO;
+	if (t->alert && t->alert_from == PROXY)
+		return HEARD_ALERT;
+	if (x->tunnel.bytes[PROXY] > 0)
+		return HEARD_OTHER;
+	if (x->closed && x->closed_by == PROXY)
+		return x->by_reset ? HEARD_RESET : HEARD_END;
+	return x->path && x->path[CLIENT].unacked > 0 ? HEARD_LOST : HEARD_SILENCE;
+}
+
+/* Of the tunnel, which is the last exchange: before it may be a 407. */
+static enum trace_heard heard_again(const struct again *a)
+{
+	const struct exchange *x = a->exchanges ? a->exchange[a->exchanges - 1] : NULL;
+	return x && x->tunnel.open ? heard(x) : HEARD_UNKNOWN;
+}
+
+static bool is_answer(enum trace_heard how)
+{
+	return how == HEARD_HELLO || how == HEARD_ALERT || how == HEARD_OTHER;
+}
+
+static bool was_answered(const struct again *a, const void *context)
+{
+	(void)context;
+	return is_answer(heard_again(a));
+}
+
+static const char *heard_name(enum trace_heard how)
+{
+	static const char *const names[] = {
+		[HEARD_UNKNOWN] = "not measured", [HEARD_HELLO] = "answered",
+		[HEARD_ALERT] = "an alert",       [HEARD_OTHER] = "answered, not in TLS",
+		[HEARD_SILENCE] = "no answer",    [HEARD_RESET] = "reset",
+		[HEARD_END] = "closed",           [HEARD_LOST] = "never acknowledged",
+	};
+	return names[how];
+}
+
+static void conclude(struct check_around *a, struct trace_hellos *h)
+{
+	size_t len = 0, size = sizeof a->seen;
+	for (int i = 0; i < SHAPE_COUNT_; i++) {
+		int n = 0;
+		if (h->of[i].bytes)
+			n = snprintf(a->seen + len, size - len, "%s%s (%u bytes): %s",
+				     len ? "; " : "hello ", NAMES[i], h->of[i].bytes,
+				     heard_name(h->of[i].how));
+		len += n > 0 && (size_t)n < size - len ? (size_t)n : 0;
+	}
+	h->looked = true;
+	h->broke = a->broke;
+	h->text = arena_string(a->x->arena, slice_of(a->seen));
+}
+
+/* A server name is a name (RFC 6066 section 3). */
+static const char *name_of(const struct check_target *t)
+{
+	struct address literal;
+	return address_parse(slice_of(t->host), &literal) ? NULL : t->host;
+}
+
+static void write_hellos(const char *name, uint8_t room[][HELLO_ROOM], struct slice *ret_hellos)
+{
+	const struct hello_shape shapes[SHAPE_COUNT_] = {
+		[SHAPE_SMALL] = { .name = name },
+		[SHAPE_SPLIT] = { .name = name },
+		[SHAPE_LARGE] = { .name = name, .post_quantum = true, .padded_to = LARGE },
+		[SHAPE_PIECES] = { .name = name, .post_quantum = true, .padded_to = LARGE },
+		[SHAPE_NAMELESS] = { .name = NULL },
+	};
+	for (int i = 0; i < SHAPE_COUNT_; i++)
+		ret_hellos[i] = (struct slice){ room[i], hello_write(&shapes[i], room[i]) };
+	if (!name)
+		ret_hellos[SHAPE_NAMELESS].len = 0; /* none of them has one */
+}
+
+static void cut(struct slice hello, size_t size, struct slice *pieces)
+{
+	for (size_t i = 0; i < CHECK_HELLO_PIECES && hello.len > 0; i++) {
+		pieces[i] = slice_first(hello, size);
+		hello = slice_from(hello, pieces[i].len);
+	}
+}
+
+/* Those that had no answer yet, each in a tunnel of its own. How many of all have one now. */
+static size_t walk_them(const struct check_around *a, const struct slice *hello, nanos longest,
+			struct trace_hello *results)
+{
+	struct check_addresses proxy = { .address = { a->x->proxy }, .count = 1 };
+	struct again walks[SHAPE_COUNT_];
+	size_t count = 0, of[SHAPE_COUNT_], answered = 0;
+	for (size_t i = 0; i < SHAPE_COUNT_; i++) {
+		struct check_altered altered = { .proxy = &proxy };
+		if (hello[i].len == 0 || is_answer(results[i].how))
+			continue;
+		cut(hello[i],
+		    i == SHAPE_SPLIT    ? hello[i].len / 2 + 1
+		    : i == SHAPE_PIECES ? LARGE / CHECK_HELLO_PIECES + 100
+					: hello[i].len,
+		    altered.hello);
+		of[count] = i;
+		walks[count++] = (struct again){ .altered = altered };
+	}
+	again_walk(a->options, walks, count, longest, was_answered, NULL);
+	for (size_t i = 0; i < count; i++)
+		results[of[i]] =
+			(struct trace_hello){ heard_again(&walks[i]), (uint32_t)hello[of[i]].len };
+	again_done(walks, count);
+	for (size_t i = 0; i < SHAPE_COUNT_; i++)
+		answered += is_answer(results[i].how);
+	return answered;
+}
+
+int check_tls(struct check_around *a, struct error *err)
+{
+	struct trace_hellos *h = &a->x->probe->hellos;
+	uint8_t room[SHAPE_COUNT_][HELLO_ROOM];
+	struct slice hello[SHAPE_COUNT_];
+	nanos longest = a->options->patience / 2, begun = check_now();
+	(void)err;
+	if (!a->options->target.secure || (a->broke && a->where <= CHECK_AUTH)) {
+		snprintf(a->seen, sizeof a->seen, "not measured, there is no TLS in a tunnel");
+		return 0;
+	}
+	write_hellos(name_of(&a->options->target), room, hello);
+	size_t answered = walk_them(a, hello, longest, h->of);
+	/* what fails where others don't fails twice, or it was something else */
+	if (answered > 0 && answered < SHAPE_COUNT_) {
+		nanos enough = check_now() - begun + NANOS_PER_SECOND;
+		walk_them(a, hello, enough < longest ? enough : longest, h->of);
+	}
+	conclude(a, h);
+	return 0;
+}
