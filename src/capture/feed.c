@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SPARES = 64 }; /* links that wait to be used again, with what they hold */
+enum { SPARES = 256 }; /* links that wait to be used again, with what they hold */
 
 /* A watched connection: its conversation, and what its earlier exchanges have used up of the
  * connection's counters. */
@@ -366,6 +366,7 @@ static struct link *link_new(struct feed *f, struct stream_watch *w, int side, s
 	struct observe_options options = {
 		.source = TRACE_CAPTURE,
 		.keep_heads = f->options.keep_heads,
+		.verdict_only = f->options.verdict_only,
 		.any_request = is_named_proxy(f, &s->side[flip ? 0 : 1]),
 		.began_late = s->began_late,
 	};

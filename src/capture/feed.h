@@ -18,6 +18,7 @@ struct feed_options {
 	bool has_proxy;            /* only this proxy is of interest (--proxy) */
 	struct address proxy;      /* port 0: any port of that host */
 	bool keep_heads;
+	bool verdict_only;         /* as observe_options has it */
 	uint32_t max_connections;  /* 0: the default of stream.h */
 	uint32_t file;             /* which capture; goes into every mark */
 	bool text;                 /* the segments were read from text */

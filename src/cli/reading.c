@@ -19,6 +19,7 @@ struct feed_options reading_feed_options(const struct reading *r)
 		.has_proxy = r->options->has_proxy,
 		.proxy = r->options->proxy,
 		.keep_heads = r->options->details,
+		.verdict_only = report_counts_only(r->report),
 		.max_connections = r->options->max_connections,
 		.file = r->file,
 	};

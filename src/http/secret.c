@@ -194,8 +194,12 @@ static bool has_url(struct slice text)
 void http_hide_userinfo(uint8_t *text, size_t len, bool cut)
 {
 	struct http_secrets s = { .state = REST };
-	if (!has_url((struct slice){ text, len }) && !(len && memchr(text, '\n', len)))
-		return; /* most values: no URL and no other line, so nothing to look for */
+	struct slice all = { text, len };
+	bool lines = slice_find_byte(all, '\n') < len;
+	if (!lines && !cut && slice_find_byte(all, '@') == len)
+		return; /* most values: no userinfo can end in them */
+	if (!lines && !has_url(all))
+		return; /* no URL and no other line, so nothing to look for */
 	http_find_secrets(&s, (struct slice){ text, len }, star, text);
 	if (cut)
 		http_secrets_end(&s, star, text);

@@ -23,6 +23,23 @@ static void keep_offers(struct trace_response *a, const struct http_fields *fiel
 	}
 }
 
+/* What names the product, and what the answer says of itself: no verdict comes of it while the answer
+ * is a good one. */
+static void keep_words(struct exchange *x, const struct http_response *r)
+{
+	struct trace_response *a = &x->response;
+	const struct http_fields *f = &r->fields;
+	a->reason = speech_keep_text(x, r->reason, false, 100);
+	a->server = speech_keep_field(x, f, HTTP_SERVER);
+	a->via = speech_keep_field(x, f, HTTP_VIA);
+	a->proxy_agent = speech_keep_field(x, f, HTTP_PROXY_AGENT);
+	a->proxy_status = speech_keep_field(x, f, HTTP_PROXY_STATUS);
+	a->squid_error = speech_keep_field(x, f, HTTP_X_SQUID_ERROR);
+	a->location = speech_keep_field(x, f, HTTP_LOCATION);
+	a->retry_after = speech_keep_field(x, f, HTTP_RETRY_AFTER);
+	a->proxy_authenticate = speech_keep_field(x, f, HTTP_PROXY_AUTHENTICATE);
+}
+
 static void keep_response(struct conversation *c, struct exchange *x, const struct http_response *r,
 			  struct slice head)
 {
@@ -30,17 +47,9 @@ static void keep_response(struct conversation *c, struct exchange *x, const stru
 	const struct http_fields *f = &r->fields;
 	a->status = r->status;
 	a->minor = r->minor;
-	a->reason = speech_keep_text(x, r->reason, false, 100);
-	a->server = speech_keep_field(x, f, HTTP_SERVER);
-	a->via = speech_keep_field(x, f, HTTP_VIA);
-	a->proxy_agent = speech_keep_field(x, f, HTTP_PROXY_AGENT);
-	a->proxy_status = speech_keep_field(x, f, HTTP_PROXY_STATUS);
-	a->squid_error = speech_keep_field(x, f, HTTP_X_SQUID_ERROR);
 	a->content_type = speech_keep_field(x, f, HTTP_CONTENT_TYPE);
-	a->location = speech_keep_field(x, f, HTTP_LOCATION);
-	a->cache = speech_keep_field(x, f, HTTP_X_CACHE);
-	a->retry_after = speech_keep_field(x, f, HTTP_RETRY_AFTER);
-	a->proxy_authenticate = speech_keep_field(x, f, HTTP_PROXY_AUTHENTICATE);
+	if (!c->options.verdict_only || a->status >= 400)
+		keep_words(x, r);
 	if (a->status == 407 || a->status == 401)
 		keep_offers(a, f);
 	a->chunked = r->body == HTTP_BODY_CHUNKED;

@@ -34,6 +34,7 @@ struct observe_owner {
 struct observe_options {
 	enum trace_source source;
 	bool keep_heads;  /* fill request.head and response.head */
+	bool verdict_only; /* no text is kept of which no verdict comes: for whoever only counts */
 	bool any_request; /* origin-form requests are exchanges too (--proxy names this address) */
 	bool began_late;
 };

@@ -69,8 +69,8 @@ static void keep_request(struct conversation *c, struct exchange *x, const struc
 	q->target = keep_target(x, r->target, &q->had_userinfo);
 	q->is_connect = slice_equal(r->method, SLICE("CONNECT"));
 	q->absolute = r->form == HTTP_FORM_ABSOLUTE;
-	q->host = speech_keep_field(x, &r->fields, HTTP_HOST);
-	q->user_agent = speech_keep_field(x, &r->fields, HTTP_USER_AGENT);
+	if (!c->options.verdict_only || !q->is_connect) /* whose target says it */
+		q->host = speech_keep_field(x, &r->fields, HTTP_HOST);
 	q->minor = r->minor;
 	q->origin_credentials = http_known(&r->fields, HTTP_AUTHORIZATION) != NULL;
 	const struct http_field *auth = http_known(&r->fields, HTTP_PROXY_AUTHORIZATION);

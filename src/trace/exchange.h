@@ -100,7 +100,7 @@ struct trace_request {
 	uint8_t minor;               /* HTTP/1.minor */
 	uint64_t body_bytes;         /* sent */
 	uint64_t body_length;        /* promised; UINT64_MAX unknown */
-	struct slice host, user_agent;
+	struct slice host;
 	struct slice user;           /* of `auth`; never the secret */
 	struct slice head;           /* the whole head, secrets overwritten; only when asked to keep */
 };
@@ -120,7 +120,7 @@ struct trace_response {
 	                                      for a 401 */
 	size_t offers;
 	struct slice reason, server, via, proxy_agent, proxy_status, squid_error, content_type, location,
-	             cache, retry_after, proxy_authenticate;
+	             retry_after, proxy_authenticate;
 	struct slice title;          /* of the HTML page, or the first text of the body; up to 200 bytes */
 	struct slice head;           /* as in trace_request */
 };

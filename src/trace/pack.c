@@ -423,7 +423,7 @@ static void tell_request(struct codec *c, struct exchange *x)
 	LENGTH(q->body_length);
 	NUMBER(q->minor);
 	group_end(c);
-	TEXTS(&q->method, &q->target, &q->host, &q->user_agent, &q->user, &q->head);
+	TEXTS(&q->method, &q->target, &q->host, &q->user, &q->head);
 }
 
 static void tell_response(struct codec *c, struct exchange *x)
@@ -440,7 +440,7 @@ static void tell_response(struct codec *c, struct exchange *x)
 		CHOICE(a->offered[i], SCHEME_OTHER + 1);
 	group_end(c);
 	TEXTS(&a->reason, &a->server, &a->via, &a->proxy_agent, &a->proxy_status, &a->squid_error,
-	      &a->content_type, &a->location, &a->cache, &a->retry_after, &a->proxy_authenticate,
+	      &a->content_type, &a->location, &a->retry_after, &a->proxy_authenticate,
 	      &a->title, &a->head);
 }
 

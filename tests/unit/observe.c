@@ -331,13 +331,13 @@ static void check_no_secrets(const struct play *p, const struct exchange *x)
 {
 	const struct trace_request *q = &x->request;
 	const struct trace_response *a = &x->response;
-	const struct slice kept[] = { q->method,       q->target,       q->host,
-				      q->user_agent,   q->user,         q->head,
-				      a->reason,       a->server,       a->via,
-				      a->proxy_agent,  a->proxy_status, a->squid_error,
-				      a->content_type, a->location,     a->cache,
-				      a->retry_after,  a->title,        a->proxy_authenticate,
-				      a->head,         x->answer_start, x->tunnel.banner };
+	const struct slice kept[] = {
+		q->method,      q->target,       q->host,         q->user,
+		q->head,        a->reason,       a->server,       a->via,
+		a->proxy_agent, a->proxy_status, a->squid_error,  a->content_type,
+		a->location,    a->retry_after,  a->title,        a->proxy_authenticate,
+		a->head,        x->answer_start, x->tunnel.banner
+	};
 	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
 		check_no_secret(p, kept[i]);
 }

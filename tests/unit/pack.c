@@ -142,7 +142,6 @@ static struct exchange *plain_tunnel(void)
 	assert_non_null(x);
 	sample_connect(x, "tools.cisco.com:443");
 	x->request.host = x->request.target;
-	x->request.user_agent = SLICE("curl/7.88.1");
 	x->client = sample_address("10.40.40.1:48716");
 	x->proxy = sample_address("10.10.10.1:80");
 	sample_answer(x, 200, "Connection established");
