@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SPARES = 256 }; /* links that wait to be used again, with what they hold */
+enum { SPARES = 64 }; /* links that wait to be used again, with what they hold */
 
 /* A watched connection: its conversation, and what its earlier exchanges have used up of the
  * connection's counters. */

@@ -106,7 +106,7 @@ struct pipeline {
 	pthread_cond_t changed;
 	atomic_uint news; /* counts what changed; looked at without the lock */
 	struct slot *slot;
-	unsigned slots;
+	unsigned slots, pieces;
 	struct stream_crowd crowd[SLOTS]; /* at the last borders */
 	uint64_t read, booked;            /* batches */
 	bool is_reading, is_booking, is_printing;
@@ -393,7 +393,7 @@ static bool feed_batch(struct pipeline *p, struct worker *w)
 
 void pipeline_take(struct pipeline *p, struct exchange *x)
 {
-	struct piece *piece = &p->piece[p->filled % PIECES];
+	struct piece *piece = &p->piece[p->filled % p->pieces];
 	piece->exchange[piece->count++] = x;
 }
 
@@ -435,7 +435,7 @@ static struct findings *earliest(struct slot *s, unsigned shares)
 /* Until the piece is full, or no more can be booked. */
 static void book_slot(struct pipeline *p, struct slot *s)
 {
-	const struct piece *piece = &p->piece[p->filled % PIECES];
+	const struct piece *piece = &p->piece[p->filled % p->pieces];
 	struct findings *l;
 	while (piece->count < PIECE && (l = earliest(s, p->shares)))
 		add_to_book(p->reading->book, l,
@@ -470,7 +470,7 @@ static bool book_batch(struct pipeline *p)
 {
 	struct slot *s = &p->slot[p->booked % p->slots];
 	if (p->is_booking || p->booked == p->read || !is_fed(s, p->shares) ||
-	    p->filled - p->printed == PIECES)
+	    p->filled - p->printed == p->pieces)
 		return false;
 	p->is_booking = true;
 	pthread_mutex_unlock(&p->lock);
@@ -479,7 +479,7 @@ static bool book_batch(struct pipeline *p)
 	bool through = make_room(s, p->shares);
 	p->is_booking = false;
 	p->booked += through;
-	struct piece *piece = &p->piece[p->filled % PIECES];
+	struct piece *piece = &p->piece[p->filled % p->pieces];
 	if (piece->count == PIECE || (through && s->last)) {
 		piece->stage = p->in_parts ? PIECE_FULL : PIECE_DONE;
 		p->filled++;
@@ -493,8 +493,8 @@ static bool render_piece(struct pipeline *p, struct worker *w)
 {
 	struct piece *piece = NULL;
 	for (uint64_t n = p->printed; n < p->filled && !piece; n++)
-		if (p->piece[n % PIECES].stage == PIECE_FULL)
-			piece = &p->piece[n % PIECES];
+		if (p->piece[n % p->pieces].stage == PIECE_FULL)
+			piece = &p->piece[n % p->pieces];
 	if (!piece)
 		return false;
 	piece->stage = PIECE_TAKEN;
@@ -509,7 +509,7 @@ static bool render_piece(struct pipeline *p, struct worker *w)
 
 static bool print_piece(struct pipeline *p)
 {
-	struct piece *piece = &p->piece[p->printed % PIECES];
+	struct piece *piece = &p->piece[p->printed % p->pieces];
 	if (p->is_printing || p->printed == p->filled || piece->stage != PIECE_DONE)
 		return false;
 	p->is_printing = true;
@@ -635,6 +635,7 @@ static bool begin(struct pipeline *p, struct reading *r)
 	p->reading = r;
 	p->shares = choose_shares(r->options, r->capture);
 	p->slots = p->shares == 1 ? 1 : SLOTS;
+	p->pieces = p->shares == 1 ? 1 : PIECES; /* and the records stay in the cache */
 	p->patience = p->shares <= count_processors() ? PATIENCE : 0;
 	p->count_only = report_counts_only(r->report) && r->options->files == 1;
 	p->in_parts = report_in_parts(r->report);
