@@ -231,6 +231,7 @@ static void end_conn(struct stream_table *t, struct conn *c, enum stream_end why
 		note_demote(t, c);
 	} else {
 		note_view(t, c, &t->view);
+		t->viewed = 0;
 		t->on.end(t->on.context, NULL, &t->view, why);
 	}
 	t->counts.evicted += why == STREAM_EVICTED;
@@ -600,7 +601,9 @@ static void follow(struct stream_table *t, struct conn *c, struct full *f, int s
 	struct half *h = &c->half[side], *peer = &c->half[!side];
 	bool plain = is_plain(f, h, seg, r);
 	uint32_t acked_before = peer->acked;
-	unsigned news = note_segment(t, c, side, seg, r);
+	unsigned news = 0;
+	if (!plain || !note_plain(c, side, seg, r))
+		news = note_segment(t, c, side, seg, r);
 	if (!plain || ahead(peer->acked, peer->next) > 0) {
 		follow_slow(t, c, f, side, seg, r, acked_before, news);
 		return;
@@ -716,6 +719,7 @@ void stream_take(struct stream_table *t, const struct segment *seg,
 		 const struct stream_coming *known)
 {
 	assert(t->endings == 0);
+	t->viewed = 0;
 	uint32_t hash = known->hash;
 	uint64_t print = known->print;
 	struct print *lately = &t->prints[print >> 32 & (PRINTS - 1)];
