@@ -115,6 +115,7 @@ static void note_chain(struct exchange *x, const struct tls_certificate *list, s
 		way->link[way->links++] = (struct trace_link){
 			.subject = trace_keep(x, slice_of(list[i].subject), TLS_MAX_NAME),
 			.issuer = trace_keep(x, slice_of(list[i].issuer), TLS_MAX_NAME),
+			.names = trace_keep(x, slice_of(list[i].names), TLS_MAX_NAME),
 			.not_before = list[i].not_before,
 			.not_after = list[i].not_after,
 		};
@@ -362,7 +363,8 @@ static bool say_hello(struct walk *w)
 	if (!x || !x->tunnel.open || x->closed || x->tls->server_hello || x->tls->alert ||
 	    x->tunnel.bytes[PROXY] >= SAID_ENOUGH)
 		return false;
-	if (w->said < CHECK_HELLO_PIECES && a->hello[w->said].len > 0 && wire_say(way_now(w), a->hello[w->said]))
+	if (w->said < CHECK_HELLO_PIECES && a->hello[w->said].len > 0 &&
+	    wire_say(way_now(w), a->hello[w->said]))
 		w->said++;
 	return true;
 }

@@ -176,6 +176,21 @@ static void add_time(struct buffer *out, const char *name, nanos at)
 	buffer_add_text(out, "\"");
 }
 
+static void add_link(struct buffer *out, const struct trace_link *l)
+{
+	buffer_add_text(out, "{\"subject\":\"");
+	escape_json(out, l->subject);
+	buffer_add_text(out, "\",\"issuer\":\"");
+	escape_json(out, l->issuer);
+	if (l->names.len)
+		buffer_add_text(out, "\",\"names\":\"");
+	escape_json(out, l->names);
+	buffer_add_text(out, "\"");
+	add_time(out, "not_before", l->not_before);
+	add_time(out, "not_after", l->not_after);
+	buffer_add_text(out, "}");
+}
+
 /* What the walk itself saw of it. */
 static void add_seen(struct buffer *out, const struct trace_probe *p)
 {
@@ -188,14 +203,8 @@ static void add_seen(struct buffer *out, const struct trace_probe *p)
 		return;
 	buffer_add_text(out, ",\"chain\":[");
 	for (size_t i = 0; i < p->way->links; i++) {
-		buffer_add_text(out, i ? ",{\"subject\":\"" : "{\"subject\":\"");
-		escape_json(out, p->way->link[i].subject);
-		buffer_add_text(out, "\",\"issuer\":\"");
-		escape_json(out, p->way->link[i].issuer);
-		buffer_add_text(out, "\"");
-		add_time(out, "not_before", p->way->link[i].not_before);
-		add_time(out, "not_after", p->way->link[i].not_after);
-		buffer_add_text(out, "}");
+		buffer_add_text(out, i ? "," : "");
+		add_link(out, &p->way->link[i]);
 	}
 	buffer_add_text(out, "]");
 }
