@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 BENCH_SCALE ?= 1
 BENCH_RUNS ?=
 
-.PHONY: build help setup demo test sanitize golden fuzz fuzz-afl bench bench-read bench-proxy install
+.PHONY: build help setup demo test sanitize golden fuzz fuzz-afl bench bench-read bench-proxy bench-watch install
 .PHONY: lint clean
 
 build: build/build.ninja
@@ -22,7 +22,7 @@ help:
 	@echo 'make screenshots  the pages of the console anew, in doc/console'
 	@echo 'make fuzz       each fuzz target for FUZZ_SECONDS (60) with libFuzzer'
 	@echo 'make fuzz-afl   build the fuzz targets for AFL++, and say how to run them'
-	@echo 'make bench      measure beside other tools: bench-read and bench-proxy, which can be made'
+	@echo 'make bench      measure beside other tools: bench-read, bench-proxy, bench-watch, which can be made'
 	@echo '                alone; BENCH_SCALE (1), BENCH_RUNS (5 and 3)'
 	@echo 'make install    under PREFIX (/usr/local), below DESTDIR if that is set'
 	@echo 'make lint       clang-format, clang-tidy, shellcheck, mandoc'
@@ -67,7 +67,7 @@ fuzz-afl:
 	@tools/setup.sh build afl
 	@tests/fuzz/afl.sh build-afl
 
-bench: bench-read bench-proxy
+bench: bench-read bench-proxy bench-watch
 
 bench-read:
 	@tools/setup.sh build bench-read
@@ -78,6 +78,11 @@ bench-proxy:
 	@tools/setup.sh build bench-proxy
 	@$(MAKE) --no-print-directory build
 	@python3 bench/proxy.py --scale $(BENCH_SCALE) --runs $(or $(BENCH_RUNS),3) build/viaduct
+
+bench-watch:
+	@tools/setup.sh build bench-watch
+	@$(MAKE) --no-print-directory build
+	@python3 bench/watch.py build/viaduct
 
 # Where a build directory was made for another prefix, it is told; ninja then does what follows.
 install: build

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs from Debian what viaduct's targets need, and nothing that is there already.
 #
-#   tools/setup.sh [build] [demo] [test] [lint] [fuzz] [afl] [bench-read] [bench-proxy]
+#   tools/setup.sh [build] [demo] [test] [lint] [fuzz] [afl] [bench-read] [bench-proxy] [bench-watch]
 #
 # All of build and test when none is named.
 #
@@ -80,6 +80,7 @@ for set in "$@"; do
 		need libcrypt-dev library libcrypt
 		need libcurl4-openssl-dev library libcurl
 		need libmnl-dev library libmnl
+		need libpcap0.8-dev library libpcap
 		need libmicrohttpd-dev library libmicrohttpd
 		need libsqlite3-dev library sqlite3
 		need libcmocka-dev library cmocka
@@ -135,8 +136,13 @@ for set in "$@"; do
 		need iproute2 has ip
 		need util-linux has taskset
 		;;
+	bench-watch)
+		need curl has curl
+		need iproute2 has ip
+		need util-linux has taskset
+		;;
 	*)
-		echo "setup: no such set: $set (build, test, lint, fuzz, afl, bench-read, bench-proxy)" >&2
+		echo "setup: no such set: $set (build, test, lint, fuzz, afl, bench-read, bench-proxy, bench-watch)" >&2
 		exit 2
 		;;
 	esac

@@ -20,7 +20,8 @@ static bool is_inside(const struct exchange *x)
 	return x->probe && x->probe->inside;
 }
 
-/* ---- a fetch, from its exchanges ---------------------------------------------------------------- */
+/* ---- a fetch, from its exchanges ----------------------------------------------------------------
+ */
 
 static enum trace_cut how_it_ended(const struct exchange *request, const struct exchange *carrier)
 {
@@ -34,8 +35,8 @@ static enum trace_cut how_it_ended(const struct exchange *request, const struct 
 static void measure(struct trace_fetch *f, const struct exchange *request,
 		    const struct exchange *carrier)
 {
-	const struct mark *asked = mark_is(&carrier->request_end) ? &carrier->request_end
-								  : &carrier->request_start;
+	const struct mark *asked =
+		mark_is(&carrier->request_end) ? &carrier->request_end : &carrier->request_start;
 	nanos end = f->how == CUT_FIN || f->how == CUT_RST ? carrier->close.at : f->flow.last;
 	f->begun = asked->at;
 	f->age = between(asked->at, end);
@@ -54,8 +55,8 @@ static struct trace_fetch fetch_of(struct exchange *const *seen, size_t count)
 {
 	struct trace_fetch f = { .how = CUT_NO_BODY, .promised = UINT64_MAX };
 	const struct exchange *request = repeat_request(seen, count);
-	const struct exchange *carrier = request && is_inside(request) ? repeat_connect(seen, count)
-								       : request;
+	const struct exchange *carrier =
+		request && is_inside(request) ? repeat_connect(seen, count) : request;
 	if (!request || !carrier || request->response.status == 0)
 		return f;
 	f.status = request->response.status;
@@ -71,7 +72,8 @@ static struct trace_fetch fetch_of(struct exchange *const *seen, size_t count)
 	return f;
 }
 
-/* ---- fetching again ------------------------------------------------------------------------------ */
+/* ---- fetching again
+ * ------------------------------------------------------------------------------ */
 
 static uint64_t at_most(uint64_t a, uint64_t b)
 {
@@ -108,8 +110,8 @@ static bool alike(uint64_t a, uint64_t b, unsigned percent)
 	return more - less <= more / 100 * percent;
 }
 
-/* Cut at the same byte and at the same age: which of them it is, another speed tells. Limits on time
- * are hardly ever below a second. */
+/* Cut at the same byte and at the same age: which of them it is, another speed tells. Limits on
+ * time are hardly ever below a second. */
 static bool both_fit(const struct trace_fetch *a, const struct trace_fetch *b)
 {
 	bool cut = (a->how == CUT_FIN || a->how == CUT_RST) &&
@@ -118,7 +120,8 @@ static bool both_fit(const struct trace_fetch *a, const struct trace_fetch *b)
 	       alike((uint64_t)a->age, (uint64_t)b->age, 10);
 }
 
-/* ---- the rest by Range ---------------------------------------------------------------------------- */
+/* ---- the rest by Range
+ * ---------------------------------------------------------------------------- */
 
 static struct slice field(const struct http_response *r, struct slice name)
 {
@@ -205,7 +208,8 @@ static int resume_it(const struct check_options *options, struct trace_download 
 	return 0;
 }
 
-/* ---- all of it ------------------------------------------------------------------------------------ */
+/* ---- all of it
+ * ------------------------------------------------------------------------------------ */
 
 static int fetch_again(const struct check_options *options, struct trace_download *d,
 		       struct error *err)
@@ -230,8 +234,10 @@ static int fetch_again(const struct check_options *options, struct trace_downloa
 
 static void say(struct check_around *a, const struct trace_download *d)
 {
-	static const char *const ends[] = { [CUT_NOT] = "whole",	[CUT_FIN] = "closed",
-					    [CUT_RST] = "reset",	[CUT_STALLED] = "silent",
+	static const char *const ends[] = { [CUT_NOT] = "whole",
+					    [CUT_FIN] = "closed",
+					    [CUT_RST] = "reset",
+					    [CUT_STALLED] = "silent",
 					    [CUT_NO_BODY] = "no body" };
 	size_t len = 0;
 	for (size_t i = 0; i < d->fetches && len < sizeof a->seen; i++) {
@@ -265,7 +271,7 @@ int check_download(struct check_around *a, struct error *err)
 	else
 		snprintf(a->seen, sizeof a->seen, "%s, so there is nothing to compare",
 			 d->fetch[0].how == CUT_NO_BODY ? "no body came"
-			 : d->fetch[0].enough		? "as much as was wanted came"
+			 : d->fetch[0].enough           ? "as much as was wanted came"
 							: "all of it came");
 	return code;
 }

@@ -1,5 +1,5 @@
-/* A tunnel that is held open and quiet, until somebody ends it, and then tried once more: what dropped
- * the state without a word shows only when something is said. */
+/* A tunnel that is held open and quiet, until somebody ends it, and then tried once more: what
+ * dropped the state without a word shows only when something is said. */
 #include "check/around.h"
 #include "check/repeat.h"
 #include "check/walk.h"
@@ -107,20 +107,11 @@ void idle_hold(struct walk *w)
 	x->probe->idle = i;
 	stage_shaken(w);
 	keep_quiet(w, i);
-	i->said_goodbye = x->tls->close_notify[PROXY];
 	if (i->how == IDLE_HELD)
 		i->test = test(w);
 }
 
 /* ---- the differential ------------------------------------------------------------------------ */
-
-static const struct trace_idle *idle_of(const struct repeat *r)
-{
-	for (size_t i = 0; i < r->count; i++)
-		if (r->exchange[i]->probe && r->exchange[i]->probe->idle)
-			return r->exchange[i]->probe->idle;
-	return NULL;
-}
 
 int check_idle(struct check_around *a, struct error *err)
 {
@@ -137,15 +128,15 @@ int check_idle(struct check_around *a, struct error *err)
 	int code = repeat_walk(&o, &r, err);
 	if (code < 0)
 		return code;
-	const struct trace_idle *found = idle_of(&r);
-	const struct exchange *refused = repeat_connect(r.exchange, r.count);
-	if (found) {
-		*kept = *found;
+	const struct exchange *tunnel = repeat_connect(r.exchange, r.count);
+	if (tunnel && tunnel->probe && tunnel->probe->idle) {
+		*kept = *tunnel->probe->idle;
+		kept->said_goodbye = tunnel->tls->close_notify[PROXY];
 		a->x->probe->idle = kept;
 		say(a->seen, sizeof a->seen, kept);
 	} else {
 		snprintf(a->seen, sizeof a->seen, "not measured: no tunnel was to be had (%u)",
-			 refused ? refused->response.status : 0);
+			 tunnel ? tunnel->response.status : 0);
 	}
 	repeat_done(&r);
 	return 0;

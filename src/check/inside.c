@@ -18,6 +18,7 @@ static void copy_chain(struct exchange *x, const struct trace_way *from)
 	for (size_t i = 0; i < way->links; i++) {
 		way->link[i].subject = trace_keep(x, from->link[i].subject, TLS_MAX_NAME);
 		way->link[i].issuer = trace_keep(x, from->link[i].issuer, TLS_MAX_NAME);
+		way->link[i].names = trace_keep(x, from->link[i].names, TLS_MAX_NAME);
 	}
 	x->probe->way = way;
 }
@@ -105,11 +106,14 @@ void inside_end(struct walk *w)
 	struct conversation *talk = w->inside;
 	if (!talk)
 		return;
-	if (w->over && w->result == CURLE_OK)
+	bool whole = w->over && w->result == CURLE_OK && w->inner && w->inner->response.status;
+	bool cut = w->over && !whole && !w->enough, reset;
+	bool theirs = cut && wire_closed(way_now(w), &reset);
+	if (whole)
 		observe_whole(talk, PROXY, &now);
-	bool cut = w->over && w->result != CURLE_OK && !w->enough;
 	if (cut || w->gave_up)
-		observe_event(talk, EV_FIN, w->gave_up ? CLIENT : PROXY, &now, 0);
+		observe_event(talk, theirs && reset ? EV_RST : EV_FIN, theirs ? PROXY : CLIENT,
+			      &now, 0);
 	w->inside = NULL;
 	observe_end(talk, cut || w->gave_up ? TRACE_END_CLOSED : TRACE_END_OVER, now.at);
 	observe_free(talk);

@@ -1,5 +1,5 @@
-/* Who is there: the same request at each of the proxy's addresses. Whose the answer is, its page and
- * its certificates, the walk itself has seen. */
+/* Who is there: the same request at each of the proxy's addresses. Whose the answer is, its page
+ * and its certificates, the walk itself has seen. */
 #include "check/around.h"
 #include "check/repeat.h"
 
@@ -11,7 +11,7 @@ static void look_at(struct trace_door *d, const struct exchange *x)
 {
 	if (!mark_is(&x->syn_ack)) {
 		d->reach = x->probe && x->probe->no_route ? TRACE_UNREACHABLE
-			   : x->closed && x->by_reset	  ? TRACE_REFUSED
+			   : x->closed && x->by_reset     ? TRACE_REFUSED
 							  : TRACE_UNANSWERED;
 		return;
 	}

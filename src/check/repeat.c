@@ -36,8 +36,7 @@ struct check_options repeat_options(const struct check_options *options)
 	return o;
 }
 
-int repeat_walk(const struct check_options *options, struct repeat *ret_repeat,
-	       struct error *err)
+int repeat_walk(const struct check_options *options, struct repeat *ret_repeat, struct error *err)
 {
 	struct check_owner owner = { .begin = on_begin,
 				     .stage = on_stage,

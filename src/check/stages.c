@@ -54,6 +54,7 @@ void stage_enter(struct walk *w, enum check_step step)
 	if (w->failed)
 		return;
 	w->step = step;
+	w->entered = true;
 	w->since = check_now();
 	w->owner->begin(w->owner->context, step);
 }
@@ -68,6 +69,7 @@ void stage_leave(struct walk *w, enum check_result result, const char *format, .
 	vsnprintf(seen, sizeof seen, format, ap);
 	va_end(ap);
 	w->failed = result == CHECK_FAILED;
+	w->entered = false;
 	struct check_stage stage = { .step = w->step,
 				     .result = result,
 				     .silent = w->failed && w->gave_up,
@@ -152,8 +154,10 @@ void stage_look(struct walk *w, const struct exchange *x)
 	if (!x || x == w->told || x->response.status == 0 || (x->probe && x->probe->inside))
 		return;
 	w->told = x;
-	if (x->response.status == 407 && x->request.auth != SCHEME_NONE)
+	if (x->response.status == 407 && x->request.auth != SCHEME_NONE && x != w->refused) {
+		w->refused = x;
 		w->spent = atomic_fetch_add(w->options->refusals, 1) + 1 >= WALK_MOST_REFUSALS;
+	}
 	if (w->step == CHECK_PROXY || w->step == CHECK_AUTH) {
 		look_first(w, x);
 	} else if (!x->request.is_connect && w->step == CHECK_REDIRECTS) {
@@ -210,12 +214,22 @@ static void leave_download(struct walk *w)
 	nanos took = check_now() - w->since;
 	const char *capped = w->enough ? "; that is enough" : "";
 	if (took < 10 * NANOS_PER_MS) { /* too short to be a measure */
-		stage_leave(w, CHECK_PASSED, "%llu bytes%s", (unsigned long long)w->flow.bytes, capped);
+		stage_leave(w, CHECK_PASSED, "%llu bytes%s", (unsigned long long)w->flow.bytes,
+			    capped);
 		return;
 	}
 	double rate = (double)w->flow.bytes / ((double)took / (double)NANOS_PER_SECOND);
-	stage_leave(w, CHECK_PASSED, "%llu bytes%s, %.0f kB/s", (unsigned long long)w->flow.bytes, capped,
-		    rate / 1000);
+	stage_leave(w, CHECK_PASSED, "%llu bytes%s, %.0f kB/s", (unsigned long long)w->flow.bytes,
+		    capped, rate / 1000);
+}
+
+/* libcurl takes what there is of a head for all of it. */
+static bool lacks_answer(const struct walk *w)
+{
+	const struct check_altered *a = &w->options->altered;
+	bool tunnel_alone = a->idle > 0 || a->hello[0].len > 0;
+	return w->entered && w->step >= CHECK_PROXY && w->step <= CHECK_HTTP && w->over &&
+	       !tunnel_alone;
 }
 
 void stage_finish(struct walk *w)
@@ -231,5 +245,7 @@ void stage_finish(struct walk *w)
 		stage_leave(w, CHECK_FAILED, "%s", escape_into(shown, sizeof shown, trouble));
 	} else if (w->step == CHECK_DOWNLOAD) {
 		leave_download(w);
+	} else if (lacks_answer(w)) {
+		stage_leave(w, CHECK_FAILED, "the answer ends within its head");
 	}
 }

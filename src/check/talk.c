@@ -115,6 +115,7 @@ static void note_chain(struct exchange *x, const struct tls_certificate *list, s
 		way->link[way->links++] = (struct trace_link){
 			.subject = trace_keep(x, slice_of(list[i].subject), TLS_MAX_NAME),
 			.issuer = trace_keep(x, slice_of(list[i].issuer), TLS_MAX_NAME),
+			.names = trace_keep(x, slice_of(list[i].names), TLS_MAX_NAME),
 			.not_before = list[i].not_before,
 			.not_after = list[i].not_after,
 		};
@@ -203,6 +204,12 @@ static bool set_request(struct walk *w)
 	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	if (o->ca)
 		SET(CURLOPT_CAINFO, o->ca);
+	if (o->altered.unverified) {
+		SET(CURLOPT_SSL_VERIFYPEER, 0L);
+		SET(CURLOPT_SSL_VERIFYHOST, 0L);
+		SET(CURLOPT_CAINFO, NULL);
+		SET(CURLOPT_CAPATH, NULL);
+	}
 	return fine;
 }
 
@@ -336,6 +343,20 @@ static void note_distrust(struct walk *w)
 		x->probe->distrusted = true;
 }
 
+/* Why libcurl would have no more of it: what it says counts where nothing else explains the end. */
+static void note_complaint(struct walk *w)
+{
+	char shown[2 * CURL_ERROR_SIZE];
+	struct exchange *x = w->inner ? w->inner : way_now(w) ? wire_now(way_now(w)) : NULL;
+	struct slice text = slice_of(w->trouble);
+	if (!w->over || w->result == CURLE_OK || !x || !trace_open_probe(x))
+		return;
+	if (text.len == 0)
+		text = slice_of(w->libs->curl.curl_easy_strerror(w->result));
+	x->probe->complaint =
+		arena_string(x->arena, slice_of(escape_into(shown, sizeof shown, text)));
+}
+
 /* Whatever that is that answers. */
 enum { SAID_ENOUGH = 100 };
 
@@ -348,7 +369,8 @@ static bool say_hello(struct walk *w)
 	if (!x || !x->tunnel.open || x->closed || x->tls->server_hello || x->tls->alert ||
 	    x->tunnel.bytes[PROXY] >= SAID_ENOUGH)
 		return false;
-	if (w->said < CHECK_HELLO_PIECES && a->hello[w->said].len > 0 && wire_say(way_now(w), a->hello[w->said]))
+	if (w->said < CHECK_HELLO_PIECES && a->hello[w->said].len > 0 &&
+	    wire_say(way_now(w), a->hello[w->said]))
 		w->said++;
 	return true;
 }
@@ -381,6 +403,7 @@ void talk_run(struct walk *w)
 			break;
 		take_result(w);
 		note_distrust(w);
+		note_complaint(w);
 		pump_all(w);
 		bool tunnel = w->over && w->result == CURLE_OK && w->options->altered.hello[0].len;
 		if ((w->over && !(tunnel && say_hello(w))) || w->enough || w->spent)

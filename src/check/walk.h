@@ -32,10 +32,12 @@ struct walk {
 	/* the stage under way */
 	enum check_step step;
 	nanos since;
+	bool entered;                 /* ... and not left yet */
 	bool failed;                  /* one has: there is nothing beyond it */
 	const struct exchange *told;  /* whose answer has been told; only compared */
 	nanos sampled;                /* when the kernel was last asked about the connection */
 	char algorithm[20];           /* of the last Digest challenge */
+	const struct exchange *refused; /* the last 407 to credentials that was counted; only compared */
 	bool spent;                   /* the password was refused, and is not to be sent again */
 
 	/* connections */

@@ -25,10 +25,10 @@ struct wire {
 	struct wire_options options;
 	struct conversation *talk; /* NULL: the observation has ended */
 	struct exchange *x;
-	int fd, inner, door; /* inner: to libcurl, -1 until it has come in at the door */
-	bool reset;
+	int fd, inner, door;     /* inner: to libcurl, -1 until it has come in at the door */
+	bool reset, reset_first; /* reset_first: no FIN of the proxy's side came before */
 	nanos active, last[2], closed_at[2];
-	nanos paced_since;  /* and so many bytes were read since then: */
+	nanos paced_since; /* and so many bytes were read since then: */
 	uint64_t paced;
 	enum event_kind closed[2]; /* EV_FIN, EV_RST; EV_SYN: not closed */
 	struct address client;
@@ -83,11 +83,12 @@ static void note_side(const struct wire *w, struct exchange *x, enum trace_side 
 	}
 }
 
-/* Two probes at least had the time for an answer: a host that lives has answered one of the last. */
+/* Two probes at least had the time for an answer: a host that lives has answered one of the last.
+ */
 static void note_life(const struct wire *w, const struct net_facts *f, struct exchange *x)
 {
-	if (w->options.quiet || check_now() - w->last[PROXY] < 5 * NANOS_PER_SECOND ||
-	    w->reset || !trace_open_probe(x))
+	if (w->options.quiet || check_now() - w->last[PROXY] < 5 * NANOS_PER_SECOND || w->reset ||
+	    !trace_open_probe(x))
 		return;
 	x->probe->path_asked = true;
 	x->probe->path_answers = f->since_ack < 2 * ASK_AFTER * NANOS_PER_SECOND;
@@ -149,8 +150,10 @@ static void listen_in(struct wire *w, enum trace_side side, struct slice bytes)
 static void note_end(struct wire *w, enum trace_side side, enum event_kind kind)
 {
 	struct mark now = moment();
-	if (w->closed[side] == EV_SYN)
+	if (w->closed[side] == EV_SYN) {
 		w->closed_at[side] = now.at;
+		w->reset_first = side == PROXY && kind == EV_RST;
+	}
 	w->closed[side] = kind;
 	w->active = now.at;
 	if (w->talk)
@@ -216,6 +219,8 @@ static void read_up(struct wire *w)
 		f->begin = 0;
 		f->end = (size_t)n;
 		listen_in(w, CLIENT, (struct slice){ f->at, f->end });
+		/* an end right behind it goes with it, or else the proxy's would seem the first */
+		f->over = recv(w->inner, &(char){ 0 }, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
 		f->over = true; /* ECONNRESET: libcurl left bytes unread when it closed */
 	}
@@ -344,7 +349,8 @@ unsigned wire_waits(const struct wire *w, struct curl_waitfd *ret_fds)
 		inner |= CURL_WAIT_POLLIN;
 	if (down->begin < down->end)
 		inner |= CURL_WAIT_POLLOUT;
-	if (!down->over && down->begin == down->end && (w->options.pace == 0 || wire_due(w) <= check_now()))
+	if (!down->over && down->begin == down->end &&
+	    (w->options.pace == 0 || wire_due(w) <= check_now()))
 		net |= CURL_WAIT_POLLIN;
 	if (up->begin < up->end)
 		net |= CURL_WAIT_POLLOUT;
@@ -371,8 +377,9 @@ nanos wire_heard(const struct wire *w)
 
 bool wire_closed(const struct wire *w, bool *ret_reset)
 {
-	*ret_reset = w->closed[PROXY] == EV_RST;
-	return w->closed[PROXY] != EV_SYN;
+	bool ours = w->closed[CLIENT] != EV_SYN && w->closed_at[CLIENT] < w->closed_at[PROXY];
+	*ret_reset = w->reset_first;
+	return w->closed[PROXY] != EV_SYN && !ours;
 }
 
 bool wire_unacknowledged(const struct wire *w)

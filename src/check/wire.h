@@ -51,7 +51,7 @@ bool wire_say(struct wire *w, struct slice bytes);
 /* When it is to be pumped again, though nothing happens: a pace is kept. INT64_MAX: never. */
 nanos wire_due(const struct wire *w);
 
-bool wire_closed(const struct wire *w, bool *ret_reset); /* by the proxy's side */
+bool wire_closed(const struct wire *w, bool *ret_reset); /* by the proxy's side, and not by ours before */
 nanos wire_heard(const struct wire *w); /* when the last byte came from the proxy */
 bool wire_unacknowledged(const struct wire *w); /* what was sent is, still */
 nanos wire_active(const struct wire *w);       /* when a byte or an end last passed */

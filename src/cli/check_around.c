@@ -62,8 +62,8 @@ const struct around AROUND[] = {
 	{ "tls", "which ClientHello is answered: small, large, in two segments, without a name",
 	  tls_applies, check_tls },
 	{ "auth", "what credentials change: none, Digest, Basic", auth_applies, check_auth },
-	{ "download", "what cuts a transfer: a size, a time, scanning, the path",
-	  download_applies, check_download },
+	{ "download", "what cuts a transfer: a size, a time, scanning, the path", download_applies,
+	  check_download },
 	{ "path", "who answers, at each of the proxy's addresses", never_applies, check_path },
 	{ "idle", "how long a quiet tunnel lives, and who ends it", never_applies, check_idle },
 };

@@ -158,7 +158,9 @@ static struct slice text_name(void *context, const struct address *a)
 /* A feed with a book of its own, for one capture or one example of a text. */
 static struct feed *begin(struct reader *r, const struct feed_options *options)
 {
-	struct feed_owner owner = { NULL, on_found, on_connection, r };
+	struct feed_owner owner = { .exchange = on_found,
+				    .connection = on_connection,
+				    .context = r };
 	r->book = trace_book_new(&(struct trace_book_options){ .window = WINDOW }, on_given, r);
 	return r->book ? feed_new(options, &owner) : NULL;
 }

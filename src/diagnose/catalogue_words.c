@@ -493,6 +493,10 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 			    "through so that the client does not give up",
 			    "on the proxy: exempt %h from scanning, or raise what is scanned in "
 			    "passing" },
+	[CAUSE_ANSWER_UNUSABLE] = { "what was sent can't be made use of: %x",
+				    "on the origin, and on the proxy: see which of them sends what "
+				    "is no HTTP (Content-Length, chunks, fields); try without the "
+				    "proxy" },
 	[CAUSE_FLAKY] = { "the path, or a device on it, loses the connection now and then: made "
 			  "again, it did not end alike",
 			  "in the network: look in the logs of the devices between %c and %h for "

@@ -155,6 +155,10 @@ static void tell_denied(struct telling *t)
 static void tell_aborted(struct telling *t)
 {
 	const char *how = t->x->by_reset ? "reset" : "closed";
+	if (t->f->detail) {
+		phrase_tell(t, "the client could not make use of the answer to %m %t: %x");
+		return;
+	}
 	phrase_put(t, "the client itself ");
 	phrase_put(t, how);
 	if (t->f->stage == STAGE_REQUEST)
@@ -186,9 +190,9 @@ static void tell_slow(struct telling *t)
 		break;
 	case SLOW_TRANSFER:
 		phrase_put(t, "the body took ");
-		phrase_put_span(t, span(x->response_start.at, mark_is(&x->response_end)
-								      ? x->response_end.at
-								      : end_of(x)));
+		phrase_put_span(t,
+				span(x->response_start.at,
+				     mark_is(&x->response_end) ? x->response_end.at : end_of(x)));
 		phrase_put(t, " for ");
 		phrase_put_number(t, x->response.body_bytes);
 		phrase_put(t, " bytes");
@@ -342,6 +346,8 @@ static bool is_mute(const struct telling *t, enum cause c)
 		return !t->x->tls->alert;
 	if (c == CAUSE_OWN_REASON || c == CAUSE_OWN_RULE)
 		return !own_reason(t->x);
+	if (c == CAUSE_ANSWER_UNUSABLE)
+		return !t->f->detail;
 	if (c == CAUSE_BIG_HELLO)
 		return t->x->tls->hello_bytes == 0;
 	return false;
@@ -381,7 +387,8 @@ static bool tell_remedy(struct telling *t, struct places *at, const char *text)
 	return true;
 }
 
-static const char RESUMES[] = "on the client: let it resume (curl -C -): the rest was to be had by Range";
+static const char RESUMES[] =
+	"on the client: let it resume (curl -C -): the rest was to be had by Range";
 
 static bool tell_remedies(struct telling *t, struct places *at)
 {

@@ -1,5 +1,5 @@
-/* What it tells that a download was made several times: cut at the same byte, at the same age, or at
- * neither; held back near its end; silent while the proxy's host no longer answers. */
+/* What it tells that a download was made several times: cut at the same byte, at the same age, or
+ * at neither; held back near its end; silent while the proxy's host no longer answers. */
 #include "diagnose/rules.h"
 
 enum { NEAR_THE_END = 64 << 10, MOST_BUFFERED = 512 << 10 };
@@ -57,21 +57,24 @@ static enum fetches say_stalled(const struct trace_fetch *a, const struct trace_
 }
 
 /* A third, read at half the speed, parts what the first two leave together: by a time limit it ends
- * with less. All of it again shows a size limit only where it can't have lain in buffers on the way,
- * sent long before. */
+ * with less. All of it again shows a size limit only where it can't have lain in buffers on the
+ * way, sent long before. */
 static enum fetches say_cut(const struct trace_fetch *a, const struct trace_fetch *b,
 			    const struct trace_fetch *paced)
 {
 	bool size = same_size(a, b), age = same_age(a, b);
 	if (size && age && paced && (is_cut(paced) || paced->enough)) {
-		bool held_up = paced->carried / 2 > MOST_BUFFERED && paced->age > a->age + a->age / 4;
+		bool held_up =
+			paced->carried / 2 > MOST_BUFFERED && paced->age > a->age + a->age / 4;
 		if (is_cut(paced) && !same_size(a, paced) && paced->body < a->body)
 			return FETCHES_TIME;
 		if (held_up && (paced->enough || same_size(a, paced)))
 			return FETCHES_SIZE;
 	}
-	return size && age ? FETCHES_EITHER : size ? FETCHES_SIZE : age ? FETCHES_TIME
-									: FETCHES_FLAKY;
+	return size && age ? FETCHES_EITHER
+	       : size      ? FETCHES_SIZE
+	       : age       ? FETCHES_TIME
+			   : FETCHES_FLAKY;
 }
 
 enum fetches fetches_say(const struct exchange *x)

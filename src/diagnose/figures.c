@@ -6,12 +6,12 @@ enum { MOST_OFF = 20000 };
 static const uint64_t MOST_SIZE = UINT64_C(1) << 40;
 
 /* Seconds that proxies and firewalls come with, or that people choose. */
-static const unsigned TIMES[] = { 1,   2,   3,	 4,   5,   6,	7,    8,    9,	  10,	12,
-				  15,  20,  25,	 30,  35,  40,	45,   50,   55,	  60,	75,
-				  90,  100, 120, 150, 180, 200, 240,  300,  350,  360,	400,
-				  420, 480, 500, 540, 600, 720, 900,  1000, 1200, 1500, 1800,
-				  2400, 2700, 3000, 3600, 5400, 7200, 7440, 10800, 14400, 21600,
-				  28800, 43200, 86400 };
+static const unsigned TIMES[] = { 1,    2,     3,     4,     5,     6,     7,    8,    9,    10,
+				  12,   15,    20,    25,    30,    35,    40,   45,   50,   55,
+				  60,   75,    90,    100,   120,   150,   180,  200,  240,  300,
+				  350,  360,   400,   420,   480,   500,   540,  600,  720,  900,
+				  1000, 1200,  1500,  1800,  2400,  2700,  3000, 3600, 5400, 7200,
+				  7440, 10800, 14400, 21600, 28800, 43200, 86400 };
 
 static nanos distance(nanos a, nanos b)
 {
@@ -23,7 +23,8 @@ nanos figures_time(nanos measured)
 	nanos nearest = 0, below = 0;
 	for (size_t i = 0; i < sizeof TIMES / sizeof *TIMES; i++) {
 		nanos figure = TIMES[i] * NANOS_PER_SECOND;
-		nanos late = figure / 10 > NANOS_PER_SECOND / 2 ? figure / 10 : NANOS_PER_SECOND / 2;
+		nanos late =
+			figure / 10 > NANOS_PER_SECOND / 2 ? figure / 10 : NANOS_PER_SECOND / 2;
 		if (distance(measured, figure) <= figure / 50 &&
 		    distance(measured, figure) < distance(measured, nearest))
 			nearest = figure;
@@ -57,8 +58,9 @@ struct figure_size figures_size(uint64_t measured)
 	static const struct {
 		uint64_t unit;
 		const char *name;
-	} units[] = { { UINT64_C(1) << 30, "GiB" }, { 1000000000, "GB" }, { 1 << 20, "MiB" },
-		      { 1000000, "MB" },	    { 1 << 10, "KiB" },	  { 1000, "kB" } };
+	} units[] = { { UINT64_C(1) << 30, "GiB" }, { 1000000000, "GB" },
+		      { 1 << 20, "MiB" },           { 1000000, "MB" },
+		      { 1 << 10, "KiB" },           { 1000, "kB" } };
 	struct figure_size best = { .off = MOST_OFF + 1 };
 	for (size_t i = 0; i < sizeof units / sizeof *units && measured < MOST_SIZE; i++) {
 		uint64_t n = (measured + units[i].unit / 2) / units[i].unit;

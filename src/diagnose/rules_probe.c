@@ -131,15 +131,18 @@ static void idle_causes(const struct exchange *x, struct finding *f)
 }
 
 /* The quiet tunnel was ended, or outlived the quiet: good either way, now that it is known. Not so
- * where the state of it was dropped on the way without a word: what is then said in it goes nowhere.
- * Wrong where the origin closes without a closing alert, as some do on their own time-outs: in the
- * causes. */
+ * where the state of it was dropped on the way without a word: what is then said in it goes
+ * nowhere. Wrong where the origin closes without a closing alert, as some do on their own
+ * time-outs: in the causes. */
 static bool held_quiet(const struct exchange *x, struct finding *f)
 {
 	static const enum verdict after[] = {
-		[IDLE_NOT_TESTED] = V_OK,	      [IDLE_ANSWERED] = V_OK,
-		[IDLE_ACKNOWLEDGED] = V_TRANSFER_STALLED, [IDLE_UNANSWERED] = V_TRANSFER_STALLED,
-		[IDLE_TEST_RST] = V_TRANSFER_RESET,   [IDLE_TEST_FIN] = V_TRANSFER_TRUNCATED,
+		[IDLE_NOT_TESTED] = V_OK,
+		[IDLE_ANSWERED] = V_OK,
+		[IDLE_ACKNOWLEDGED] = V_TRANSFER_STALLED,
+		[IDLE_UNANSWERED] = V_TRANSFER_STALLED,
+		[IDLE_TEST_RST] = V_TRANSFER_RESET,
+		[IDLE_TEST_FIN] = V_TRANSFER_TRUNCATED,
 	};
 	const struct trace_idle *i = x->probe->idle;
 	if (!i)
@@ -161,7 +164,8 @@ static bool held_quiet(const struct exchange *x, struct finding *f)
 }
 
 /* A body that comes in drops, for long enough to be no hiccup: what an inspection lets through so
- * that the client does not give up while it scans. Wrong for a link or an origin that are as slow. */
+ * that the client does not give up while it scans. Wrong for a link or an origin that are as slow.
+ */
 static bool trickles(const struct exchange *x, struct finding *f)
 {
 	const struct trace_flow *flow = &x->probe->flow;
@@ -196,3 +200,19 @@ static const struct rule RULES[] = {
 	{ V_SLOW, CONFIDENCE_MEDIUM, trickles },
 };
 const struct rules RULES_PROBE = { RULES, sizeof RULES / sizeof *RULES, concern };
+
+/* client-aborted: nothing that was seen explains it, and yet the client could not use the answer.
+ * Wrong where it is the client that errs: its own words stand there. */
+static bool complained(const struct exchange *x, struct finding *f)
+{
+	if (!x->probe->complaint)
+		return false;
+	finding_cite_request(x, f);
+	cite(x, f, x->probe->complaint);
+	finding_cite_end(x, f);
+	finding_cause(f, CAUSE_ANSWER_UNUSABLE);
+	return true;
+}
+
+static const struct rule LAST[] = { { V_CLIENT_ABORTED, CONFIDENCE_MEDIUM, complained } };
+const struct rules RULES_COMPLAINT = { LAST, sizeof LAST / sizeof *LAST, concern };

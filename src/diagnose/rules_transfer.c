@@ -347,6 +347,8 @@ static bool aborted(const struct exchange *x, struct finding *f)
 	bool left = in_tls(x) && x->both_ways && left_a_flow(x);
 	if (!plain && !flowing && !cut && !left)
 		return false;
+	if (x->probe && x->probe->complaint)
+		return false; /* it says why */
 	if (left && !cut && !flowing)
 		f->confidence = CONFIDENCE_MEDIUM;
 	f->side = CLIENT;

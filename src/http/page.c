@@ -29,7 +29,8 @@ static void put(struct words *w, struct slice piece)
 	buffer_add(w->out, piece);
 }
 
-/* ---- character references ----------------------------------------------------------------------- */
+/* ---- character references -----------------------------------------------------------------------
+ */
 
 static size_t encode(uint32_t code, uint8_t into[4])
 {
@@ -71,10 +72,11 @@ static bool by_name(struct slice name, uint32_t *ret_code)
 	static const struct {
 		const char *name;
 		uint32_t code;
-	} names[] = { { "amp", '&' },	 { "lt", '<' },	     { "gt", '>' },    { "quot", '"' },
-		      { "apos", '\'' },	 { "nbsp", ' ' },    { "copy", 0xa9 }, { "reg", 0xae },
-		      { "ndash", 0x2013 }, { "mdash", 0x2014 }, { "hellip", 0x2026 },
-		      { "rsquo", 0x2019 }, { "laquo", 0xab },   { "raquo", 0xbb } };
+	} names[] = { { "amp", '&' },      { "lt", '<' },        { "gt", '>' },
+		      { "quot", '"' },     { "apos", '\'' },     { "nbsp", ' ' },
+		      { "copy", 0xa9 },    { "reg", 0xae },      { "ndash", 0x2013 },
+		      { "mdash", 0x2014 }, { "hellip", 0x2026 }, { "rsquo", 0x2019 },
+		      { "laquo", 0xab },   { "raquo", 0xbb } };
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (slice_equal(name, slice_of(names[i].name))) {
 			*ret_code = names[i].code;
@@ -83,7 +85,7 @@ static bool by_name(struct slice name, uint32_t *ret_code)
 	return false;
 }
 
-enum { LONGEST_REFERENCE = 10 };
+enum { LONGEST_REFERENCE = 12 };
 
 /* "&amp;": how long it is; 0: it is an ampersand. */
 static size_t read_reference(struct slice s, uint32_t *ret_code)
@@ -95,14 +97,16 @@ static size_t read_reference(struct slice s, uint32_t *ret_code)
 	return by_number(name, ret_code) || by_name(name, ret_code) ? end + 1 : 0;
 }
 
-/* ---- tags ---------------------------------------------------------------------------------------- */
+/* ---- tags
+ * ---------------------------------------------------------------------------------------- */
 
 static struct slice tag_name(struct slice tag)
 {
 	size_t len = 0;
 	if (tag.len && tag.at[0] == '/')
 		tag = slice_from(tag, 1);
-	while (len < tag.len && ((tag.at[len] | 0x20) >= 'a' || (tag.at[len] >= '0' && tag.at[len] <= '9')) &&
+	while (len < tag.len &&
+	       ((tag.at[len] | 0x20) >= 'a' || (tag.at[len] >= '0' && tag.at[len] <= '9')) &&
 	       (tag.at[len] | 0x20) <= 'z')
 		len++;
 	return slice_first(tag, len);
@@ -116,8 +120,8 @@ static bool is_one_of(struct slice name, const char *const *names)
 	return false;
 }
 
-static const char *const INLINE[] = { "a", "abbr", "b", "code", "em", "font", "i", "small", "span",
-				      "strong", "sub", "sup", "tt", "u", "wbr", NULL };
+static const char *const INLINE[] = { "a",    "abbr",   "b",   "code", "em", "font", "i",   "small",
+				      "span", "strong", "sub", "sup",  "tt", "u",    "wbr", NULL };
 static const char *const UNSHOWN[] = { "script", "style", "noscript", "template", NULL };
 
 /* From its "<" on; what is behind it. */

@@ -80,8 +80,7 @@ static void add_fetch(struct buffer *out, const struct trace_fetch *f)
 	if (f->promised != UINT64_MAX)
 		buffer_printf(out, ",\"promised\":%llu", (unsigned long long)f->promised);
 	buffer_printf(out, ",\"body\":%llu,\"carried\":%llu,\"age_ms\":%.3f",
-		      (unsigned long long)f->body, (unsigned long long)f->carried,
-		      in_ms(f->age));
+		      (unsigned long long)f->body, (unsigned long long)f->carried, in_ms(f->age));
 	if (f->flow.pause)
 		buffer_printf(out, ",\"pause_ms\":%.3f,\"pause_at\":%llu", in_ms(f->flow.pause),
 			      (unsigned long long)f->flow.pause_at);
@@ -93,8 +92,8 @@ static void add_fetch(struct buffer *out, const struct trace_fetch *f)
 static void add_download(struct buffer *out, const struct trace_download *d)
 {
 	static const char *const resumes[] = {
-		[RESUME_IGNORED] = "ignored",	[RESUME_REFUSED] = "refused",
-		[RESUME_CHANGED] = "changed",	[RESUME_WRONG_RANGE] = "wrong-range",
+		[RESUME_IGNORED] = "ignored",   [RESUME_REFUSED] = "refused",
+		[RESUME_CHANGED] = "changed",   [RESUME_WRONG_RANGE] = "wrong-range",
 		[RESUME_HONOURED] = "honoured", [RESUME_FAILED] = "no-answer",
 	};
 	buffer_add_text(out, "\"fetches\":[");
@@ -134,9 +133,12 @@ static void add_idle(struct buffer *out, const struct trace_idle *i)
 					    [IDLE_FIN] = "fin",
 					    [IDLE_RST] = "rst" };
 	static const char *const tests[] = {
-		[IDLE_NOT_TESTED] = NULL,	  [IDLE_ANSWERED] = "answered",
-		[IDLE_ACKNOWLEDGED] = "acknowledged", [IDLE_UNANSWERED] = "unanswered",
-		[IDLE_TEST_RST] = "rst",	  [IDLE_TEST_FIN] = "fin",
+		[IDLE_NOT_TESTED] = NULL,
+		[IDLE_ANSWERED] = "answered",
+		[IDLE_ACKNOWLEDGED] = "acknowledged",
+		[IDLE_UNANSWERED] = "unanswered",
+		[IDLE_TEST_RST] = "rst",
+		[IDLE_TEST_FIN] = "fin",
 	};
 	buffer_printf(out, "\"end\":\"%s\",\"quiet_ms\":%.3f", ends[i->how], in_ms(i->quiet));
 	if (i->how == IDLE_FIN || i->how == IDLE_RST)
@@ -165,6 +167,30 @@ static void add_doors(struct buffer *out, const struct trace_way *w)
 	buffer_add_text(out, "]");
 }
 
+static void add_time(struct buffer *out, const char *name, nanos at)
+{
+	if (at == NO_TIME)
+		return;
+	buffer_printf(out, ",\"%s\":\"", name);
+	when_add_rfc3339(out, at);
+	buffer_add_text(out, "\"");
+}
+
+static void add_link(struct buffer *out, const struct trace_link *l)
+{
+	buffer_add_text(out, "{\"subject\":\"");
+	escape_json(out, l->subject);
+	buffer_add_text(out, "\",\"issuer\":\"");
+	escape_json(out, l->issuer);
+	if (l->names.len)
+		buffer_add_text(out, "\",\"names\":\"");
+	escape_json(out, l->names);
+	buffer_add_text(out, "\"");
+	add_time(out, "not_before", l->not_before);
+	add_time(out, "not_after", l->not_after);
+	buffer_add_text(out, "}");
+}
+
 /* What the walk itself saw of it. */
 static void add_seen(struct buffer *out, const struct trace_probe *p)
 {
@@ -177,11 +203,8 @@ static void add_seen(struct buffer *out, const struct trace_probe *p)
 		return;
 	buffer_add_text(out, ",\"chain\":[");
 	for (size_t i = 0; i < p->way->links; i++) {
-		buffer_add_text(out, i ? ",{\"subject\":\"" : "{\"subject\":\"");
-		escape_json(out, p->way->link[i].subject);
-		buffer_add_text(out, "\",\"issuer\":\"");
-		escape_json(out, p->way->link[i].issuer);
-		buffer_add_text(out, "\"}");
+		buffer_add_text(out, i ? "," : "");
+		add_link(out, &p->way->link[i]);
 	}
 	buffer_add_text(out, "]");
 }

@@ -57,14 +57,19 @@ static void say_page(struct buffer *out, struct slice page, bool utf8)
 	buffer_done(&line);
 }
 
+static struct slice page_of(const struct exchange *x)
+{
+	enum { ENOUGH = 300 };
+	bool whole = x->probe && x->probe->page.len;
+	return slice_first(whole ? x->probe->page : x->response.title, ENOUGH);
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 static enum severity severity_of(const struct render_target *t)
 {
-	return t->direct        ? SEVERITY_WARNING
-	       : !t->reached    ? SEVERITY_FAILURE
-	       : t->d->severity ? SEVERITY_WARNING
-				: SEVERITY_OK;
+	bool odd = t->direct || (t->reached && t->d->severity == SEVERITY_WARNING);
+	return odd ? SEVERITY_WARNING : t->reached ? SEVERITY_OK : SEVERITY_FAILURE;
 }
 
 static const char *word_of(const struct render_target *t)
@@ -77,6 +82,12 @@ static const char *word_of(const struct render_target *t)
 		return "unlike";
 	return t->reached && t->d->severity == SEVERITY_FAILURE ? "answered"
 								: verdict_id(t->d->verdict);
+}
+
+static const char *why_of(const struct render_target *t)
+{
+	const char *why = t->trouble ? t->trouble : t->unlike ? t->unlike : t->d->summary;
+	return why ? why : "";
 }
 
 static void add_took(struct buffer *out, const struct render_target *t)
@@ -96,11 +107,11 @@ static void add_words_of_proxy(struct buffer *out, const struct render_style *s,
 			       const struct exchange *x)
 {
 	struct buffer text;
-	if (!x || x->response.title.len == 0)
+	if (!x || page_of(x).len == 0)
 		return;
 	buffer_init(&text, 1 << 12);
 	buffer_add_text(&text, "its page says: ");
-	say_page(&text, x->response.title, s->utf8);
+	say_page(&text, page_of(x), s->utf8);
 	buffer_add_repeat(out, ' ', 4);
 	flow(out, s, &text, 4, 4);
 	buffer_done(&text);
@@ -108,7 +119,7 @@ static void add_words_of_proxy(struct buffer *out, const struct render_style *s,
 
 static void add_why(struct buffer *out, const struct render_style *s, const struct render_target *t)
 {
-	const char *why = t->trouble ? t->trouble : t->unlike ? t->unlike : t->d->summary;
+	const char *why = why_of(t);
 	buffer_add_repeat(out, ' ', 4);
 	flow_text(out, s, why, 4, 4);
 	if (!t->trouble)
@@ -285,12 +296,17 @@ static void add_answer(struct buffer *out, const struct render_target *t)
 	say_request(&text, t->x, false);
 	add_fact(out, "request", &text);
 	say_status(&text, t->x, false);
-	if (text.len && t->d->answered_by)
-		buffer_printf(&text, ", from the %s", t->d->answered_by);
-	if (text.len && t->d->product)
-		buffer_printf(&text, " (%s)", t->d->product);
+	if (text.len && t->d->answered_by) {
+		buffer_add_text(&text, ", from the ");
+		say_own(&text, t->d->answered_by, false);
+	}
+	if (text.len && t->d->product) {
+		buffer_add_text(&text, " (");
+		say_own(&text, t->d->product, false);
+		buffer_add_text(&text, ")");
+	}
 	add_fact(out, "answer", &text);
-	say_page(&text, r->title, false);
+	say_page(&text, page_of(t->x), false);
 	add_fact(out, "its page says", &text);
 	buffer_done(&text);
 	add_slice(out, "Server", r->server);
@@ -332,9 +348,8 @@ void render_request_seen(struct buffer *out, size_t number, const struct render_
 		add_fact(out, "not checked", &text);
 	} else {
 		add_path(out, t);
-		buffer_printf(&text, "%s (%s): ", verdict_id(t->d->verdict),
-			      stage_name(t->d->stage));
-		say_own(&text, t->unlike ? t->unlike : t->d->summary, false);
+		buffer_printf(&text, "%s: ", verdict_id(t->d->verdict));
+		say_own(&text, why_of(t), false);
 		add_fact(out, "verdict", &text);
 		add_answer(out, t);
 		add_remedies(out, t);

@@ -344,6 +344,7 @@ struct trace_probe {
 	bool inside;                 /* it went on inside a tunnel's TLS, which the probe itself ends */
 	struct trace_mtu mtu;
 	struct trace_hellos hellos;
+	const char *complaint;       /* what the client could not make use of in the answer, or after it */
 	bool path_asked;             /* in a silence the proxy's host was sent keep-alive probes, */
 	bool path_answers;           /* ... and acknowledged them */
 	struct trace_flow flow;      /* of its body */

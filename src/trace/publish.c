@@ -136,7 +136,7 @@ void trace_publish_text(struct buffer *out, struct slice text)
 	while (text.len) {
 		size_t end = slice_find_byte(text, ' ');
 		struct slice word = slice_first(text, end);
-		if (slice_find(word, SLICE("://")) < word.len)
+		if (path_alone(word).len + 1 < word.len) /* "why?" stays */
 			add_url(out, word);
 		else
 			buffer_add(out, word);
@@ -155,7 +155,10 @@ void trace_publish(struct exchange *x)
 	r->head = publish_head(x, r->head);
 	r->location = publish_url(x, r->location);
 	r->proxy_authenticate = (struct slice){ 0 };
-	if (inside || r->status < 400) /* the origin's own words */
+	if (inside || r->status < 400) { /* the origin's own words */
 		r->title = (struct slice){ 0 };
+		if (x->probe)
+			x->probe->page = (struct slice){ 0 };
+	}
 	x->answer_start = (struct slice){ 0 };
 }

@@ -3,15 +3,19 @@
 What an origin does is a function that is handed the accepted socket, so that each test says what its
 peer says, byte by byte. Nothing here sleeps: whoever waits, waits for bytes or for an end.
 """
+import fcntl
+import itertools
 import os
 import re
 import resource
 import selectors
 import socket
+import ssl
 import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 
@@ -122,13 +126,15 @@ class Gate:
     """A forward proxy with one fault: CONNECT, and GET in absolute-form, handed on to where they say.
 
     cut: so many bytes come down, then it ends (`end`: fin, rst, stall); life: the same so many seconds
-    after the request; rate: bytes a second that it hands on; flaky: the cuts, one a connection, then
-    none; hold_back: the last bytes come only so many seconds later: (bytes, seconds). head: a function
-    from the answer's head to another. `seen`: the heads of the requests."""
+    after the request; rate: bytes a second that it hands on, rates: one a connection, in turn; flaky:
+    the cuts, one a connection, then none; hold_back: behind so many bytes nothing comes until the client ends it; idle: it ends once
+    nothing has passed for so many seconds. `seen`: the heads
+    of the requests."""
 
-    def __init__(self, cut=None, life=None, end="fin", rate=None, flaky=(), hold_back=None, head=None):
-        self.cut, self.life, self.how, self.rate = cut, life, end, rate
-        self.flaky, self.hold_back, self.head = list(flaky), hold_back, head
+    def __init__(self, cut=None, life=None, end="fin", rate=None, rates=(), flaky=(), hold_back=None, idle=None):
+        self.cut, self.life, self.how = cut, life, end
+        self.rates, self.hold_back = itertools.cycle(rates or (rate,)), hold_back
+        self.cuts, self.idle = list(flaky), idle
         self.seen = []
         self.origin = Origin(self.serve)
         self.port = self.origin.port
@@ -149,13 +155,18 @@ class Gate:
                 path = target[len(b"http://") + len(where[1] + b":" + where[2]):]
                 onward.sendall(request.replace(target, path, 1))
                 answer = read_head(onward)
-                client.sendall(self.head(answer) if self.head else answer)
+                client.sendall(answer)
             self.pass_on(client, onward, since)
+
+    def enough(self, count):
+        return len(self.seen) >= count
 
     def end(self, client, onward):
         if self.how == "stall":
             read_all(client)
         elif self.how == "rst":
+            while struct.unpack("i", fcntl.ioctl(client, termios.TIOCOUTQ, b"\0" * 4))[0]:
+                PAUSE.wait(0.01)   # what is not acknowledged yet would be thrown away
             reset(client)
             onward.close()
         else:
@@ -166,16 +177,16 @@ class Gate:
 
     def pass_on(self, client, onward, since):
         """Until either side has ended, or the fault strikes."""
-        limit = self.flaky.pop(0) if self.flaky else self.cut
+        limit = self.cuts.pop(0) if self.cuts else self.cut
+        rate = next(self.rates)
         end = since + self.life if self.life else None
-        down, held = 0, False
+        down = 0
         selector = selectors.DefaultSelector()
         selector.register(client, selectors.EVENT_READ)
         selector.register(onward, selectors.EVENT_READ)
         while True:
-            left = None if end is None else end - time.monotonic()
-            ready = [] if left is not None and left <= 0 else selector.select(left)
-            if not ready and left is not None and end <= time.monotonic():
+            ready = selector.select(self.idle if end is None else max(end - time.monotonic(), 0))
+            if not ready or (end and end <= time.monotonic()):
                 return self.end(client, onward)
             for key, _ in ready:
                 if key.fileobj is client:
@@ -183,30 +194,32 @@ class Gate:
                         return None
                     onward.sendall(piece)
                     continue
-                room = min(65536 if limit is None else limit - down,
-                           self.rate // 20 if self.rate else 65536)
+                room = min(limit - down if limit else 65536, rate // 20 if rate else 65536,
+                           self.hold_back - down if self.hold_back else 65536)
                 if not (piece := onward.recv(room)):
                     client.shutdown(socket.SHUT_WR)
                     return None
-                if self.hold_back and not held and down + len(piece) >= self.hold_back[0]:
-                    held = True
-                    PAUSE.wait(self.hold_back[1])
                 client.sendall(piece)
                 down += len(piece)
-                if limit is not None and down >= limit:
+                if down == limit:
                     return self.end(client, onward)
-                if self.rate:
-                    PAUSE.wait(len(piece) / self.rate)
+                if down == self.hold_back:
+                    return read_all(client)
+                if rate:
+                    PAUSE.wait(len(piece) / rate)
 
 
 def read_head(s):
     """Up to and with the empty line, and not a byte more."""
     head = b""
+    peek = 0 if isinstance(s, ssl.SSLSocket) else socket.MSG_PEEK   # TLS can't
     while not head.endswith(b"\r\n\r\n"):
-        byte = s.recv(1)
-        if not byte:
+        seen = s.recv(65536 if peek else 1, peek)
+        if not seen:
             return head
-        head += byte
+        end = (head + seen).find(b"\r\n\r\n")
+        take = len(seen) if end < 0 else end + 4 - len(head)
+        head += s.recv(take) if peek else seen
     return head
 
 

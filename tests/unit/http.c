@@ -3,6 +3,7 @@
 #include "http/auth.h"
 #include "http/chunk.h"
 #include "http/head.h"
+#include "http/page.h"
 
 #include <setjmp.h>
 #include <ctype.h>
@@ -777,11 +778,68 @@ static void no_byte_of_a_password_gets_out(void **state)
 		assert_int_equal(user[i], '#');
 }
 
+/* --- pages ------------------------------------------------------------------------------- */
+
+static void words_of(struct slice page, size_t most, struct buffer *out)
+{
+	struct slice piece = exact(page, page.len);
+	buffer_init(out, 4096);
+	http_page_text(out, piece, most);
+	assert_false(out->failed);
+	give_back(piece);
+}
+
+static void a_page_gives_its_words(void **state)
+{
+	static const struct {
+		const char *page, *words;
+	} table[] = {
+		{ "", "" },
+		{ "plain  text\r\n goes on", "plain text goes on" },
+		{ "<html><head><title>No</title><style>p { x }</style></head><body><p>a</p>b",
+		  "No\na\nb" },
+		{ "<p>one <b>two</b><i>three</i></p>", "one twothree" },
+		{ "a<!-- <p>hidden</p> -->b", "ab" },
+		{ "<SCRIPT src=x>alert('<p>')</SCRIPT >seen", "seen" },
+		{ "1 &lt; 2 &amp;&amp; 3 &gt; 2 &#65;&#x42;&nbsp;&unknown;",
+		  "1 < 2 && 3 > 2 AB &unknown;" },
+		{ "a < b <3", "a < b <3" },
+		{ "&#0;&#xd800;&#99999999;", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "&eacute &", "&eacute &" },
+		{ "x<br>y<br/>z<hr>", "x\ny\nz" },
+		{ "cut <b", "cut" },
+		{ "cut <!-- here", "cut" },
+		{ "cut <script>here", "cut" },
+	};
+	(void)state;
+	for (size_t i = 0; i < CASES(table); i++) {
+		struct buffer out;
+		words_of(slice_of(table[i].page), 2000, &out);
+		assert_slice(buffer_slice(&out), table[i].words);
+		buffer_done(&out);
+		for (size_t n = 0; n < strlen(table[i].page); n++) {
+			words_of(slice_first(slice_of(table[i].page), n), 2000, &out);
+			buffer_done(&out);
+		}
+	}
+}
+
+static void a_page_has_its_limit(void **state)
+{
+	struct buffer out;
+	(void)state;
+	words_of(SLICE("one two three four"), 10, &out);
+	assert_slice(buffer_slice(&out), "one two...");
+	buffer_done(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_are_read),
 		cmocka_unit_test(a_cut_request_wants_more),
+		cmocka_unit_test(a_page_gives_its_words),
+		cmocka_unit_test(a_page_has_its_limit),
 		cmocka_unit_test(bad_requests_are_refused_with_place_and_reason),
 		cmocka_unit_test(a_nul_is_refused),
 		cmocka_unit_test(a_head_has_a_greatest_length),
