@@ -50,6 +50,48 @@ _viaduct_read() {
 	esac
 }
 
+_viaduct_watch() {
+	case $prev in
+	-i | --interface)
+		mapfile -t COMPREPLY < <(compgen -W "any $(ls /sys/class/net 2>/dev/null)" -- "$cur")
+		return
+		;;
+	-o | --only)
+		mapfile -t COMPREPLY < <(compgen -W "failures $(_viaduct_verdicts)" -- "$cur")
+		return
+		;;
+	--color)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur")
+		return
+		;;
+	-u | --user)
+		mapfile -t COMPREPLY < <(compgen -A user -- "$cur")
+		return
+		;;
+	-r | --ring)
+		_viaduct_files -d
+		return
+		;;
+	-s | --store)
+		_viaduct_files -f
+		return
+		;;
+	-x | --proxy | -f | --filter | -m | --metrics | -b | --buffer | --max-connections)
+		return
+		;;
+	esac
+	case $cur in
+	--color=*)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "${cur#*=}")
+		;;
+	-*)
+		mapfile -t COMPREPLY < <(compgen -W '--interface --proxy --filter --json --only
+			--store --ring --metrics --buffer --user --max-connections --color --help' \
+			-- "$cur")
+		;;
+	esac
+}
+
 _viaduct_explain() {
 	case $cur in
 	-*) mapfile -t COMPREPLY < <(compgen -W '--list --help' -- "$cur") ;;
@@ -67,16 +109,23 @@ _viaduct_check() {
 		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur")
 		return
 		;;
-	--ca)
+	--ca | --settings | --report | --change-request)
 		_viaduct_files -f
 		return
 		;;
-	-x | --proxy | -U | --proxy-user | -u | --user | --download | -w | --wait)
+	-p | --profile)
+		mapfile -t COMPREPLY < <(compgen -W 'cisco-fmc debian docker github npm pypi windows-update' \
+			-- "$cur")
+		[[ ${#COMPREPLY[@]} -gt 0 ]] || _viaduct_files -f
+		return
+		;;
+	-x | --proxy | -U | --proxy-user | -u | --user | --download | -w | --wait | -e | --every | -l | --listen)
 		return
 		;;
 	esac
 	case $cur in
 	-*) mapfile -t COMPREPLY < <(compgen -W '--proxy --proxy-user --user --method --download --ca
+		--settings --profile --change-request --every --listen --report
 		--direct --resume --idle --wait --json --verbose --color --help' -- "$cur") ;;
 	*)
 		if ((COMP_CWORD == 2)); then
@@ -194,12 +243,16 @@ _viaduct_connections() {
 		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur")
 		return
 		;;
+	--settings)
+		_viaduct_files -f
+		return
+		;;
 	esac
 	case $cur in
 	--color=*)
 		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "${cur#*=}")
 		;;
-	-*) mapfile -t COMPREPLY < <(compgen -W '--watch --json --color --help' -- "$cur") ;;
+	-*) mapfile -t COMPREPLY < <(compgen -W '--watch --json --settings --color --help' -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
 	esac
 }
@@ -243,11 +296,12 @@ _viaduct() {
 		prev=${COMP_WORDS[COMP_CWORD - 3]}
 	fi
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'read check explain proxy settings connections console --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'read watch check explain proxy settings connections console --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
 	read) _viaduct_read ;;
+	watch) _viaduct_watch ;;
 	check) _viaduct_check ;;
 	explain) _viaduct_explain ;;
 	proxy) _viaduct_proxy ;;

@@ -10,6 +10,12 @@ struct address {
 	uint16_t port; /* host order; 0: none */
 };
 
+/* Of four bytes as they stand on the wire. */
+static inline struct address address_from_v4(const uint8_t *ip, uint16_t port)
+{
+	return (struct address){ .ip = { [10] = 0xff, 0xff, ip[0], ip[1], ip[2], ip[3] }, .port = port };
+}
+
 bool address_equal(const struct address *a, const struct address *b);
 bool address_same_host(const struct address *a, const struct address *b);
 bool address_is_v4(const struct address *a);

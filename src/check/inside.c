@@ -18,6 +18,7 @@ static void copy_chain(struct exchange *x, const struct trace_way *from)
 	for (size_t i = 0; i < way->links; i++) {
 		way->link[i].subject = trace_keep(x, from->link[i].subject, TLS_MAX_NAME);
 		way->link[i].issuer = trace_keep(x, from->link[i].issuer, TLS_MAX_NAME);
+		way->link[i].names = trace_keep(x, from->link[i].names, TLS_MAX_NAME);
 	}
 	x->probe->way = way;
 }

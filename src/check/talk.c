@@ -115,6 +115,7 @@ static void note_chain(struct exchange *x, const struct tls_certificate *list, s
 		way->link[way->links++] = (struct trace_link){
 			.subject = trace_keep(x, slice_of(list[i].subject), TLS_MAX_NAME),
 			.issuer = trace_keep(x, slice_of(list[i].issuer), TLS_MAX_NAME),
+			.names = trace_keep(x, slice_of(list[i].names), TLS_MAX_NAME),
 			.not_before = list[i].not_before,
 			.not_after = list[i].not_after,
 		};

@@ -115,23 +115,27 @@ static bool take_wait(struct check_wish *w, const char *value)
 	return false;
 }
 
+static const nanos SHORTEST = 100 * NANOS_PER_MS;
+
 static bool take_span(const char *value, nanos *ret_span)
 {
 	static const struct {
 		const char *unit;
 		nanos span;
-	} units[] = { { "s", NANOS_PER_SECOND },
+	} units[] = { { "ms", NANOS_PER_MS },
+		      { "s", NANOS_PER_SECOND },
 		      { "m", 60 * NANOS_PER_SECOND },
 		      { "h", 3600 * NANOS_PER_SECOND } };
 	struct slice s = slice_of(value);
 	uint64_t n;
 	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
 		if (slice_ends(s, slice_of(units[i].unit)) &&
-		    slice_parse_u64(slice_first(s, s.len - 1), 10, &n) && n > 0 && n <= 86400) {
+		    slice_parse_u64(slice_first(s, s.len - strlen(units[i].unit)), 10, &n) &&
+		    n <= 86400 && (nanos)n * units[i].span >= SHORTEST) {
 			*ret_span = (nanos)n * units[i].span;
 			return true;
 		}
-	complain("--every takes a span: 10s, 5m, 1h");
+	complain("--every takes a span, 100ms at least: 10s, 5m, 1h");
 	return false;
 }
 
@@ -237,6 +241,17 @@ bool check_read_url(const char *url, struct check_target *ret_target)
 	return true;
 }
 
+/* 443 is the origin's port in most minds, and seldom a proxy's. */
+static void remark_port(const struct check_proxy *p, const struct desk *d)
+{
+	const struct desk_stage *last = d->stages ? &d->stage[d->stages - 1] : NULL;
+	if (p->port != 443 || p->secure || !last || last->result != CHECK_FAILED ||
+	    (last->step != CHECK_TCP && last->step != CHECK_PROXY))
+		return;
+	complain("note: 443 is the port of web servers; proxies listen on 3128, 8080 or 80 more "
+		 "often, and one that is spoken to in TLS is written https://HOST:443");
+}
+
 /* Refused passwords, of all walks of this run: no account is to be locked by them. */
 static _Atomic unsigned refusals;
 
@@ -269,13 +284,13 @@ static int walk(const struct check_wish *w, const struct check_options *o)
 	d.style.width = terminal_width();
 	d.live = !w->json && d.style.colour && isatty(STDOUT_FILENO);
 	heed_interrupts(w);
-	heed_interrupts(w);
 	int code = around_walk(o, w->only, &d, &err);
 	int status = EXIT_TROUBLE;
 	if (code < 0)
 		complain("%s", err.text);
 	else
 		status = desk_show(&d);
+	remark_port(o->proxy, &d);
 	if (status != EXIT_TROUBLE && w->report && !check_write_report(w, o, &d))
 		status = EXIT_TROUBLE;
 	desk_done(&d);
@@ -373,7 +388,7 @@ static int do_check(const struct check_wish *w, int argc, char **argv)
 			      : "it takes a URL: viaduct check -x HOST:PORT https://HOST/",
 			 argc);
 	else if (w->every)
-		return run_every(w, argv[0]);
+		return run_every(w, w->profile ? NULL : argv[0]);
 	else
 		return w->profile ? run_profile(w) : check(w, argv[0]);
 	return EXIT_TROUBLE;

@@ -90,7 +90,7 @@ struct check_owner desk_owner(struct desk *d)
 				     .exchange = on_exchange,
 				     .context = d,
 				     .tcp = d->verbose || d->thorough ? on_tcp : NULL,
-				     .chain = on_chain };
+				     .chain = d->verbose || d->thorough ? on_chain : NULL };
 }
 
 void desk_look_begins(const struct desk *d, const char *name)
@@ -164,40 +164,6 @@ static void add_samples(struct buffer *out, const struct desk *d)
 	buffer_add_text(out, "]");
 }
 
-static void add_text(struct buffer *out, const char *name, const char *text)
-{
-	buffer_printf(out, ",\"%s\":\"", name);
-	escape_json(out, slice_of(text));
-	buffer_add_text(out, "\"");
-}
-
-static void add_time(struct buffer *out, const char *name, nanos at)
-{
-	if (at == NO_TIME)
-		return;
-	buffer_printf(out, ",\"%s\":\"", name);
-	when_add_rfc3339(out, at);
-	buffer_add_text(out, "\"");
-}
-
-static void add_chain(struct buffer *out, const struct desk *d)
-{
-	buffer_add_text(out, ",\"chain\":[");
-	for (size_t i = 0; i < d->certificates; i++) {
-		const struct tls_certificate *c = &d->chain[i];
-		buffer_add_text(out, i ? ",{\"subject\":\"" : "{\"subject\":\"");
-		escape_json(out, slice_of(c->subject));
-		buffer_add_text(out, "\"");
-		add_text(out, "issuer", c->issuer);
-		if (c->names[0])
-			add_text(out, "names", c->names);
-		add_time(out, "not_before", c->not_before);
-		add_time(out, "not_after", c->not_after);
-		buffer_add_text(out, "}");
-	}
-	buffer_add_text(out, "]");
-}
-
 static void add_looks(struct buffer *out, const struct desk *d)
 {
 	buffer_add_text(out, ",\"looked\":[");
@@ -220,8 +186,6 @@ void desk_record(struct buffer *out, const struct desk *d, const struct exchange
 	add_stages(out, d);
 	if (d->looks)
 		add_looks(out, d);
-	if (d->certificates)
-		add_chain(out, d);
 	if (d->samples)
 		add_samples(out, d);
 	buffer_add_text(out, "}\n");
@@ -294,9 +258,9 @@ static void render(struct buffer *out, const struct desk *d, const struct exchan
 		buffer_add_text(out, "\n");
 		render_details(out, &d->style, d->exchange[i]);
 	}
-	if (d->verbose && d->certificates)
+	if (d->certificates)
 		buffer_add_text(out, "\n");
-	for (size_t i = 0; d->verbose && i < d->certificates; i++)
+	for (size_t i = 0; i < d->certificates; i++)
 		show_certificate(out, d, i);
 	if (d->verbose)
 		show_connection(out, d);

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-enum { MAX_VISITS = 16, MAX_HEAD = 8 << 10, MAX_PAGE = 1 << 20 };
+enum { MAX_VISITS = 16, MAX_HEAD = 8 << 10, MAX_PAGE = 4 << 20 };
 
 static const nanos PATIENCE = 10 * NANOS_PER_SECOND; /* for a whole visit */
 

@@ -13,6 +13,7 @@
 #include "cli/terminal.h"
 #include "render/targets.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -152,6 +153,8 @@ static void *run_round(void *context)
 	e->tally = (struct render_count){ .targets = 0 };
 	targets_round(e->targets, &err);
 	pthread_mutex_lock(&e->lock);
+	if (ferror(stdout) && !e->door && !err.code) /* nobody listens any more, nor asks */
+		err_set(&err, -EPIPE, "the output could not be written");
 	e->err = err;
 	e->good = err.code == 0 && e->tally.reached == e->tally.targets;
 	e->rounds++;
@@ -208,14 +211,14 @@ static void write_metrics(void *context, struct buffer *out)
 		out,
 		"# HELP viaduct_check_interval_seconds From the beginning of a round to the next.\n"
 		"# TYPE viaduct_check_interval_seconds gauge\n"
-		"viaduct_check_interval_seconds %lld\n"
+		"viaduct_check_interval_seconds %g\n"
 		"# HELP viaduct_check_rounds_total Rounds that are over.\n"
 		"# TYPE viaduct_check_rounds_total counter\n"
 		"viaduct_check_rounds_total %llu\n"
 		"# HELP viaduct_check_rounds_skipped_total Rounds left out, as one still ran.\n"
 		"# TYPE viaduct_check_rounds_skipped_total counter\n"
 		"viaduct_check_rounds_skipped_total %llu\n",
-		(long long)(e->wish->every / NANOS_PER_SECOND), (unsigned long long)e->rounds,
+		(double)e->wish->every / (double)NANOS_PER_SECOND, (unsigned long long)e->rounds,
 		(unsigned long long)e->skipped);
 	pthread_mutex_unlock(&e->lock);
 }

@@ -175,7 +175,7 @@ static void print_count(const struct table *t)
 	buffer_init(&out, TEXT_LIMIT);
 	render_target_count(&out, &t->count);
 	if (more)
-		buffer_printf(&out, ", and %zu host%s that can only be allowed", more,
+		buffer_printf(&out, "\n%zu host%s more can only be allowed, not tested", more,
 			      more == 1 ? "" : "s");
 	printf("\n%.*s\n", (int)out.len, (const char *)out.at);
 	buffer_done(&out);

@@ -16,7 +16,8 @@ struct target {
 	const struct check_goal *goal;
 	struct way way;
 	struct check_options options;
-	struct result *result; /* of this round, until it is told */
+	_Atomic unsigned refusals; /* of the password, in this walk */
+	struct result *result;     /* of this round, until it is told */
 };
 
 struct result {
@@ -36,9 +37,14 @@ struct targets {
 
 	/* the round */
 	pthread_mutex_t lock;
-	size_t next, told;
-	struct error err; /* the first */
+	size_t next, limit, told;
+	struct error err;     /* the first */
+	_Atomic bool refused; /* a password was: it is not tried again, whoever it was for */
 };
+
+static const char REFUSED[] =
+	"not asked for: the proxy refused the password before, and it is not tried "
+	"again, so that no account is locked";
 
 /* ---- one target ------------------------------------------------------------------------------ */
 
@@ -99,9 +105,9 @@ static void judge(const struct targets *t, struct result *r)
 	r->outcome.reached = is_reached(t, r, &f);
 }
 
-static struct result *walk(const struct targets *t, size_t i)
+static struct result *walk(struct targets *t, size_t i)
 {
-	const struct target *target = &t->target[i];
+	struct target *target = &t->target[i];
 	struct result *r = calloc(1, sizeof *r);
 	if (!r)
 		return NULL;
@@ -111,8 +117,13 @@ static struct result *walk(const struct targets *t, size_t i)
 				       .walked = target->way.proxy.is,
 				       .began = check_now(),
 				       .desk = &r->desk };
-	if (!r->outcome.walked)
+	if (r->outcome.walked && t->refused && target->way.user)
+		r->outcome.trouble = REFUSED;
+	if (!r->outcome.walked || r->outcome.trouble) {
+		r->outcome.walked = false;
 		return r;
+	}
+	target->refusals = 0;
 	r->desk.silent = true;
 	struct check_owner owner = desk_owner(&r->desk);
 	if (check_walk(&target->options, &owner, &r->err) < 0) {
@@ -122,6 +133,8 @@ static struct result *walk(const struct targets *t, size_t i)
 	}
 	r->outcome.took = check_now() - r->outcome.began;
 	judge(t, r);
+	if (r->outcome.found && r->found.verdict == V_AUTH_REJECTED)
+		t->refused = true;
 	return r;
 }
 
@@ -153,7 +166,7 @@ static void *run(void *context)
 {
 	struct targets *t = context;
 	pthread_mutex_lock(&t->lock);
-	while (t->next < t->count && !t->err.code) {
+	while (t->next < t->limit && !t->err.code) {
 		size_t i = t->next++;
 		pthread_mutex_unlock(&t->lock);
 		struct result *r = walk(t, i);
@@ -168,12 +181,24 @@ static void *run(void *context)
 	return NULL;
 }
 
+/* Those up to the first that shows a password: if that is wrong, four at once would be too many. */
+static size_t walked_alone(const struct targets *t)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (t->target[i].way.proxy.is && t->target[i].way.user)
+			return i + 1;
+	return 0;
+}
+
 int targets_round(struct targets *t, struct error *err)
 {
 	pthread_t thread[TARGETS_AT_ONCE - 1];
 	size_t threads = 0;
 	t->next = t->told = 0;
 	t->err = (struct error){ .code = 0 };
+	t->limit = walked_alone(t);
+	run(t);
+	t->limit = t->count;
 	while (threads < TARGETS_AT_ONCE - 1 && threads + 1 < t->count &&
 	       pthread_create(&thread[threads], NULL, run, t) == 0)
 		threads++;
@@ -203,6 +228,7 @@ static bool prepare(struct targets *t, const struct check_goal *g)
 	o->proxy = &way->proxy;
 	o->user = way->user;
 	o->password = way->password;
+	o->refusals = &target->refusals;
 	o->head = o->head || g->head;
 	return true;
 }

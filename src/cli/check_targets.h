@@ -48,7 +48,8 @@ size_t targets_count(const struct targets *t);
 /* How the first target that goes through a proxy does so. */
 const struct way *targets_way(const struct targets *t);
 
-/* Walks to all of them. Negative errno with err where this host lacks what that takes; it blocks. */
+/* Walks to all of them. A password that the proxy refuses is shown once, in this round and in all others:
+ * what would need it is not walked any more, and its outcome says so. Negative errno with err where this host lacks what that takes; it blocks. */
 int targets_round(struct targets *t, struct error *err);
 
 #endif

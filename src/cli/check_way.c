@@ -21,7 +21,7 @@ static void put(char *into, size_t size, struct slice s)
 	snprintf(into, size, "%.*s", (int)s.len, s.len ? (const char *)s.at : "");
 }
 
-static void take_settings(struct check_proxy *p, const struct settings *s, const char *path)
+void way_take_settings(struct check_proxy *p, const struct settings *s, const char *path)
 {
 	char text[CHECK_MAX_HOST + 20], said[CHECK_MAX_TEXT], shown[200];
 	bool colons = slice_find_byte(s->host, ':') < s->host.len;
@@ -33,7 +33,7 @@ static void take_settings(struct check_proxy *p, const struct settings *s, const
 		 escape_into(shown, sizeof shown, slice_of(path)));
 	check_read_proxy(text, said, p);
 	settings_check(s, &remarks);
-	for (size_t i = 0; i < remarks.count; i++)
+	for (size_t i = remarks.count; i-- > 0;) /* the first is the one to be heard of */
 		if (remarks.remark[i].fault)
 			snprintf(p->fault, sizeof p->fault, "%s", remarks.remark[i].text);
 	p->has_user = p->has_password = s->auth;
@@ -56,7 +56,7 @@ static bool look_into_settings(struct check_proxy *p, const char *path)
 	if (code < 0)
 		complain("this host's settings: %s; name a proxy with -x HOST:PORT", err.text);
 	else if (s.enabled)
-		take_settings(p, &s, path);
+		way_take_settings(p, &s, path);
 	else if (h.text.exists)
 		snprintf(p->said, sizeof p->said,
 			 "no proxy is set, and this host's settings, %s, have none enabled",

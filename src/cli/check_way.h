@@ -4,6 +4,7 @@
 #define CLI_CHECK_WAY_H
 
 #include "check/choice.h"
+#include "settings/settings.h"
 
 enum { WAY_MAX_PASSWORD = 256 };
 
@@ -25,6 +26,9 @@ struct way {
 	struct check_proxy proxy;
 	const char *user, *password; /* for the proxy; user NULL: none */
 };
+
+/* The settings, which are enabled, as a check takes them: what can't work is a fault. */
+void way_take_settings(struct check_proxy *p, const struct settings *s, const char *path);
 
 /* False after a complaint. What way->proxy says may still be that it can't work (its `fault`), or that
  * the target goes direct (its `is`), and why (its `said`). */

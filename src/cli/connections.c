@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/screen.h"
+#include "cli/settings.h"
 #include "cli/terminal.h"
 #include "cli/which_proxy.h"
 
@@ -21,12 +22,13 @@ enum { TEXT_LIMIT = 512 << 20, HEAD_LIMIT = 1 << 16, MOST_ADDRESSES = 256, MOST_
 struct wish {
 	int every_ms; /* 0: once */
 	bool json, help;
-	const char *colour;
+	const char *colour, *settings;
 };
 
 static const struct option OPTIONS[] = {
 	{ "watch", 'w', OPTION_OPTIONAL, "SECONDS", "again and again, each second; q ends it" },
 	{ "json", 'j', OPTION_FLAG, NULL, "an object a line for each connection" },
+	{ "settings", 0, OPTION_VALUE, "FILE", "the host's settings; " HOST_SETTINGS_PATH },
 	{ "color", 0, OPTION_VALUE, "WHEN", "auto, always or never" },
 	{ "help", 'h', OPTION_FLAG, NULL, "this help" },
 };
@@ -51,6 +53,8 @@ static bool take(void *context, const struct option *o, const char *value)
 	struct wish *w = context;
 	if (strcmp(o->name, "watch") == 0)
 		return take_seconds(w, value);
+	if (strcmp(o->name, "settings") == 0)
+		w->settings = value;
 	if (strcmp(o->name, "color") == 0) {
 		w->colour = value;
 		if (strcmp(value, "auto") != 0 && strcmp(value, "always") != 0 &&
@@ -69,8 +73,9 @@ static int print_help(void)
 	printf("Usage: viaduct connections [--watch[=SECONDS]] [--json] [HOST:PORT]...\n\n"
 	       "Shows this host's TCP connections to a proxy, in any state, with what the kernel\n"
 	       "knows of each, and says what is wrong with it. Without HOST:PORT: to the proxies\n"
-	       "that curl would take from the environment. Exit status: 0 nothing is in trouble,\n"
-	       "1 a connection is, 2 wrong usage, or the kernel would not tell.\n\n");
+	       "that curl would take from the environment, else to the settings'. Exit status:\n"
+	       "0 nothing is in trouble, 1 a connection is, 2 wrong usage, or the kernel would\n"
+	       "not tell.\n\n");
 	options_print(OPTIONS, OPTION_COUNT);
 	return EXIT_FINE;
 }
@@ -113,7 +118,35 @@ static bool add_proxy(struct far_ends *f, const struct which_proxy *p)
 	return true;
 }
 
-static bool from_environment(struct far_ends *f)
+/* The password beside it is of no use here, and need not be readable: one is as good as another. */
+static bool from_settings(struct far_ends *f, const char *path)
+{
+	struct which_proxy proxy = { .from = "this host's settings" };
+	struct host_settings h;
+	struct settings s = { 0 };
+	struct settings_remarks r = { 0 };
+	struct error err;
+	int code = host_settings_open(&h, path, false, &err);
+	if (code == 0 || (code == -EACCES && h.text.exists))
+		code = host_settings_read(&h, h.text.text, SLICE("-"), &s, &err);
+	if (code == 0)
+		settings_check(&s, &r);
+	bool is = code == 0 && s.enabled && !r.faulty;
+	settings_complain(&r);
+	if (code < 0)
+		complain("%s", err.text);
+	else if (!is)
+		complain("which proxy? say HOST:PORT, or set http_proxy, https_proxy or all_proxy, "
+			 "or the settings (viaduct settings set)");
+	if (is) {
+		memcpy(proxy.host, s.host.at, s.host.len);
+		proxy.port = (uint16_t)s.port;
+	}
+	host_settings_done(&h);
+	return is && add_proxy(f, &proxy);
+}
+
+static bool from_environment(struct far_ends *f, const char *settings)
 {
 	struct which_proxy proxy[WHICH_MOST_VARIABLES];
 	struct error err;
@@ -126,11 +159,11 @@ static bool from_environment(struct far_ends *f)
 	if (loud && *loud && !getenv("http_proxy"))
 		complain("HTTP_PROXY is set, but curl and others read http_proxy alone");
 	if (count == 0)
-		complain("which proxy? say HOST:PORT, or set http_proxy, https_proxy or all_proxy");
+		return from_settings(f, settings);
 	for (int i = 0; i < count; i++)
 		if (!add_proxy(f, &proxy[i]))
 			return false;
-	return count > 0;
+	return true;
 }
 
 static bool from_argument(struct far_ends *f, const char *word)
@@ -259,7 +292,7 @@ static int show_often(const struct far_ends *f, const struct wish *w)
 
 int cmd_connections(int argc, char **argv)
 {
-	struct wish wish = { .colour = "auto" };
+	struct wish wish = { .colour = "auto", .settings = HOST_SETTINGS_PATH };
 	complain_as("viaduct connections");
 	argc = options_read(argc, argv, OPTIONS, OPTION_COUNT, take, &wish);
 	if (argc < 0)
@@ -268,7 +301,7 @@ int cmd_connections(int argc, char **argv)
 		return print_help();
 	struct far_ends f = { .count = 0 };
 	buffer_init(&f.head, HEAD_LIMIT);
-	bool known = argc > 0 || from_environment(&f);
+	bool known = argc > 0 || from_environment(&f, wish.settings);
 	for (int i = 0; known && i < argc; i++)
 		known = from_argument(&f, argv[i]);
 	int status = !known          ? EXIT_TROUBLE

@@ -1,6 +1,7 @@
 /* viaduct settings test: viaduct check, with the proxy, user and password of the settings. What
  * can't work with them is a diagnosis, too. */
 #include "cli/check.h"
+#include "cli/check_way.h"
 #include "cli/command.h"
 #include "cli/settings.h"
 
@@ -9,34 +10,6 @@
 
 /* What the host is for whose settings these were made: the article asks for its head. */
 static const char DEFAULT_URL[] = "https://tools.cisco.com/";
-
-static void copy(char *into, size_t size, struct slice s)
-{
-	size_t len = s.len < size - 1 ? s.len : size - 1; /* a longer one is a fault already */
-	memcpy(into, s.at ? (const void *)s.at : "", len);
-	into[len] = 0;
-}
-
-static void set_fault(struct check_proxy *p, const char *text)
-{
-	snprintf(p->fault, sizeof p->fault, "%.*s", (int)sizeof p->fault - 1, text);
-}
-
-static void fill(struct check_proxy *p, const struct settings *s)
-{
-	struct settings_remarks r;
-	settings_check(s, &r);
-	for (size_t i = 0; i < r.count && !p->fault[0]; i++)
-		if (r.remark[i].fault)
-			set_fault(p, r.remark[i].text);
-	p->port = (uint16_t)s->port;
-	copy(p->host, sizeof p->host, s->host);
-	if (!s->auth)
-		return;
-	p->has_user = p->has_password = true;
-	copy(p->user, sizeof p->user, s->user);
-	copy(p->password, sizeof p->password, s->password);
-}
 
 /* A file that can't be read is this host's trouble; one that says nothing of sense is the
  * settings'. */
@@ -50,9 +23,9 @@ static int read_proxy(const char *file, struct check_proxy *p, struct error *err
 		p->is = true;
 		snprintf(p->said, sizeof p->said, "from %.300s", file);
 		if (code == -EINVAL)
-			set_fault(p, err->text);
+			snprintf(p->fault, sizeof p->fault, "%s", err->text);
 		else if (code == 0 && s.enabled)
-			fill(p, &s);
+			way_take_settings(p, &s, file);
 		else if (code == 0)
 			code = err_set(err, -ENOENT,
 				       "%s: no proxy is enabled, so that there is nothing to test",

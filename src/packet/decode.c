@@ -80,18 +80,18 @@ bool packet_decode_usual(const struct packet_frame *f, struct segment *ret_tcp)
 	uint32_t len = load16(at + IP_AT + 2), there = (uint32_t)(f->data.len - IP_AT);
 	if (len < 40)
 		return false;
-	struct ip_packet ip = {
-		.header = at + IP_AT,
-		.len = len,
-		.body = { { at + TCP_AT, (there < len ? there : len) - 20 }, len - 20 },
-		.id = load16(at + IP_AT + 4),
-		.protocol = IP_TCP,
-		.ttl = at[IP_AT + 8],
-		.dont_fragment = at[IP_AT + 6] & 0x40,
-	};
+	const struct part tcp = { { at + TCP_AT, (there < len ? there : len) - 20 }, len - 20 };
+	if (tcp_read_header(&tcp, ret_tcp))
+		return false;
 	ret_tcp->at = f->at;
 	ret_tcp->frame = f->frame;
-	return !tcp_read(&ip, ret_tcp);
+	ret_tcp->from = address_from_v4(at + IP_AT + 12, load16(at + TCP_AT));
+	ret_tcp->to = address_from_v4(at + IP_AT + 16, load16(at + TCP_AT + 2));
+	ret_tcp->ttl = at[IP_AT + 8];
+	ret_tcp->ip_id = load16(at + IP_AT + 4);
+	ret_tcp->dont_fragment = at[IP_AT + 6] & 0x40;
+	ret_tcp->ip_len = len;
+	return true;
 }
 
 enum packet_kind packet_decode(struct packet_decoder *d, const struct packet_frame *f,

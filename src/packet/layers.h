@@ -77,6 +77,48 @@ void fragments_free(struct fragments *f);
 bool fragments_add(struct fragments *f, nanos at, struct ip_packet *ip, const char **ret_why);
 
 /* tcp.c */
+void tcp_read_options(struct segment *s, const uint8_t *at, size_t len);
+
+/* All that the TCP header itself says but the ports. Every member is written, one by one (but the
+ * unused of `sack`): clearing the record first would cost as much as all the rest. */
+static inline const char *tcp_read_header(const struct part *p, struct segment *s)
+{
+	const uint8_t *at = p->data.at;
+	size_t captured = p->data.len;
+	if (p->wire < 20)
+		return "the IP packet is too short for a TCP header";
+	if (captured < 20)
+		return "the capture cut the TCP header";
+	uint32_t header = (at[12] >> 4) * 4u;
+	if (header < 20)
+		return "the TCP header says that it is shorter than 20 bytes";
+	if (header > p->wire)
+		return "the TCP header is longer than the IP packet";
+	s->line = 0;
+	s->seq = load32(at + 4);
+	s->ack = load32(at + 8);
+	s->flags = at[13];
+	s->window = load16(at + 14);
+	s->has = 0;
+	s->wscale = 0;
+	s->mss = 0;
+	s->sack_count = 0;
+	s->payload_len = p->wire - header;
+	if (captured < header)
+		s->payload = (struct slice){ at + captured, 0 };
+	else
+		s->payload = (struct slice){ at + header, captured - header };
+	s->tsval = s->tsecr = 0;
+	if (header == 32 && captured >= 32 && load32(at + 20) == 0x0101080a) {
+		s->tsval = load32(at + 24);
+		s->tsecr = load32(at + 28);
+		s->has = SEGMENT_TIMESTAMP;
+	} else if (header > 20) {
+		tcp_read_options(s, at + 20, (captured < header ? captured : header) - 20);
+	}
+	return NULL;
+}
+
 const char *tcp_read(const struct ip_packet *ip, struct segment *ret_segment);
 
 /* icmp.c. False: ICMP of another kind, or about something that is not TCP. */

@@ -231,6 +231,7 @@ static void end_conn(struct stream_table *t, struct conn *c, enum stream_end why
 		note_demote(t, c);
 	} else {
 		note_view(t, c, &t->view);
+		t->viewed = 0;
 		t->on.end(t->on.context, NULL, &t->view, why);
 	}
 	t->counts.evicted += why == STREAM_EVICTED;
@@ -248,6 +249,8 @@ static nanos idle_limit(const struct stream_table *t, enum conn_state state)
 {
 	if (state == CONN_CLOSED)
 		return (nanos)TICKS_CLOSED << TICK_SHIFT;
+	if (state == CONN_NEW)
+		return t->limits.unanswered;
 	bool half = state == CONN_HALF && HALF_CLOSED_IDLE < t->limits.idle;
 	return half ? HALF_CLOSED_IDLE : t->limits.idle;
 }
@@ -273,6 +276,8 @@ static uint32_t patience(const struct stream_table *t, enum conn_state state, ui
 		return TICKS_WAITING;
 	if (state == CONN_NEW && count > MAX_UNANSWERED)
 		return count > MAX_UNANSWERED * 2 ? TICKS_WAITING : TICKS_WAITING * 16;
+	if (state == CONN_NEW && t->limits.unanswered < t->limits.idle)
+		return (uint32_t)idle;
 	return count > (half < MAX_IDLE ? half : MAX_IDLE) && idle < INT32_MAX ? (uint32_t)idle
 									       : UINT32_MAX;
 }
@@ -600,7 +605,9 @@ static void follow(struct stream_table *t, struct conn *c, struct full *f, int s
 	struct half *h = &c->half[side], *peer = &c->half[!side];
 	bool plain = is_plain(f, h, seg, r);
 	uint32_t acked_before = peer->acked;
-	unsigned news = note_segment(t, c, side, seg, r);
+	unsigned news = 0;
+	if (!plain || !note_plain(c, side, seg, r))
+		news = note_segment(t, c, side, seg, r);
 	if (!plain || ahead(peer->acked, peer->next) > 0) {
 		follow_slow(t, c, f, side, seg, r, acked_before, news);
 		return;
@@ -716,6 +723,7 @@ void stream_take(struct stream_table *t, const struct segment *seg,
 		 const struct stream_coming *known)
 {
 	assert(t->endings == 0);
+	t->viewed = 0;
 	uint32_t hash = known->hash;
 	uint64_t print = known->print;
 	struct print *lately = &t->prints[print >> 32 & (PRINTS - 1)];
@@ -806,6 +814,8 @@ struct stream_table *stream_table_new(const struct stream_limits *limits,
 		t->limits.max_kept_each = DEFAULT_KEPT_EACH;
 	if (t->limits.idle <= 0)
 		t->limits.idle = STREAM_IDLE_LIMIT;
+	if (t->limits.unanswered <= 0 || t->limits.unanswered > t->limits.idle)
+		t->limits.unanswered = t->limits.idle;
 	slab_init(&t->conns, sizeof(struct conn));
 	slab_init(&t->talks, sizeof(struct talk));
 	slab_init(&t->fulls, sizeof(struct full));

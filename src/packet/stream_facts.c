@@ -436,7 +436,13 @@ const struct stream *facts_look(struct stream_table *t, const struct conn *c)
 
 const struct stream *facts_glance(struct stream_table *t, const struct conn *c)
 {
-	note_view(t, c, &t->view);
+	if (t->viewed != c->number)
+		note_view(t, c, &t->view);
+	t->viewed = c->number;
+	for (int side = 0; side < 2; side++) { /* what a segment changes while it is taken */
+		t->view.sent[side].bytes = c->half[side].bytes;
+		t->view.early_len[side] = c->half[side].early_len;
+	}
 	t->view.rtt = facts_rtt(full_of(t, c));
 	return &t->view;
 }

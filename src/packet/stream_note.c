@@ -228,6 +228,25 @@ unsigned note_segment(struct stream_table *t, struct conn *c, int side, const st
 	return news;
 }
 
+bool note_plain(struct conn *c, int side, const struct segment *seg, const struct range *r)
+{
+	struct half *h = &c->half[side], *peer = &c->half[!side];
+	unsigned want = HALF_SEEN | (r->start != r->end ? HALF_DATA : 0);
+	int32_t beyond = ahead(seg->ack, peer->next);
+	bool settled = (c->flags & (CONN_ESTABLISHED | CONN_ALT | CONN_RST)) == CONN_ESTABLISHED &&
+		       c->state != CONN_NEW;
+	bool near = (peer->flags & HALF_SEEN) && beyond <= SEQ_REACH && beyond >= -SEQ_REACH;
+	if (!settled || !near || (h->flags & want) != want)
+		return false;
+	h->packets++;
+	c->last = pin_of(seg);
+	c->flags |= seg->has & SEGMENT_TIMESTAMP ? CONN_TIMES : 0;
+	if (!(peer->flags & HALF_ACKED) || ahead(seg->ack, peer->acked) > 0)
+		peer->acked = seg->ack;
+	peer->flags |= HALF_ACKED;
+	return true;
+}
+
 void note_advance(struct half *h, const struct range *r)
 {
 	int32_t more = ahead(r->end, h->next), len = ahead(r->end, r->start);
@@ -341,6 +360,7 @@ enum stream_wish note_ask(struct stream_table *t, struct conn *c, int side, stru
 	memcpy(early + h->early_len, bytes.at, bytes.len < room ? bytes.len : room);
 	h->early_len += (uint8_t)(bytes.len < room ? bytes.len : room);
 	note_view(t, c, &t->view);
+	t->viewed = c->number;
 	enum stream_wish wish =
 		t->on.wish(t->on.context, &t->view, side, (struct slice){ early, h->early_len });
 	if (wish == STREAM_ASK_AGAIN && !fits) {

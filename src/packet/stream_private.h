@@ -260,6 +260,7 @@ struct stream_table {
 	struct print *prints;
 	struct stream_counts counts;
 	struct stream view;   /* of a noted connection, while a callback runs */
+	uint32_t viewed;      /* whose it is, since this segment came; 0 nobody's */
 	struct stream facts;  /* of a watched one, when its owner looked last */
 	struct woes lost;     /* where woes go when there is no memory for them */
 };
@@ -310,6 +311,9 @@ void conn_go(struct stream_table *t, struct conn *c, enum conn_state to);
 enum { NEWS_SYN = 1, NEWS_FIN = 2, NEWS_RST = 4 };
 unsigned note_segment(struct stream_table *t, struct conn *c, int side, const struct segment *seg,
 		      const struct range *r);
+/* The same for a segment that is_plain (stream.c): half of all are. False, and nothing noted, where it
+ * could be news after all. */
+bool note_plain(struct conn *c, int side, const struct segment *seg, const struct range *r);
 void note_advance(struct half *h, const struct range *r);
 struct talk *note_talk(struct stream_table *t, struct conn *c);
 void note_view(const struct stream_table *t, const struct conn *c, struct stream *ret_view);

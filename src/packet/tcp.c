@@ -56,7 +56,7 @@ static void read_option(struct segment *s, const uint8_t *at, size_t len)
 }
 
 /* As far as they make sense and were captured; a bad length ends them. */
-static void read_options(struct segment *s, const uint8_t *at, size_t len)
+void tcp_read_options(struct segment *s, const uint8_t *at, size_t len)
 {
 	while (len > 0 && at[0] != OPT_END) {
 		size_t step = 1;
@@ -71,50 +71,18 @@ static void read_options(struct segment *s, const uint8_t *at, size_t len)
 	}
 }
 
-/* Every member is written, one by one (but the unused of `sack`): clearing the record first
- * would cost as much as all the rest. */
 const char *tcp_read(const struct ip_packet *ip, struct segment *ret_segment)
 {
 	struct segment *s = ret_segment;
-	const uint8_t *at = ip->body.data.at;
-	size_t captured = ip->body.data.len;
-	if (ip->body.wire < 20)
-		return "the IP packet is too short for a TCP header";
-	if (captured < 20)
-		return "the capture cut the TCP header";
-	uint32_t header = (at[12] >> 4) * 4u;
-	if (header < 20)
-		return "the TCP header says that it is shorter than 20 bytes";
-	if (header > ip->body.wire)
-		return "the TCP header is longer than the IP packet";
+	const char *why = tcp_read_header(&ip->body, s);
+	if (why)
+		return why;
 	ip_addresses(ip, &s->from, &s->to);
-	s->from.port = load16(at);
-	s->to.port = load16(at + 2);
-	s->line = 0;
-	s->seq = load32(at + 4);
-	s->ack = load32(at + 8);
-	s->flags = at[13];
-	s->window = load16(at + 14);
-	s->has = 0;
+	s->from.port = load16(ip->body.data.at);
+	s->to.port = load16(ip->body.data.at + 2);
 	s->ttl = ip->ttl;
-	s->wscale = 0;
-	s->mss = 0;
 	s->ip_id = ip->v6 ? 0 : (uint16_t)ip->id;
-	s->sack_count = 0;
 	s->dont_fragment = ip->dont_fragment;
-	s->payload_len = ip->body.wire - header;
-	if (captured < header)
-		s->payload = (struct slice){ at + captured, 0 };
-	else
-		s->payload = (struct slice){ at + header, captured - header };
 	s->ip_len = ip->len;
-	s->tsval = s->tsecr = 0;
-	if (header == 32 && captured >= 32 && load32(at + 20) == 0x0101080a) {
-		s->tsval = load32(at + 24);
-		s->tsecr = load32(at + 28);
-		s->has = SEGMENT_TIMESTAMP;
-	} else if (header > 20) {
-		read_options(s, at + 20, (captured < header ? captured : header) - 20);
-	}
 	return NULL;
 }

@@ -146,7 +146,7 @@ bool hash_from_hex(struct slice hex, size_t len, uint8_t *ret_bytes)
 	for (size_t i = 0; i < len; i++) {
 		uint8_t high = HEX[hex.at[2 * i]], low = HEX[hex.at[2 * i + 1]];
 		all &= high > 0 && low > 0;
-		ret_bytes[i] = (uint8_t)((high - 1) << 4 | ((low - 1) & 15));
+		ret_bytes[i] = (uint8_t)((high << 4) + low - 0x11);
 	}
 	return all;
 }

@@ -21,7 +21,7 @@
 enum {
 	HALF = 512 << 10,
 	ONE_WRITE = 64 << 10,
-	LINGER_MS = 2,  /* lines gather for so long: one write, and one waking, for many */
+	LINGER_MS = 5,  /* lines gather for so long: one write, and one waking, for many */
 	RETRY_MS = 500, /* where the sink can't tell when it will take more */
 	LAST_MS = 1000, /* for what is queued when it is closed */
 	STACK = 64 << 10,
@@ -277,16 +277,18 @@ static void wait_for_sink(struct log *l, int code)
 	pthread_mutex_unlock(&l->lock);
 }
 
-/* Until there is something to do. */
-static void await_work(struct log *l)
+/* Until there is something to do; true: it had to wait for that. */
+static bool await_work(struct log *l)
 {
+	bool waited = false;
 	pthread_mutex_lock(&l->lock);
 	while (l->fill_len == 0 && l->untold == 0 && !has_orders(l)) {
-		l->asleep = true;
+		l->asleep = waited = true;
 		pthread_cond_wait(&l->work, &l->lock);
 	}
 	l->asleep = false;
 	pthread_mutex_unlock(&l->lock);
+	return waited;
 }
 
 static void linger(const struct log *l)
@@ -338,8 +340,10 @@ static void *write_lines(void *context)
 	struct timespec last = { 0 };
 	for (;;) {
 		if (l->out_at == l->out_len) {
-			await_work(l);
+			/* at first, so that nobody has to wake it while lines keep coming */
 			linger(l);
+			if (await_work(l))
+				linger(l);
 		}
 		if (l->closing && !last.tv_sec)
 			last = after_ms(LAST_MS);

@@ -24,7 +24,7 @@ enum {
 	SLAB = 40,        /* records at once: as many as fit a page, and no malloc's head each */
 	EXCHANGE_LIMIT = 256 << 10,
 	PACKED_LIMIT = 32 << 10, /* heads take most, where they are kept */
-	KNOWN = 64,
+	KNOWN = 256,             /* a client's descriptor and its origin's come in turn */
 	ENOUGH = 128 << 10, /* bytes of a tunnel that were looked at without learning what it is */
 };
 
@@ -518,7 +518,9 @@ void record_sockets(struct record *r, int client, int origin)
 	r->origin = origin;
 }
 
-static const nanos FRESH = 50 * NANOS_PER_MS;
+/* For so long what the kernel said is good: to ask takes it a microsecond and more, and what
+ * changes meanwhile is in the next record. */
+static const nanos FRESH = 200 * NANOS_PER_MS;
 
 bool record_client_facts(struct record *r, struct net_facts *ret_facts)
 {

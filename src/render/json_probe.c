@@ -167,14 +167,46 @@ static void add_doors(struct buffer *out, const struct trace_way *w)
 	buffer_add_text(out, "]");
 }
 
-/* What the walk itself saw of it. */
-static void add_page(struct buffer *out, struct slice page)
+static void add_time(struct buffer *out, const char *name, nanos at)
 {
-	if (page.len == 0)
+	if (at == NO_TIME)
 		return;
-	buffer_add_text(out, ",\"page\":\"");
-	escape_json(out, page);
+	buffer_printf(out, ",\"%s\":\"", name);
+	when_add_rfc3339(out, at);
 	buffer_add_text(out, "\"");
+}
+
+static void add_link(struct buffer *out, const struct trace_link *l)
+{
+	buffer_add_text(out, "{\"subject\":\"");
+	escape_json(out, l->subject);
+	buffer_add_text(out, "\",\"issuer\":\"");
+	escape_json(out, l->issuer);
+	if (l->names.len)
+		buffer_add_text(out, "\",\"names\":\"");
+	escape_json(out, l->names);
+	buffer_add_text(out, "\"");
+	add_time(out, "not_before", l->not_before);
+	add_time(out, "not_after", l->not_after);
+	buffer_add_text(out, "}");
+}
+
+/* What the walk itself saw of it. */
+static void add_seen(struct buffer *out, const struct trace_probe *p)
+{
+	if (p->page.len) {
+		buffer_add_text(out, ",\"page\":\"");
+		escape_json(out, p->page);
+		buffer_add_text(out, "\"");
+	}
+	if (!p->way || p->way->links == 0)
+		return;
+	buffer_add_text(out, ",\"chain\":[");
+	for (size_t i = 0; i < p->way->links; i++) {
+		buffer_add_text(out, i ? "," : "");
+		add_link(out, &p->way->link[i]);
+	}
+	buffer_add_text(out, "]");
 }
 
 /* ---- all of them ----------------------------------------------------------------------------- */
@@ -188,7 +220,7 @@ static void begin(struct buffer *out, bool *any, const char *name)
 void json_add_probe(struct buffer *out, const struct trace_probe *p)
 {
 	bool any = false;
-	add_page(out, p->page);
+	add_seen(out, p);
 	if (p->mtu.looked) {
 		begin(out, &any, "mtu");
 		add_mtu(out, &p->mtu);

@@ -61,10 +61,8 @@ static void say_page(struct buffer *out, struct slice page, bool utf8)
 
 static enum severity severity_of(const struct render_target *t)
 {
-	return t->direct        ? SEVERITY_WARNING
-	       : !t->reached    ? SEVERITY_FAILURE
-	       : t->d->severity ? SEVERITY_WARNING
-				: SEVERITY_OK;
+	bool odd = t->direct || (t->reached && t->d->severity == SEVERITY_WARNING);
+	return odd ? SEVERITY_WARNING : t->reached ? SEVERITY_OK : SEVERITY_FAILURE;
 }
 
 static const char *word_of(const struct render_target *t)
@@ -77,6 +75,12 @@ static const char *word_of(const struct render_target *t)
 		return "unlike";
 	return t->reached && t->d->severity == SEVERITY_FAILURE ? "answered"
 								: verdict_id(t->d->verdict);
+}
+
+static const char *why_of(const struct render_target *t)
+{
+	const char *why = t->trouble ? t->trouble : t->unlike ? t->unlike : t->d->summary;
+	return why ? why : "";
 }
 
 static void add_took(struct buffer *out, const struct render_target *t)
@@ -108,7 +112,7 @@ static void add_words_of_proxy(struct buffer *out, const struct render_style *s,
 
 static void add_why(struct buffer *out, const struct render_style *s, const struct render_target *t)
 {
-	const char *why = t->trouble ? t->trouble : t->unlike ? t->unlike : t->d->summary;
+	const char *why = why_of(t);
 	buffer_add_repeat(out, ' ', 4);
 	flow_text(out, s, why, 4, 4);
 	if (!t->trouble)
@@ -285,10 +289,15 @@ static void add_answer(struct buffer *out, const struct render_target *t)
 	say_request(&text, t->x, false);
 	add_fact(out, "request", &text);
 	say_status(&text, t->x, false);
-	if (text.len && t->d->answered_by)
-		buffer_printf(&text, ", from the %s", t->d->answered_by);
-	if (text.len && t->d->product)
-		buffer_printf(&text, " (%s)", t->d->product);
+	if (text.len && t->d->answered_by) {
+		buffer_add_text(&text, ", from the ");
+		say_own(&text, t->d->answered_by, false);
+	}
+	if (text.len && t->d->product) {
+		buffer_add_text(&text, " (");
+		say_own(&text, t->d->product, false);
+		buffer_add_text(&text, ")");
+	}
 	add_fact(out, "answer", &text);
 	say_page(&text, r->title, false);
 	add_fact(out, "its page says", &text);
@@ -332,9 +341,8 @@ void render_request_seen(struct buffer *out, size_t number, const struct render_
 		add_fact(out, "not checked", &text);
 	} else {
 		add_path(out, t);
-		buffer_printf(&text, "%s (%s): ", verdict_id(t->d->verdict),
-			      stage_name(t->d->stage));
-		say_own(&text, t->unlike ? t->unlike : t->d->summary, false);
+		buffer_printf(&text, "%s: ", verdict_id(t->d->verdict));
+		say_own(&text, why_of(t), false);
 		add_fact(out, "verdict", &text);
 		add_answer(out, t);
 		add_remedies(out, t);

@@ -91,7 +91,7 @@ struct trace_door { /* one of the proxy's addresses */
 };
 
 struct trace_link { /* of the chain of certificates */
-	struct slice subject, issuer;
+	struct slice subject, issuer, names; /* names: as in tls/certificate.h */
 	nanos not_before, not_after;
 };
 

@@ -136,7 +136,7 @@ void trace_publish_text(struct buffer *out, struct slice text)
 	while (text.len) {
 		size_t end = slice_find_byte(text, ' ');
 		struct slice word = slice_first(text, end);
-		if (slice_find(word, SLICE("://")) < word.len)
+		if (path_alone(word).len + 1 < word.len) /* "why?" stays */
 			add_url(out, word);
 		else
 			buffer_add(out, word);

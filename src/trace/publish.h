@@ -10,7 +10,7 @@
 #include "base/buffer.h"
 #include "trace/exchange.h"
 
-/* The text, with what stands behind ? or # in each URL in it left out. */
+/* The text, with what stands behind ? or # in any of its words left out: one may be a URL, or a part. */
 void trace_publish_text(struct buffer *out, struct slice text);
 
 /* Takes out what may not. What had no room to be written anew is empty. */

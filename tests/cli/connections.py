@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -236,9 +237,10 @@ def as_nobody(program, tap, p):
 def environment(program, tap, server):
     port = server.getsockname()[1]
 
-    def ask(**variables):
+    def ask(*words, **variables):
         clean = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
-        done = subprocess.run([os.path.abspath(program), "connections"], check=False, text=True,
+        done = subprocess.run([os.path.abspath(program), "connections",
+                               *(words or ["--settings=/nowhere/at/all"])], check=False, text=True,
                               capture_output=True, env={**clean, **PLAIN, **variables})
         return done.returncode, done.stdout + done.stderr
 
@@ -265,6 +267,20 @@ def environment(program, tap, server):
     for what, variables, status, text in cases:
         got, said = ask(**variables)
         tap.case(f"environment: {what}", [] if got == status and text in said else [got, said])
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
+        for text, variables, status, expected in (
+                (f"PROXY_HOST 127.0.0.1; PROXY_PORT {port}; PROXY_USER u;", {}, 0,
+                 f"To {here}, from this host's settings\n"),
+                ("PROXY_HOST 127.0.0.2; PROXY_PORT 9;", {"http_proxy": here}, 0,
+                 f"To {here}, from http_proxy\n"),
+                ("PROXY_HOST 127.0.0.1; PROXY_PORT 9; PROXY_ENABLED no;", {}, 2, "say HOST:PORT"),
+                ("PROXY_HOST 127.0.0.1;", {}, 2, "there is no port"), ("PROXY_PORT x;", {}, 2, "1 to 65535")):
+            file.seek(0)
+            file.truncate()
+            file.write("iprep_proxy {" + text + "}\n")
+            file.flush()
+            got, said = ask(f"--settings={file.name}", **variables)
+            tap.case(f"settings: {text}", [] if got == status and expected in said else [got, said])
     got, said = ask(http_proxy=f"http://user:s3cr@t@{here}")
     tap.case("environment: a password stays out of sight",
              [] if got == 0 and "s3cr" not in said and "user" not in said and here in said

@@ -212,6 +212,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		s.width = 80;
 	tally_add(a.tally, x, d.verdict, d.severity);
 	must_be_none(all_text(&a, &s), "text");
+	must_be_none(all_targets(&a, &s), "targets");
 	must_be_none(all_json(&a), "json");
 	must_be_none(all_packets(&a, &s, &p), "packets");
 	must_be_none(all_markup(&a, &s), "markup");

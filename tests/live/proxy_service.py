@@ -161,6 +161,13 @@ def logs_follow(program):
     with open(proxy.path, encoding="utf-8") as f:
         text = f.read()
 
+    def maps_openssl():
+        with open(f"/proc/{proxy.process.pid}/maps", encoding="utf-8") as maps:
+            return "libcrypto" in maps.read()
+
+    linked = b"libcrypto" in subprocess.run(["ldd", program], capture_output=True, check=False).stdout
+    same(maps_openssl(), linked, "without records nobody pays for OpenSSL; mapped")
+
     def log_to(path, news):
         at = len(proxy.said())
         proxy.write(text.replace("log access none;", f"log access {path} json;"))
@@ -173,6 +180,7 @@ def logs_follow(program):
         path = os.path.join(proxy.folder, name)
         log_to(path, "reloaded")
         eventually(lambda: os.path.exists(path) and lines_of(path), f"nothing in the {name} log")
+        want(maps_openssl(), "certificates can't be read: the workers may not load OpenSSL")
     log_to(os.path.join(proxy.folder, "no", "such"), "open the log .*no/such: No such file")
     eventually(lambda: len(lines_of(path)) == 2, "the log did not go on as it was")
     proxy.stop()

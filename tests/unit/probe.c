@@ -1,7 +1,7 @@
 /* What a probe alone can know, as diagnose judges it: its rules, those of TLS that ask what looking
  * around brought, and their texts, whole.
  *
- *     unit-probe             compares with tests/golden/probe.out
+ *     unit-probe             compares with tests/unit/probe.out
  *     unit-probe --rewrite   writes that anew; review the diff */
 #include "diagnose/diagnose.h"
 #include "render/render.h"
@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #define MS     NANOS_PER_MS
-#define GOLDEN SOURCE_ROOT "/tests/golden/probe.out"
+#define GOLDEN SOURCE_ROOT "/tests/unit/probe.out"
 
 static struct mark at_ms(int64_t ms)
 {

@@ -50,6 +50,7 @@ static void check_all(struct exchange *x, struct diagnosis *d, unsigned step)
 						  .utf8 = look & 2,
 						  .width = width };
 			assert_no_fault(all_text(&a, &s), "text at width", width);
+			assert_no_fault(all_targets(&a, &s), "targets at width", width);
 		}
 	assert_no_fault(all_json(&a), "json", 0);
 	assert_no_fault(all_markup(&a, &PLAIN), "markup", 0);

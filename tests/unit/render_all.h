@@ -7,6 +7,7 @@
 #include "json_check.h"
 #include "render/packets.h"
 #include "render/report.h"
+#include "render/targets.h"
 
 /* Text for a person: valid UTF-8, no control bytes but line breaks (and SGR where there is colour),
  * nothing that turns the reading direction, no spaces before a line break. */
@@ -127,6 +128,31 @@ static inline const char *all_text(struct all *a, const struct render_style *s)
 	for (size_t i = 0; !s->utf8 && i < a->out.len; i++)
 		if (a->out.at[i] >= 0x80)
 			fault = "more than ASCII";
+	buffer_reset(&a->out);
+	return fault;
+}
+
+/* A target that was not reached, for the exchange's reasons. */
+static inline const char *all_targets(struct all *a, const struct render_style *s)
+{
+	struct render_target t = { .url = "https://a.example/b?c",
+				   .purpose = "a purpose",
+				   .took = 1,
+				   .status = 999,
+				   .x = a->x,
+				   .d = a->d };
+	render_target_row(&a->out, s, &t);
+	const char *fault = text_fault(buffer_slice(&a->out), s->colour);
+	if (!s->colour && text_columns(buffer_slice(&a->out)) > (s->width < 40 ? 40 : s->width))
+		fault = "a row that is too long";
+	buffer_reset(&a->out);
+	render_request_seen(&a->out, 1, &t);
+	fault = fault ? fault : text_fault(buffer_slice(&a->out), false);
+	if (text_columns(buffer_slice(&a->out)) > 78)
+		fault = "a line of the request that is too long";
+	for (size_t i = 0; i < a->out.len; i++)
+		if (a->out.at[i] >= 0x80)
+			fault = "more than ASCII in the request";
 	buffer_reset(&a->out);
 	return fault;
 }

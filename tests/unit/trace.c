@@ -1,5 +1,6 @@
 /* trace: the timeline of one exchange, and what the book makes of several. */
 #include "trace/book.h"
+#include "trace/publish.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -63,6 +64,63 @@ static void a_new_exchange_knows_nothing(void **state)
 	trace_free(x);
 	trace_free(NULL);
 	assert_null(trace_new(TRACE_CAPTURE, 100));
+}
+
+static void assert_slice(struct slice s, const char *want)
+{
+	if (!slice_equal(s, slice_of(want)))
+		fail_msg("got \"%.*s\", wanted \"%s\"", (int)s.len, (const char *)s.at, want);
+}
+
+static void what_may_be_given_away_is_listed(void **state)
+{
+	(void)state;
+	struct exchange *x = trace_new(TRACE_CHECK, 65536);
+	struct trace_response *r = &x->response;
+	x->request.target = SLICE("http://a.example/b?c=secret#d");
+	x->request.head = SLICE("GET http://a.example/b?c=secret HTTP/1.1\r\nHost: a.example\r\n"
+				"Cookie: secret\r\nProxy-Authorization: Basic secret\r\n\r\n");
+	r->status = 302;
+	r->location = SLICE("/d#secret");
+	r->title = SLICE("secret");
+	r->head = SLICE("HTTP/1.1 302 Why? not\nLOCATION:/d?secret\nX-Any: secret\n  secret\n"
+			"Via: 1.1 p\n\n");
+	trace_publish(x);
+	assert_slice(x->request.target, "http://a.example/b?...");
+	assert_slice(x->request.head,
+		     "GET http://a.example/b?... HTTP/1.1\r\nHost: a.example\r\n"
+		     "Proxy-Authorization: Basic ...\r\n(1 more, left out)\r\n\r\n");
+	assert_slice(r->location, "/d?...");
+	assert_slice(r->title, "");
+	assert_slice(r->head, "HTTP/1.1 302 Why? not\r\nLOCATION: /d?...\r\nVia: 1.1 p\r\n"
+			      "(2 more, left out)\r\n\r\n");
+	r->status = 403;
+	r->title = SLICE("the rule's name");
+	trace_publish(x);
+	assert_slice(r->title, "the rule's name");
+	trace_free(x);
+}
+
+static void texts_lose_their_queries(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *left;
+	} cases[] = {
+		{ "", "" },
+		{ "302 Found, to /a?b#c", "302 Found, to /a?..." },
+		{ "why? so  http://a/#b https://a/?c d",
+		  "why? so  http://a/?... https://a/?... d" },
+		{ "?a", "?..." },
+		{ "a#", "a#" },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct buffer out;
+		buffer_init(&out, 1000);
+		trace_publish_text(&out, slice_of(cases[i].text));
+		assert_slice(buffer_slice(&out), cases[i].left);
+		buffer_done(&out);
+	}
 }
 
 static void paths_come_later(void **state)
@@ -721,6 +779,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_new_exchange_knows_nothing),
+		cmocka_unit_test(what_may_be_given_away_is_listed),
+		cmocka_unit_test(texts_lose_their_queries),
 		cmocka_unit_test(paths_come_later),
 		cmocka_unit_test(a_path_is_lent_and_then_owned),
 		cmocka_unit_test(an_exchange_begins_where_one_was),
