@@ -12,6 +12,7 @@ enum { SPARES = 256 }; /* links that wait to be used again, with what they hold 
 /* Live. A SYN is sent again after 1, 2, 4, ... 32 s: whoever is quiet for longer has given up, or
  * sends the last one after 64 s and gives up then. */
 static const nanos UNANSWERED = 34 * NANOS_PER_SECOND;
+enum { MAX_LIVE = 20000 }; /* conversations: some kilobytes each, 130 at the worst */
 static const nanos SETTLED_AFTER = 3 * NANOS_PER_SECOND;
 static const nanos SETTLE_EVERY = NANOS_PER_SECOND / 4;
 
@@ -53,7 +54,8 @@ struct feed {
 	struct coming *expected, *expected_end; /* those of them that were not fed yet */
 	struct coming coming[FEED_AHEAD];
 	struct link *used; /* live */
-	nanos settled_at;  /* when it was last looked who is */
+	unsigned uses;
+	nanos settled_at; /* when it was last looked who is */
 };
 
 /* ---- marks and facts --------------------------------------------------------------------- */
@@ -290,9 +292,9 @@ static bool is_named_proxy(const struct feed *f, const struct address *a)
 	       (named->port == 0 || named->port == a->port);
 }
 
-static enum stream_wish on_wish(void *context, const struct stream *s, int side, struct slice sofar)
+static enum stream_wish find_wish(const struct feed *f, const struct stream *s, int side,
+				  struct slice sofar)
 {
-	struct feed *f = context;
 	bool named = is_named_proxy(f, &s->side[1 - side]);
 	if (f->options.has_proxy && !named && !is_named_proxy(f, &s->side[side]))
 		return STREAM_NOTE;
@@ -311,6 +313,16 @@ static enum stream_wish on_wish(void *context, const struct stream *s, int side,
 	bool answers = observe_is_answer(sofar) && !s->began_late;
 	return answers || (sofar.len == sizeof s->early[0] && !s->began_late) ? STREAM_WATCH
 									      : STREAM_ASK_AGAIN;
+}
+
+static enum stream_wish on_wish(void *context, const struct stream *s, int side, struct slice sofar)
+{
+	struct feed *f = context;
+	enum stream_wish wish = find_wish(f, s, side, sofar);
+	if (wish != STREAM_WATCH || f->uses < MAX_LIVE)
+		return wish;
+	f->counts.passed_over++;
+	return STREAM_NOTE;
 }
 
 /* ---- callbacks of the stream table --------------------------------------------------------- */
@@ -356,6 +368,7 @@ static void enlist(struct feed *f, struct link *l)
 	if (f->used)
 		f->used->before = l;
 	f->used = l;
+	f->uses++;
 }
 
 static void delist(struct feed *f, struct link *l)
@@ -368,6 +381,7 @@ static void delist(struct feed *f, struct link *l)
 		l->before->next = l->next;
 	else
 		f->used = l->next;
+	f->uses--;
 }
 
 static bool begins(const struct stream *s, int side, bool (*what)(struct slice bytes))

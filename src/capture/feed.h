@@ -45,6 +45,7 @@ struct feed_owner {
 
 struct feed_counts {
 	uint64_t packets, tcp, bad, unknown_link, ignored;
+	uint64_t passed_over; /* live: conversations, for want of room */
 	struct stream_counts streams;
 };
 
@@ -74,7 +75,8 @@ void feed_note(struct feed *f, const struct icmp_note *note);
  * capture went on until then, be it with packets that other feeds took; the connections that are
  * still open at the end were observed so long. Live, an exchange that is whole is then given out though
  * its connection goes on, once nothing followed for some seconds; and an attempt to connect that was not
- * answered for half a minute is over. */
+ * answered for half a minute is over; and of conversations no more are followed at a time than fit into
+ * bounded memory. */
 void feed_until(struct feed *f, nanos at, const struct stream_crowd *crowd);
 bool feed_end_next(struct feed *f);
 struct stream_crowd feed_crowd(const struct feed *f);

@@ -259,7 +259,9 @@ static void try_down(struct hunt *h, const uint32_t *sizes, enum fate *ret_fates
 	if (h->around->where == CHECK_PROXY)
 		o.user = NULL; /* to be asked for it is enough, and no attempt with a password */
 	for (size_t i = 0; i < count; i++)
-		walks[i] = (struct again){ .altered = { .mss = sizes[i], .proxy = &h->proxy } };
+		walks[i] = (struct again){
+			.altered = { .mss = sizes[i], .proxy = &h->proxy, .unverified = true }
+		};
 	again_walk(&o, walks, count, h->longest, got_on, h);
 	nanos slowest = 0;
 	for (size_t i = 0; i < count; i++) {
@@ -278,7 +280,7 @@ static void try_down(struct hunt *h, const uint32_t *sizes, enum fate *ret_fates
 /* Nothing failed that could be tried again: how large were the segments that came? */
 static void see_down(struct hunt *h)
 {
-	struct again walk = { .altered = { .proxy = &h->proxy } };
+	struct again walk = { .altered = { .proxy = &h->proxy, .unverified = true } };
 	again_walk(h->around->options, &walk, 1, h->longest, got_on, h);
 	for (size_t i = 0; i < walk.exchanges; i++)
 		if (walk.exchange[i]->path && walk.exchange[i]->path[PROXY].largest > h->largest)

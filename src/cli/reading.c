@@ -31,7 +31,7 @@ void reading_count(struct summary_facts *facts, const struct feed *f)
 	struct feed_counts c = feed_counts(f);
 	facts->connections += c.streams.connections;
 	facts->ignored_connections += c.ignored;
-	facts->evicted += c.streams.evicted;
+	facts->evicted += c.streams.evicted + c.passed_over;
 	facts->copies += c.streams.copies;
 	facts->bad_packets += c.bad;
 	facts->unknown_link += c.unknown_link;
