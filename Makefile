@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 BENCH_SCALE ?= 1
 BENCH_RUNS ?=
 
-.PHONY: build help setup demo test sanitize golden fuzz fuzz-afl bench bench-read bench-proxy install
+.PHONY: build help setup demo test sanitize golden fuzz fuzz-afl bench bench-read bench-proxy bench-watch install
 .PHONY: lint clean
 
 build: build/build.ninja
@@ -19,9 +19,10 @@ help:
 	@echo 'make test       set-up, both compilers, sanitizers, the whole suite'
 	@echo 'make sanitize   the suite under address and undefined behaviour sanitizers alone'
 	@echo 'make golden     write the expected outputs in tests/golden anew; review the diff'
+	@echo 'make screenshots  the pages of the console anew, in doc/console'
 	@echo 'make fuzz       each fuzz target for FUZZ_SECONDS (60) with libFuzzer'
 	@echo 'make fuzz-afl   build the fuzz targets for AFL++, and say how to run them'
-	@echo 'make bench      measure beside other tools: bench-read and bench-proxy, which can be made'
+	@echo 'make bench      measure beside other tools: bench-read, bench-proxy, bench-watch, which can be made'
 	@echo '                alone; BENCH_SCALE (1), BENCH_RUNS (5 and 3)'
 	@echo 'make install    under PREFIX (/usr/local), below DESTDIR if that is set'
 	@echo 'make lint       clang-format, clang-tidy, shellcheck, mandoc'
@@ -52,6 +53,12 @@ golden: build
 	@python3 tests/golden/readme.py --rewrite build/viaduct
 	@build/tests/unit/unit-probe --rewrite
 
+.PHONY: screenshots
+screenshots: build
+	@tools/setup.sh build test
+	@mkdir -p doc/console
+	@node tests/browser/console.mjs build/viaduct doc/console
+
 fuzz:
 	@tools/setup.sh build fuzz
 	@tests/fuzz/run.sh build-fuzz $(FUZZ_SECONDS)
@@ -60,7 +67,7 @@ fuzz-afl:
 	@tools/setup.sh build afl
 	@tests/fuzz/afl.sh build-afl
 
-bench: bench-read bench-proxy
+bench: bench-read bench-proxy bench-watch
 
 bench-read:
 	@tools/setup.sh build bench-read
@@ -71,6 +78,11 @@ bench-proxy:
 	@tools/setup.sh build bench-proxy
 	@$(MAKE) --no-print-directory build
 	@python3 bench/proxy.py --scale $(BENCH_SCALE) --runs $(or $(BENCH_RUNS),3) build/viaduct
+
+bench-watch:
+	@tools/setup.sh build bench-watch
+	@$(MAKE) --no-print-directory build
+	@python3 bench/watch.py build/viaduct
 
 # Where a build directory was made for another prefix, it is told; ninja then does what follows.
 install: build
@@ -83,7 +95,7 @@ lint:
 	@tools/lint.sh build
 
 clean:
-	rm -rf build build-gcc build-sanitize build-fuzz build-afl
+	rm -rf build build-browser build-gcc build-sanitize build-fuzz build-afl
 
 build/build.ninja:
 	meson setup build

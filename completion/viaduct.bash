@@ -50,6 +50,48 @@ _viaduct_read() {
 	esac
 }
 
+_viaduct_watch() {
+	case $prev in
+	-i | --interface)
+		mapfile -t COMPREPLY < <(compgen -W "any $(ls /sys/class/net 2>/dev/null)" -- "$cur")
+		return
+		;;
+	-o | --only)
+		mapfile -t COMPREPLY < <(compgen -W "failures $(_viaduct_verdicts)" -- "$cur")
+		return
+		;;
+	--color)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur")
+		return
+		;;
+	-u | --user)
+		mapfile -t COMPREPLY < <(compgen -A user -- "$cur")
+		return
+		;;
+	-r | --ring)
+		_viaduct_files -d
+		return
+		;;
+	-s | --store)
+		_viaduct_files -f
+		return
+		;;
+	-x | --proxy | -f | --filter | -m | --metrics | -b | --buffer | --max-connections)
+		return
+		;;
+	esac
+	case $cur in
+	--color=*)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "${cur#*=}")
+		;;
+	-*)
+		mapfile -t COMPREPLY < <(compgen -W '--interface --proxy --filter --json --only
+			--store --ring --metrics --buffer --user --max-connections --color --help' \
+			-- "$cur")
+		;;
+	esac
+}
+
 _viaduct_explain() {
 	case $cur in
 	-*) mapfile -t COMPREPLY < <(compgen -W '--list --help' -- "$cur") ;;
@@ -254,11 +296,12 @@ _viaduct() {
 		prev=${COMP_WORDS[COMP_CWORD - 3]}
 	fi
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'read check explain proxy settings connections console --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'read watch check explain proxy settings connections console --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
 	read) _viaduct_read ;;
+	watch) _viaduct_watch ;;
 	check) _viaduct_check ;;
 	explain) _viaduct_explain ;;
 	proxy) _viaduct_proxy ;;

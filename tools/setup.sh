@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs from Debian what viaduct's targets need, and nothing that is there already.
 #
-#   tools/setup.sh [build] [demo] [test] [lint] [fuzz] [afl] [bench-read] [bench-proxy]
+#   tools/setup.sh [build] [demo] [test] [lint] [fuzz] [afl] [bench-read] [bench-proxy] [bench-watch]
 #
 # All of build and test when none is named.
 #
@@ -48,7 +48,23 @@ clients() {
 has_server() { has "$1" || [ -x "/usr/sbin/$1" ]; }
 compiles_c() { has gcc && echo '#include <stdio.h>' | gcc -fsyntax-only -xc -; }
 
+# What the browser tests take from npm, as tests/browser/package-lock.json has it: into build-browser/.
+browser_modules() {
+	from=$(dirname "$0")/../tests/browser
+	into=$(dirname "$0")/../build-browser
+	if cmp -s "$from/package-lock.json" "$into/package-lock.json" && [ -d "$into/node_modules" ]; then
+		return
+	fi
+	echo "setup: installing from npm what the browser tests need"
+	mkdir -p "$into"
+	cp "$from/package.json" "$from/package-lock.json" "$into/"
+	(cd "$into" && npm ci --ignore-scripts --no-audit --no-fund) && return
+	rm -f "$into/package-lock.json"
+	echo "setup: npm could not; the browser tests will be skipped" >&2
+}
+
 [ $# -gt 0 ] || set -- build test
+with_browser=
 for set in "$@"; do
 	case $set in
 	build)
@@ -64,6 +80,7 @@ for set in "$@"; do
 		need libcrypt-dev library libcrypt
 		need libcurl4-openssl-dev library libcurl
 		need libmnl-dev library libmnl
+		need libpcap0.8-dev library libpcap
 		need libmicrohttpd-dev library libmicrohttpd
 		need libsqlite3-dev library sqlite3
 		need libcmocka-dev library cmocka
@@ -73,6 +90,8 @@ for set in "$@"; do
 		need python3 has python3
 		;;
 	test)
+		with_browser=yes
+		need npm has npm
 		need curl has curl
 		need ethtool has_server ethtool
 		need iproute2 has ss
@@ -117,14 +136,20 @@ for set in "$@"; do
 		need iproute2 has ip
 		need util-linux has taskset
 		;;
+	bench-watch)
+		need curl has curl
+		need iproute2 has ip
+		need util-linux has taskset
+		;;
 	*)
-		echo "setup: no such set: $set (build, test, lint, fuzz, afl, bench-read, bench-proxy)" >&2
+		echo "setup: no such set: $set (build, test, lint, fuzz, afl, bench-read, bench-proxy, bench-watch)" >&2
 		exit 2
 		;;
 	esac
 done
 
 if [ -z "$missing" ]; then
+	[ -z "$with_browser" ] || browser_modules
 	echo "setup: all that is needed is installed"
 	exit 0
 fi
@@ -178,3 +203,4 @@ elif ! install; then
 	install
 fi
 echo "setup: installed:$missing"
+[ -z "$with_browser" ] || browser_modules

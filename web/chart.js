@@ -54,7 +54,7 @@ export function chart({ onRange }) {
 		});
 		const times = [0, 0.25, 0.5, 0.75].map((part) => s("text", { class: "axis",
 			x: LEFT + part * (WIDTH - LEFT), y: HEIGHT - 5 },
-		day(new Date(answer.from + part * (answer.to - answer.from)))));
+		day(new Date(list[Math.floor(part * (list.length - 1))].at))));
 		const chosen = s("rect", { class: "chosen", y: TOP, height: HEIGHT - BOTTOM - TOP, width: 0, x: 0 });
 		const total = list.reduce((all, bin) => all + sum(bin), 0);
 		const failed = list.reduce((all, bin) => all + bin.failure, 0);
@@ -72,14 +72,14 @@ export function chart({ onRange }) {
 			const at = (event.clientX - box.left) / box.width * WIDTH;
 			return Math.min(Math.max(at, LEFT), WIDTH);
 		};
-		const time = (at) => data.from + (at - LEFT) / (WIDTH - LEFT) * (data.to - data.from);
+		const under = (at) => list[Math.min(list.length - 1, Math.max(0, Math.floor((at - LEFT) / width)))];
 		picture.addEventListener("pointerdown", (event) => {
 			from = where(event);
 			picture.setPointerCapture(event.pointerId);
 		});
 		picture.addEventListener("pointermove", (event) => {
 			const at = where(event);
-			const bin = list[Math.min(list.length - 1, Math.floor((at - LEFT) / width))];
+			const bin = under(at);
 			if (bin)
 				tip.textContent = `${day(new Date(bin.at))} · ${ORDER.map((name) =>
 					`${t(`severity.${name}`)} ${number(bin[name])}`).join(" · ")}`;
@@ -92,7 +92,7 @@ export function chart({ onRange }) {
 			const to = where(event), begin = from;
 			from = null;
 			if (begin !== null && Math.abs(to - begin) > 4)
-				onRange(time(Math.min(begin, to)), time(Math.max(begin, to)));
+				onRange(under(Math.min(begin, to)).at, under(Math.max(begin, to)).at + data.step);
 			else
 				chosen.setAttribute("width", 0);
 		});

@@ -105,6 +105,7 @@ function makeForm(may, onSave, onCancel) {
 		may ? null : h("p", { class: "dim" }, t("view-only"))));
 	const file = h("p", { class: "dim file" });
 	element.append(file);
+	element.inert = true; // until there is something to change
 
 	function follow() {
 		for (const name of ["user", "password"])
@@ -147,6 +148,7 @@ function makeForm(may, onSave, onCancel) {
 			replace(file, t("settings.file"), " ", h("code", {}, values.file));
 			follow();
 			remarks(values.remarks, false);
+			element.inert = false;
 		},
 		values: () => ({
 			enabled: enabled.input.checked, auth: auth.input.checked,

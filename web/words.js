@@ -236,4 +236,9 @@ export function t(key, values = {}) {
 	return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
+// What a language lacks, for the test of the pages.
+export const missing = () => [
+	...Object.keys(EN).filter((key) => !(key in JA)), ...Object.keys(JA).filter((key) => !(key in EN)),
+	...Object.keys(MEANING.en).filter((key) => !(key in MEANING.ja))];
+
 export const verdictMeaning = (id) => MEANING[now][id] ?? MEANING.en[id] ?? "";

@@ -55,7 +55,7 @@ static bool may_refill(const struct bytes *s, size_t n)
 
 /* Moves what is unread to the front of a block that takes n bytes. Bytes behind `end` belong to
  * no batch: as long as there is room, a shared block is filled on. */
-static int make_room(struct bytes *s, size_t n, struct error *err)
+int bytes_make_room(struct bytes *s, size_t n, struct error *err)
 {
 	size_t have = s->end - s->at;
 	if (s->block && s->block->room - s->at >= n)
@@ -84,7 +84,7 @@ static int make_room(struct bytes *s, size_t n, struct error *err)
 int bytes_need(struct bytes *s, size_t n, struct error *err)
 {
 	while (s->end - s->at < n) {
-		int ret = make_room(s, n, err);
+		int ret = bytes_make_room(s, n, err);
 		if (ret < 0)
 			return ret;
 		ssize_t got = unpack_read(&s->unpack, s->block->data + s->end,
@@ -114,7 +114,7 @@ int bytes_open(struct bytes *s, const char *path, const char *name, struct error
 	int ret = unpack_open(&s->unpack, path, name, err);
 	if (ret < 0)
 		return ret;
-	ret = make_room(s, 1, err);
+	ret = bytes_make_room(s, 1, err);
 	if (ret < 0)
 		bytes_close(s);
 	return ret;

@@ -31,6 +31,9 @@ void bytes_close(struct bytes *s);
  * and *err: broken before. In the last two cases what there is can be had. */
 int bytes_need(struct bytes *s, size_t n, struct error *err);
 
+/* Room for n bytes behind what is unread, for whoever fills the block himself. */
+int bytes_make_room(struct bytes *s, size_t n, struct error *err);
+
 /* Puts the present block into a batch's empty hand; takes back what it held. */
 void bytes_hold(struct bytes *s, struct capture_bytes **held);
 void bytes_release(struct bytes *s, struct capture_bytes **held);

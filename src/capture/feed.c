@@ -9,6 +9,13 @@
 
 enum { SPARES = 256 }; /* links that wait to be used again, with what they hold */
 
+/* Live. A SYN is sent again after 1, 2, 4, ... 32 s: whoever is quiet for longer has given up, or
+ * sends the last one after 64 s and gives up then. */
+static const nanos UNANSWERED = 34 * NANOS_PER_SECOND;
+enum { MAX_LIVE = 20000 }; /* conversations: some kilobytes each, 130 at the worst */
+static const nanos SETTLED_AFTER = 3 * NANOS_PER_SECOND;
+static const nanos SETTLE_EVERY = NANOS_PER_SECOND / 4;
+
 /* A watched connection: its conversation, and what its earlier exchanges have used up of the
  * connection's counters. */
 struct link {
@@ -20,7 +27,8 @@ struct link {
 	bool flip;                     /* the table took the sides the other way round */
 	bool begun;                    /* an exchange has come of it */
 	bool told[2][2];               /* FIN and RST, by side of the table */
-	struct link *next;             /* of those that wait to be used again */
+	struct link *next;   /* of those that wait to be used again; live: of all in use, */
+	struct link *before; /* ... where NULL is the first */
 	struct {
 		uint32_t packets, retrans, repairs, reordered, spurious, keepalives, large, rsts;
 		uint64_t bytes, after_peer_fin;
@@ -45,6 +53,9 @@ struct feed {
 	unsigned spares;
 	struct coming *expected, *expected_end; /* those of them that were not fed yet */
 	struct coming coming[FEED_AHEAD];
+	struct link *used; /* live */
+	unsigned uses;
+	nanos settled_at; /* when it was last looked who is */
 };
 
 /* ---- marks and facts --------------------------------------------------------------------- */
@@ -281,9 +292,9 @@ static bool is_named_proxy(const struct feed *f, const struct address *a)
 	       (named->port == 0 || named->port == a->port);
 }
 
-static enum stream_wish on_wish(void *context, const struct stream *s, int side, struct slice sofar)
+static enum stream_wish find_wish(const struct feed *f, const struct stream *s, int side,
+				  struct slice sofar)
 {
-	struct feed *f = context;
 	bool named = is_named_proxy(f, &s->side[1 - side]);
 	if (f->options.has_proxy && !named && !is_named_proxy(f, &s->side[side]))
 		return STREAM_NOTE;
@@ -302,6 +313,16 @@ static enum stream_wish on_wish(void *context, const struct stream *s, int side,
 	bool answers = observe_is_answer(sofar) && !s->began_late;
 	return answers || (sofar.len == sizeof s->early[0] && !s->began_late) ? STREAM_WATCH
 									      : STREAM_ASK_AGAIN;
+}
+
+static enum stream_wish on_wish(void *context, const struct stream *s, int side, struct slice sofar)
+{
+	struct feed *f = context;
+	enum stream_wish wish = find_wish(f, s, side, sofar);
+	if (wish != STREAM_WATCH || f->uses < MAX_LIVE)
+		return wish;
+	f->counts.passed_over++;
+	return STREAM_NOTE;
 }
 
 /* ---- callbacks of the stream table --------------------------------------------------------- */
@@ -337,6 +358,30 @@ static void link_give(struct feed *f, struct link *l)
 	l->next = f->spare;
 	f->spare = l;
 	f->spares++;
+}
+
+static void enlist(struct feed *f, struct link *l)
+{
+	if (!f->options.live)
+		return;
+	l->next = f->used;
+	if (f->used)
+		f->used->before = l;
+	f->used = l;
+	f->uses++;
+}
+
+static void delist(struct feed *f, struct link *l)
+{
+	if (!f->options.live)
+		return;
+	if (l->next)
+		l->next->before = l->before;
+	if (l->before)
+		l->before->next = l->next;
+	else
+		f->used = l->next;
+	f->uses--;
 }
 
 static bool begins(const struct stream *s, int side, bool (*what)(struct slice bytes))
@@ -375,6 +420,7 @@ static struct link *link_new(struct feed *f, struct stream_watch *w, int side, s
 		return NULL;
 	*l = (struct link){ .feed = f, .watch = w, .flip = flip, .talk = l->talk };
 	w->user = l;
+	enlist(f, l);
 	return l;
 }
 
@@ -514,7 +560,8 @@ static void give_suspect(struct feed *f, const struct stream *s, enum trace_end 
 		x->tunnel.inner = PROTO_TLS;
 	note_close(x, s);
 	x->end = end;
-	x->observed_until = end == TRACE_END_OVER && !x->closed ? f->now : s->last.at;
+	bool waiting = end == TRACE_END_OVER || (f->options.live && end == TRACE_END_IDLE);
+	x->observed_until = waiting && !x->closed ? f->now : s->last.at;
 	trace_set_id(x);
 	f->owner.exchange(f->owner.context, x);
 }
@@ -590,8 +637,10 @@ static void on_end(void *context, struct stream_watch *w, const struct stream *s
 			give_suspect(f, s, ends[why]);
 		note_connection(f, s);
 	}
-	if (l)
+	if (l) {
+		delist(f, l);
 		link_give(f, l);
+	}
 }
 
 /* ---- the door ------------------------------------------------------------------------------ */
@@ -603,8 +652,9 @@ struct feed *feed_new(const struct feed_options *options, const struct feed_owne
 		return NULL;
 	f->options = *options;
 	f->owner = *owner;
-	f->now = f->until = NO_TIME;
-	struct stream_limits limits = { .max_connections = options->max_connections };
+	f->now = f->until = f->settled_at = NO_TIME;
+	struct stream_limits limits = { .max_connections = options->max_connections,
+					.unanswered = options->live ? UNANSWERED : 0 };
 	struct stream_callbacks callbacks = { .wish = on_wish,
 					      .segment = on_segment,
 					      .data = on_data,
@@ -777,10 +827,25 @@ void feed_note(struct feed *f, const struct icmp_note *note)
 	stream_icmp(f->streams, note);
 }
 
+static void settle(struct feed *f)
+{
+	if (f->now == NO_TIME ||
+	    (f->settled_at != NO_TIME && f->now < f->settled_at + SETTLE_EVERY))
+		return;
+	f->settled_at = f->now;
+	for (struct link *l = f->used; l; l = l->next) {
+		observe_settle(l->talk, f->now - SETTLED_AFTER, f->now);
+		struct exchange *x = observe_underway(l->talk);
+		if (x && f->owner.underway)
+			f->owner.underway(f->owner.context, x);
+	}
+}
+
 void feed_until(struct feed *f, nanos at, const struct stream_crowd *crowd)
 {
 	note_time(f, at);
 	f->until = f->now;
+	settle(f);
 	stream_until(f->streams, at, crowd);
 }
 

@@ -21,6 +21,7 @@ struct feed_options {
 	bool verdict_only;         /* as observe_options has it */
 	uint32_t max_connections;  /* 0: the default of stream.h */
 	uint32_t file;             /* which capture; goes into every mark */
+	bool live;                 /* somebody waits: what is over is told within seconds; see feed_until */
 	bool text;                 /* the segments were read from text */
 	/* names that stand for addresses in a text; NULL: none */
 	struct slice (*name)(void *context, const struct address *a);
@@ -37,11 +38,14 @@ struct feed_owner {
 	void (*exchange)(void *context, struct exchange *x);
 	/* A connection that carried no proxy traffic, for trace_book_connection. May be NULL. */
 	void (*connection)(void *context, const struct trace_connection *t);
+	/* Live: an exchange under way, for trace_book_underway; again and again. May be NULL. */
+	void (*underway)(void *context, struct exchange *x);
 	void *context;
 };
 
 struct feed_counts {
 	uint64_t packets, tcp, bad, unknown_link, ignored;
+	uint64_t passed_over; /* live: conversations, for want of room */
 	struct stream_counts streams;
 };
 
@@ -69,7 +73,10 @@ void feed_note(struct feed *f, const struct icmp_note *note);
 
 /* As stream_until, which see, feed_end_next as stream_end_next, feed_crowd as stream_crowd: the
  * capture went on until then, be it with packets that other feeds took; the connections that are
- * still open at the end were observed so long. */
+ * still open at the end were observed so long. Live, an exchange that is whole is then given out though
+ * its connection goes on, once nothing followed for some seconds; and an attempt to connect that was not
+ * answered for half a minute is over; and of conversations no more are followed at a time than fit into
+ * bounded memory. */
 void feed_until(struct feed *f, nanos at, const struct stream_crowd *crowd);
 bool feed_end_next(struct feed *f);
 struct stream_crowd feed_crowd(const struct feed *f);

@@ -2,6 +2,7 @@
 #include "capture/form.h"
 
 #include "base/escape.h"
+#include "capture/live.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -128,6 +129,7 @@ void capture_close(struct capture *c)
 	if (!c)
 		return;
 	capture_done_pcapng(c);
+	live_free(c->live);
 	bytes_close(&c->bytes);
 	free(c->text);
 	free(c->path);
@@ -174,6 +176,7 @@ void capture_batch_free(struct capture_batch *b)
 int capture_read(struct capture *c, struct capture_batch *b, struct error *err)
 {
 	b->count = 0;
+	b->until = NO_TIME;
 	bytes_release(&c->bytes, &b->bytes);
 	int ret = c->fill(c, b, err);
 	if (ret > 0)
@@ -223,6 +226,8 @@ int capture_read_text(struct capture *c, size_t limit, struct slice *ret_text, s
 uint64_t capture_lost(const struct capture *c)
 {
 	uint64_t lost = c->pcapng.dropped_before;
+	if (c->live)
+		return capture_live_counts(c).dropped + capture_live_counts(c).dropped_by_interface;
 	for (size_t i = 0; i < c->pcapng.count; i++)
 		lost += c->pcapng.interface[i].dropped;
 	return lost;

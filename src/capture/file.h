@@ -18,7 +18,7 @@
 
 enum { CAPTURE_MAX_PACKET = 262144 + 64, CAPTURE_BATCH = 1024 };
 
-enum capture_kind { CAPTURE_PCAP, CAPTURE_PCAPNG, CAPTURE_TEXT };
+enum capture_kind { CAPTURE_PCAP, CAPTURE_PCAPNG, CAPTURE_TEXT, CAPTURE_LIVE };
 
 struct capture_packet {
 	nanos at;          /* NO_TIME: a pcapng simple packet block, or beyond what nanos can say */
@@ -33,6 +33,7 @@ struct capture_packet {
 struct capture_batch {
 	struct capture_packet packet[CAPTURE_BATCH];
 	size_t count;
+	nanos until; /* CAPTURE_LIVE: it was listened so long; else NO_TIME */
 	struct capture_bytes *bytes; /* private */
 };
 
@@ -64,7 +65,7 @@ int capture_read(struct capture *c, struct capture_batch *b, struct error *err);
 int capture_read_text(struct capture *c, size_t limit, struct slice *ret_text,
                       struct error *err);
 
-/* Packets that the capture itself says were dropped (pcapng interface statistics). */
+/* Packets that the capture itself says were dropped (pcapng interface statistics, the kernel's ring). */
 uint64_t capture_lost(const struct capture *c);
 
 #endif

@@ -36,6 +36,7 @@ struct capture {
 	uint64_t frame; /* of the last packet handed out */
 	struct pcap pcap;
 	struct pcapng pcapng;
+	struct live *live; /* of an interface; else NULL */
 	uint8_t *text;
 	size_t text_len;
 	char *path;
@@ -47,6 +48,8 @@ bool capture_is_pcapng(struct slice head);
 int capture_begin_pcap(struct capture *c, struct error *err);
 int capture_begin_pcapng(struct capture *c, struct error *err);
 void capture_done_pcapng(struct capture *c);
+
+void live_free(struct live *l); /* NULL is fine */
 
 /* What stands here in place of a capture and is no text, or NULL; what to do about it. */
 const char *capture_foreign(struct slice head, const char *path, const char **ret_remedy);

@@ -232,6 +232,19 @@ void capture_write(struct capture_writer *w, const struct capture_packet *p, con
 		flush(w);
 }
 
+uint64_t capture_written(const struct capture_writer *w)
+{
+	return w->written + w->out.len;
+}
+
+int capture_flush(struct capture_writer *w, struct error *err)
+{
+	flush(w);
+	if (w->first.code && err)
+		*err = w->first;
+	return w->first.code;
+}
+
 int capture_finish(struct capture_writer *w, struct error *err)
 {
 	flush(w);

@@ -14,6 +14,11 @@ struct capture_writer *capture_create(const char *path, const char *comment, str
  * kept until capture_finish. */
 void capture_write(struct capture_writer *w, const struct capture_packet *p, const char *comment);
 
+/* Bytes so far, with what is still to be flushed. */
+uint64_t capture_written(const struct capture_writer *w);
+/* What was written can be read from the file; 0, or the first error. */
+int capture_flush(struct capture_writer *w, struct error *err);
+
 /* Flushes and closes; 0, or the first error (then the incomplete file is removed). */
 int capture_finish(struct capture_writer *w, struct error *err);
 

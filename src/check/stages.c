@@ -54,7 +54,7 @@ void stage_enter(struct walk *w, enum check_step step)
 	if (w->failed)
 		return;
 	w->step = step;
-	w->under_way = true;
+	w->entered = true;
 	w->since = check_now();
 	w->owner->begin(w->owner->context, step);
 }
@@ -69,7 +69,7 @@ void stage_leave(struct walk *w, enum check_result result, const char *format, .
 	vsnprintf(seen, sizeof seen, format, ap);
 	va_end(ap);
 	w->failed = result == CHECK_FAILED;
-	w->under_way = false;
+	w->entered = false;
 	struct check_stage stage = { .step = w->step,
 				     .result = result,
 				     .silent = w->failed && w->gave_up,
@@ -228,7 +228,7 @@ static bool lacks_answer(const struct walk *w)
 {
 	const struct check_altered *a = &w->options->altered;
 	bool tunnel_alone = a->idle > 0 || a->hello[0].len > 0;
-	return w->under_way && w->step >= CHECK_PROXY && w->step <= CHECK_HTTP && w->over &&
+	return w->entered && w->step >= CHECK_PROXY && w->step <= CHECK_HTTP && w->over &&
 	       !tunnel_alone;
 }
 

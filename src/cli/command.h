@@ -10,6 +10,7 @@ enum exit_status { EXIT_FINE = 0, EXIT_FAULT_FOUND = 1, EXIT_TROUBLE = 2 };
 
 /* argv[0] is the subcommand's own name. */
 int cmd_read(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_proxy(int argc, char **argv);
 int cmd_settings(int argc, char **argv);

@@ -91,6 +91,8 @@ static int test(const struct settings *s, const char *url, bool head, nanos pati
 {
 	struct desk d = { .walk = walk };
 	struct check_proxy proxy = { 0 };
+	_Atomic unsigned refusals =
+		0; /* of this walk's password: each test is asked for by a person */
 	struct check_owner owner = {
 		.begin = on_begin, .stage = on_stage, .exchange = on_exchange, .context = &d
 	};
@@ -100,7 +102,8 @@ static int test(const struct settings *s, const char *url, bool head, nanos pati
 				   .head = head,
 				   .keep_heads = true,
 				   .most = 1 << 20,
-				   .patience = patience };
+				   .patience = patience,
+				   .refusals = &refusals };
 	bool userinfo = false;
 	int code = check_read_target(url, &o.target, &userinfo) && !userinfo
 			   ? choose(s, &proxy, err)
@@ -153,7 +156,9 @@ static struct slice text_name(void *context, const struct address *a)
 /* A feed with a book of its own, for one capture or one example of a text. */
 static struct feed *begin(struct reader *r, const struct feed_options *options)
 {
-	struct feed_owner owner = { NULL, on_found, on_connection, r };
+	struct feed_owner owner = { .exchange = on_found,
+				    .connection = on_connection,
+				    .context = r };
 	r->book = trace_book_new(&(struct trace_book_options){ .window = WINDOW }, on_given, r);
 	return r->book ? feed_new(options, &owner) : NULL;
 }

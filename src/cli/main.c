@@ -16,6 +16,7 @@ static const struct {
 	const char *line;
 } COMMANDS[] = {
 	{ "read", cmd_read, "captures in, diagnoses out" },
+	{ "watch", cmd_watch, "the same of an interface, live" },
 	{ "check", cmd_check, "walk the path through a proxy, and say where it breaks" },
 	{ "proxy", cmd_proxy, "the explicit proxy, which logs the same verdicts" },
 	{ "settings", cmd_settings, "which proxy this host is to use: shown, changed, applied" },

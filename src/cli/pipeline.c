@@ -196,6 +196,13 @@ static void on_connection(void *context, const struct trace_connection *c)
 	l->connection[l->connections++] = *c;
 }
 
+/* Live; the only thread there is then. */
+static void on_underway(void *context, struct exchange *x)
+{
+	struct worker *w = context;
+	trace_book_underway(w->pipeline->reading->book, x);
+}
+
 /* ---- read ------------------------------------------------------------------------------------ */
 
 static void show_progress(const struct reading *r)
@@ -235,11 +242,18 @@ static void share_out(struct slot *s, unsigned shares)
 	}
 }
 
-/* Connections whose time is over end behind the same packets, however batches are cut. */
+/* Connections whose time is over end behind the same packets, however batches are cut; live, behind
+ * each batch. */
 static void find_border(struct slot *s)
 {
 	const struct capture_batch *b = s->batch;
 	s->border = NO_BORDER;
+	if (b->until != NO_TIME) {
+		s->border = b->count;
+		s->border_frame = b->count ? b->packet[b->count - 1].frame : 0;
+		s->border_at = b->until;
+		return;
+	}
 	uint64_t first = b->count ? b->packet[0].frame : 0;
 	uint64_t before = (STREAM_BORDER - first % STREAM_BORDER) % STREAM_BORDER;
 	if (before >= b->count)
@@ -266,6 +280,8 @@ static bool read_batch(struct pipeline *p)
 	if (got <= 0)
 		s->batch->count = 0;
 	note_batch(r, s->batch);
+	if (r->live)
+		r->live->packets(r->live->context, s->batch);
 	share_out(s, p->shares);
 	find_border(s);
 	show_progress(r);
@@ -329,7 +345,7 @@ static void reach_border(struct worker *w, const struct slot *s)
 {
 	w->frame = s->border_frame;
 	w->crowd = feed_crowd(w->feed);
-	feed_until(w->feed, s->border_at, &s->crowd);
+	feed_until(w->feed, s->border_at, w->pipeline->reading->live ? NULL : &s->crowd);
 }
 
 static void reach_end(struct worker *w)
@@ -440,6 +456,11 @@ static void book_slot(struct pipeline *p, struct slot *s)
 	while (piece->count < PIECE && (l = earliest(s, p->shares)))
 		add_to_book(p->reading->book, l,
 			    &l->found[l->booked++]); /* gives out one at most */
+	if (!p->reading->live)
+		return;
+	trace_book_until(p->reading->book, s->border_at);
+	while (piece->count < PIECE && trace_book_give(p->reading->book)) {
+	}
 }
 
 /* Those who had found too much may go on. True: none had, and all are booked. */
@@ -480,7 +501,7 @@ static bool book_batch(struct pipeline *p)
 	p->is_booking = false;
 	p->booked += through;
 	struct piece *piece = &p->piece[p->filled % p->pieces];
-	if (piece->count == PIECE || (through && s->last)) {
+	if (piece->count == PIECE || (through && (s->last || p->reading->live))) {
 		piece->stage = p->in_parts ? PIECE_FULL : PIECE_DONE;
 		p->filled++;
 	}
@@ -510,6 +531,7 @@ static bool render_piece(struct pipeline *p, struct worker *w)
 static bool print_piece(struct pipeline *p)
 {
 	struct piece *piece = &p->piece[p->printed % p->pieces];
+	const struct reading_live *live = p->reading->live;
 	if (p->is_printing || p->printed == p->filled || piece->stage != PIECE_DONE)
 		return false;
 	p->is_printing = true;
@@ -518,6 +540,8 @@ static bool print_piece(struct pipeline *p)
 		report_exchange(p->reading->report, piece->exchange[i]);
 	piece->count = 0;
 	report_print(&piece->records);
+	if (live)
+		live->tick(live->context, p->worker[0].feed);
 	pthread_mutex_lock(&p->lock);
 	piece->stage = PIECE_FILLING;
 	p->is_printing = false;
@@ -591,7 +615,7 @@ static unsigned count_processors(void)
 
 static unsigned choose_shares(const struct read_options *o, const struct capture *c)
 {
-	unsigned n = o->threads;
+	unsigned n = capture_kind(c) == CAPTURE_LIVE ? 1 : o->threads;
 	if (n == 0)
 		n = capture_size(c) < WORTH_THREADS ? 1 : count_processors();
 	return n < 1 ? 1 : n < MAX_THREADS ? n : MAX_THREADS;
@@ -620,7 +644,11 @@ static void run_workers(struct pipeline *p)
 static bool worker_begin(struct pipeline *p, unsigned share, const struct feed_options *options)
 {
 	struct worker *w = &p->worker[share];
-	struct feed_owner owner = { on_glance, on_exchange, on_connection, w };
+	struct feed_owner owner = { .glance = on_glance,
+				    .exchange = on_exchange,
+				    .connection = on_connection,
+				    .underway = on_underway,
+				    .context = w };
 	w->pipeline = p;
 	w->share = share;
 	w->feed = feed_new(options, &owner);

@@ -3,7 +3,6 @@
 
 #include "base/escape.h"
 #include "cli/command.h"
-#include "cli/options.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -222,7 +221,7 @@ static bool take_colour(struct read_options *o, const char *value)
 	       strcmp(value, "never") == 0 || bad_value("color", value, "auto, always or never");
 }
 
-static bool take(void *context, const struct option *option, const char *value)
+bool read_take(void *context, const struct option *option, const char *value)
 {
 	struct read_options *o = context;
 	const char *name = option->name;
@@ -336,7 +335,7 @@ int cmd_read(int argc, char **argv)
 {
 	struct read_options o = { .colour = "auto" };
 	complain_as("viaduct read");
-	o.files = options_read(argc, argv, OPTIONS, OPTION_COUNT, take, &o);
+	o.files = options_read(argc, argv, OPTIONS, OPTION_COUNT, read_take, &o);
 	if (o.files < 0)
 		return EXIT_TROUBLE;
 	if (o.help)

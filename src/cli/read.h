@@ -5,8 +5,12 @@
 #define CLI_READ_H
 
 #include "capture/feed.h"
+#include "cli/options.h"
 #include "packet/text.h"
 #include "render/report.h"
+
+#include <limits.h>
+#include <stdio.h>
 
 enum packet_style { PACKETS_NONE, PACKETS_TCPDUMP, PACKETS_WIRESHARK };
 
@@ -31,8 +35,16 @@ struct read_options {
 	bool only, only_failures, only_verdict[V_COUNT_];
 	uint32_t max_connections;
 	unsigned threads; /* 0: as many as there are processors, where that pays */
+	/* Who else wants each exchange that is chosen, with its words; NULL: nobody. */
+	void (*each)(void *context, const struct exchange *x, const struct diagnosis *d);
+	void *each_context;
 	bool help;
 };
+
+/* ---- read.c ---- */
+
+/* One of its options, into the struct read_options that is the context: an option_taker. */
+bool read_take(void *context, const struct option *option, const char *value);
 
 /* ---- report.c ---- */
 
@@ -49,6 +61,10 @@ void report_heading(struct report *r, const char *file, const struct packet_exam
 /* Cards, summary, the feet of files; facts NULL: nothing could be read. 0, or a negative errno with the first trouble. */
 int report_finish(struct report *r, const struct summary_facts *facts, struct error *err);
 bool report_found_failure(const struct report *r);
+/* Live: what is rendered so far goes out. */
+void report_flush(struct report *r);
+/* The counts as text, to where a person looks while standard output is a program's. */
+void report_summary(struct report *r, const struct summary_facts *facts, FILE *to);
 
 /* What a thread needs to judge, count and render beside others. */
 struct report_desk;
@@ -77,6 +93,7 @@ struct reported {
 	char id[17];
 	char target[64];
 };
+struct reported report_note(const struct exchange *x, const struct diagnosis *d);
 size_t report_listed(const struct report *r, const struct reported **ret_list);
 
 /* ---- reading.c ---- */
@@ -89,5 +106,18 @@ int reading_run(const struct read_options *options, struct report *r,
 
 int packets_print(const struct read_options *options, const struct report *r);
 int redact_slices(const struct read_options *options, const struct report *r);
+
+/* One exchange's packets are to be cut out into a file of that name. */
+struct redact_slice {
+	struct reported what;
+	char path[PATH_MAX];
+};
+/* All of them, out of files that follow one another as one capture (one that is gone is passed over). `most`:
+ * bytes of a slice, more or less; 0: any. -1: these hold no packets; else EXIT_FINE or EXIT_TROUBLE, and it
+ * has complained. */
+/* For a file's name: letters, digits, dots and dashes alone; `into` has room for as much. */
+void redact_safe_name(char *into, const char *target);
+int redact_cut(const char *const *file, size_t files, const struct redact_slice *slice,
+	       size_t slices, uint64_t most);
 
 #endif

@@ -22,6 +22,7 @@ struct feed_options reading_feed_options(const struct reading *r)
 		.verdict_only = report_counts_only(r->report),
 		.max_connections = r->options->max_connections,
 		.file = r->file,
+		.live = r->live,
 	};
 }
 
@@ -30,7 +31,7 @@ void reading_count(struct summary_facts *facts, const struct feed *f)
 	struct feed_counts c = feed_counts(f);
 	facts->connections += c.streams.connections;
 	facts->ignored_connections += c.ignored;
-	facts->evicted += c.streams.evicted;
+	facts->evicted += c.streams.evicted + c.passed_over;
 	facts->copies += c.streams.copies;
 	facts->bad_packets += c.bad;
 	facts->unknown_link += c.unknown_link;
@@ -49,7 +50,8 @@ static void on_given(void *context, struct exchange *x)
 
 static struct trace_book *book_new(struct reading *r)
 {
-	bool unordered = report_counts_only(r->report) && r->options->files == 1;
+	bool counted = report_counts_only(r->report) && r->options->files == 1;
+	bool unordered = counted || r->live;
 	struct trace_book_options options = {
 		.window = unordered ? FEW : WINDOW,
 		.has_proxy = r->options->has_proxy,
@@ -83,7 +85,9 @@ static void on_connection(void *context, const struct trace_connection *c)
 static int read_example(struct reading *r, struct packet_text *text, const struct packet_example *e,
 			struct summary_facts *facts)
 {
-	struct feed_owner owner = { NULL, on_exchange, on_connection, r };
+	struct feed_owner owner = { .exchange = on_exchange,
+				    .connection = on_connection,
+				    .context = r };
 	struct feed_options options = reading_feed_options(r);
 	options.text = true;
 	options.name = text_name;
@@ -142,25 +146,39 @@ static int read_text(struct reading *r, struct summary_facts *facts)
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
-static int read_file(struct reading *r, struct summary_facts *facts)
+static int read_capture(struct reading *r, struct summary_facts *facts)
 {
-	r->first = r->last = NO_TIME;
-	r->capture =
-		capture_open_as(r->options->file[r->file], r->options->shown[r->file], &r->err);
-	if (!r->capture)
-		return r->err.code;
 	int got = 0;
+	r->first = r->last = NO_TIME;
 	if (capture_kind(r->capture) == CAPTURE_TEXT)
 		got = read_text(r, facts);
 	else
 		got = pipeline_run(r, facts);
 	facts->capture_lost += capture_lost(r->capture);
-	capture_close(r->capture);
 	if (r->first != NO_TIME && (facts->first == NO_TIME || r->first < facts->first))
 		facts->first = r->first;
 	if (r->last != NO_TIME && (facts->last == NO_TIME || r->last > facts->last))
 		facts->last = r->last;
 	return got;
+}
+
+static int read_file(struct reading *r, struct summary_facts *facts)
+{
+	r->capture =
+		capture_open_as(r->options->file[r->file], r->options->shown[r->file], &r->err);
+	int got = r->capture ? read_capture(r, facts) : r->err.code;
+	capture_close(r->capture);
+	return got;
+}
+
+static int finish(struct reading *r, int status, struct summary_facts *facts)
+{
+	trace_book_finish(r->book);
+	trace_book_free(r->book);
+	facts->files = (size_t)r->options->files;
+	facts->packets += r->packets;
+	facts->bytes += r->bytes;
+	return status;
 }
 
 int reading_run(const struct read_options *options, struct report *report,
@@ -181,10 +199,24 @@ int reading_run(const struct read_options *options, struct report *report,
 			status = EXIT_TROUBLE;
 		}
 	}
-	trace_book_finish(r.book);
-	trace_book_free(r.book);
-	ret_facts->files = (size_t)options->files;
-	ret_facts->packets += r.packets;
-	ret_facts->bytes += r.bytes;
-	return status;
+	return finish(&r, status, ret_facts);
+}
+
+int reading_watch(const struct read_options *options, struct report *report,
+		  const struct reading_live *live, struct summary_facts *ret_facts)
+{
+	struct reading r = {
+		.options = options, .report = report, .live = live, .capture = live->capture
+	};
+	int status = EXIT_FINE;
+	r.book = book_new(&r);
+	if (!r.book) {
+		complain("out of memory");
+		return EXIT_TROUBLE;
+	}
+	if (read_capture(&r, ret_facts) < 0) {
+		complain("%s", r.err.text);
+		status = EXIT_TROUBLE;
+	}
+	return finish(&r, status, ret_facts);
 }

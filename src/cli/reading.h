@@ -6,11 +6,22 @@
 
 struct pipeline;
 
+/* Somebody watches an interface: the capture goes on, and what comes of it is wanted at once. */
+struct reading_live {
+	struct capture *capture;
+	/* Packets, before anything comes of them. */
+	void (*packets)(void *context, const struct capture_batch *b);
+	/* What came of them was given to the report; in quiet times likewise, ten times a second. */
+	void (*tick)(void *context, const struct feed *f);
+	void *context;
+};
+
 struct reading {
 	const struct read_options *options;
 	struct report *report;
 	struct trace_book *book;
 	struct pipeline *pipeline; /* that gives exchanges to the book now; NULL: none */
+	const struct reading_live *live; /* NULL: files */
 	struct capture *capture;
 	uint32_t file;
 	nanos first, last;         /* of this capture; NO_TIME: no packet yet */
@@ -18,6 +29,10 @@ struct reading {
 	bool progress;
 	struct error err;
 };
+
+/* As reading_run, of what is live. EXIT_TROUBLE: it ended by itself, and complained. */
+int reading_watch(const struct read_options *options, struct report *r,
+		  const struct reading_live *live, struct summary_facts *ret_facts);
 
 struct feed_options reading_feed_options(const struct reading *r);
 

@@ -44,10 +44,11 @@ struct sliced {
 };
 
 struct slicer {
-	const struct read_options *options;
+	const char *const *file; /* that follow one another */
+	size_t files;
 	struct sliced *slice;
 	size_t count;
-	uint32_t file;
+	uint64_t most;              /* bytes of a slice; 0: any */
 	struct stream_table *table; /* while secrets are looked for */
 };
 
@@ -87,8 +88,7 @@ static enum stream_wish want_sliced(void *context, const struct stream *s, int s
 	(void)side;
 	(void)sofar;
 	for (size_t i = 0; i < l->count; i++)
-		if (l->slice[i].what->file == l->file &&
-		    is_of(&l->slice[i], &s->side[0], &s->side[1], &unused))
+		if (is_of(&l->slice[i], &s->side[0], &s->side[1], &unused))
 			return STREAM_WATCH;
 	return STREAM_NOTE;
 }
@@ -101,7 +101,7 @@ static void each_of(struct slicer *l, const struct stream *s, int side,
 	for (size_t i = 0; i < l->count; i++) {
 		int up;
 		struct sliced *of = &l->slice[i];
-		if (of->what->file == l->file && of->what->last >= s->first.at &&
+		if (of->what->last >= s->first.at &&
 		    is_of(of, &s->side[side], &s->side[1 - side], &up))
 			act(&of->side[up], bytes, gap);
 	}
@@ -260,15 +260,11 @@ static bool is_within(const struct sliced *s, const struct capture_packet *p)
 typedef void packet_action(struct slicer *l, void *context, const struct capture_packet *p,
 			   const struct segment *seg, const struct icmp_note *note);
 
-static int pass(struct slicer *l, packet_action *act, void *context)
+static void pass_file(struct slicer *l, struct capture *c, struct packet_decoder *decoder,
+		      struct capture_batch *batch, packet_action *act, void *context)
 {
 	struct error err;
-	struct capture *c =
-		capture_open_as(l->options->file[l->file], l->options->shown[l->file], &err);
-	struct packet_decoder *decoder = packet_decoder_new();
-	struct capture_batch *batch = capture_batch_new();
-	bool usable = c && decoder && batch && capture_kind(c) != CAPTURE_TEXT;
-	while (usable && capture_read(c, batch, &err) > 0) {
+	while (capture_read(c, batch, &err) > 0) {
 		for (size_t i = 0; i < batch->count; i++) {
 			const struct capture_packet *p = &batch->packet[i];
 			struct packet_frame f = { p->at, p->frame, p->link, p->wire_len, p->data };
@@ -282,10 +278,26 @@ static int pass(struct slicer *l, packet_action *act, void *context)
 				act(l, context, p, NULL, &note);
 		}
 	}
+}
+
+/* How many of the files hold packets. */
+static size_t pass(struct slicer *l, packet_action *act, void *context)
+{
+	struct error err;
+	struct packet_decoder *decoder = packet_decoder_new();
+	struct capture_batch *batch = capture_batch_new();
+	size_t usable = 0;
+	for (size_t i = 0; decoder && batch && i < l->files; i++) {
+		struct capture *c = capture_open(l->file[i], &err);
+		if (c && capture_kind(c) != CAPTURE_TEXT) {
+			pass_file(l, c, decoder, batch, act, context);
+			usable++;
+		}
+		capture_close(c);
+	}
 	capture_batch_free(batch);
 	packet_decoder_free(decoder);
-	capture_close(c);
-	return usable ? 0 : -1;
+	return usable;
 }
 
 /* A stream's first byte follows the SYN; where that was not seen, it is the first byte seen. A SYN
@@ -309,8 +321,7 @@ static void find_action(struct slicer *l, void *context, const struct capture_pa
 {
 	(void)note;
 	for (size_t i = 0; seg && i < l->count; i++)
-		if (l->slice[i].what->file == l->file)
-			note_base(&l->slice[i], seg);
+		note_base(&l->slice[i], seg);
 	if (seg)
 		stream_segment(context, seg);
 	if (p->frame % STREAM_BORDER != 0)
@@ -326,8 +337,12 @@ static void write_action(struct slicer *l, void *context, const struct capture_p
 	for (size_t i = 0; i < l->count; i++) {
 		struct sliced *s = &l->slice[i];
 		int side;
-		if (s->what->file != l->file || !s->writer || !is_within(s, p))
+		if (!is_within(s, p))
 			continue;
+		if (l->most && capture_written(s->writer) + p->data.len > l->most) {
+			s->left_out++;
+			continue;
+		}
 		if (seg && is_of(s, &seg->from, &seg->to, &side))
 			write_tcp(s, p, seg, side, context);
 		else if (note && is_of(s, &note->from, &note->to, &side))
@@ -335,7 +350,7 @@ static void write_action(struct slicer *l, void *context, const struct capture_p
 	}
 }
 
-static int find_secrets(struct slicer *l)
+static size_t find_secrets(struct slicer *l)
 {
 	struct stream_limits limits = { 0 };
 	struct stream_callbacks callbacks = { .wish = want_sliced,
@@ -344,17 +359,17 @@ static int find_secrets(struct slicer *l)
 					      .end = sliced_end,
 					      .context = l };
 	struct stream_table *t = l->table = stream_table_new(&limits, &callbacks);
-	int got = t ? pass(l, find_action, t) : -1;
+	size_t got = t ? pass(l, find_action, t) : 0;
 	if (t)
 		stream_finish(t);
 	stream_table_free(t);
 	return got;
 }
 
-static int write_slices(struct slicer *l)
+static size_t write_slices(struct slicer *l)
 {
 	uint8_t *copy = malloc(CAPTURE_MAX_PACKET);
-	int got = copy ? pass(l, write_action, copy) : -1;
+	size_t got = copy ? pass(l, write_action, copy) : 0;
 	free(copy);
 	return got;
 }
@@ -362,28 +377,36 @@ static int write_slices(struct slicer *l)
 /* ---- files -------------------------------------------------------------------------------------
  */
 
-/* 001-denied-tools.example.net_443.pcapng: letters, digits, dots and dashes alone. */
+void redact_safe_name(char *into, const char *target)
+{
+	for (; *target; target++, into++) {
+		char c = *target, letter = c | 0x20;
+		bool safe = (c >= '0' && c <= '9') || (letter >= 'a' && letter <= 'z') ||
+			    c == '.' || c == '-';
+		*into = safe ? c : '_';
+	}
+	*into = '\0';
+}
+
+/* 001-denied-tools.example.net_443.pcapng */
 static void name_slice(char *into, size_t size, const char *dir, size_t number,
 		       const struct reported *what)
 {
 	char target[sizeof what->target];
-	memcpy(target, what->target, sizeof target);
-	for (char *p = target; *p; p++)
-		if (!((*p >= '0' && *p <= '9') || ((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z') ||
-		      *p == '.' || *p == '-'))
-			*p = '_';
+	redact_safe_name(target, what->target);
 	snprintf(into, size, "%s/%03zu-%s%s%s.pcapng", dir, number, verdict_id(what->verdict),
 		 *target ? "-" : "", target);
 }
 
-static bool open_slices(struct slicer *l)
+static bool open_slices(struct slicer *l, const struct redact_slice *slice)
 {
 	struct error err;
-	char path[4096];
 	for (size_t i = 0; i < l->count; i++) {
-		name_slice(path, sizeof path, l->options->slice, i + 1, l->slice[i].what);
-		l->slice[i].writer = capture_create(
-			path, "one exchange, cut out by viaduct; secrets are overwritten", &err);
+		l->slice[i].what = &slice[i].what;
+		l->slice[i].writer =
+			capture_create(slice[i].path,
+				       "one exchange, cut out by viaduct; secrets are overwritten",
+				       &err);
 		if (!l->slice[i].writer) {
 			complain("%s", err.text);
 			return false;
@@ -392,9 +415,10 @@ static bool open_slices(struct slicer *l)
 	return true;
 }
 
-static int close_slices(struct slicer *l)
+static int close_slices(struct slicer *l, const struct redact_slice *slice)
 {
 	struct error err;
+	char shown[200];
 	int status = EXIT_FINE;
 	for (size_t i = 0; i < l->count; i++) {
 		struct sliced *s = &l->slice[i];
@@ -403,47 +427,89 @@ static int close_slices(struct slicer *l)
 			status = EXIT_TROUBLE;
 		}
 		if (s->left_out)
-			complain("%llu fragments of exchange %zu were left out of its slice",
-				 (unsigned long long)s->left_out, i + 1);
+			complain("%llu packets were left out of %s: fragments, or too much for it",
+				 (unsigned long long)s->left_out,
+				 escape_into(shown, sizeof shown, slice_of(slice[i].path)));
 		free(s->side[0].range);
 		free(s->side[1].range);
 	}
 	return status;
 }
 
-static int cut(struct slicer *l)
+int redact_cut(const char *const *file, size_t files, const struct redact_slice *slice,
+	       size_t slices, uint64_t most)
 {
-	bool fine = open_slices(l);
-	for (int i = 0; fine && i < l->options->files; i++) {
-		l->file = (uint32_t)i;
-		if (find_secrets(l) < 0 || write_slices(l) < 0)
-			complain("%s can't be sliced: it holds no packets", l->options->shown[i]);
+	struct slicer l = { .file = file, .files = files, .most = most };
+	l.slice = calloc(slices ? slices : 1, sizeof *l.slice);
+	if (!l.slice) {
+		complain("out of memory");
+		return EXIT_TROUBLE;
 	}
-	return close_slices(l) == EXIT_FINE && fine ? EXIT_FINE : EXIT_TROUBLE;
+	l.count = slices;
+	bool fine = open_slices(&l, slice), usable = true;
+	if (fine)
+		usable = find_secrets(&l) > 0 && write_slices(&l) > 0;
+	fine = close_slices(&l, slice) == EXIT_FINE && fine;
+	free(l.slice);
+	return !usable ? -1 : fine ? EXIT_FINE : EXIT_TROUBLE;
+}
+
+/* ---- of viaduct read
+ * ---------------------------------------------------------------------------------- */
+
+/* Those of each file come together, in the order of the list. */
+static int cut(const struct read_options *options, const struct redact_slice *slice, size_t count)
+{
+	int status = EXIT_FINE;
+	for (size_t i = 0, n; i < count; i += n) {
+		uint32_t file = slice[i].what.file;
+		for (n = 1; i + n < count && slice[i + n].what.file == file; n++) {
+		}
+		const char *path = options->file[file];
+		int got = redact_cut(&path, 1, slice + i, n, 0);
+		if (got < 0)
+			complain("%s can't be sliced: it holds no packets", options->shown[file]);
+		if (got == EXIT_TROUBLE)
+			return EXIT_TROUBLE;
+	}
+	return status;
+}
+
+static int by_file(const void *a, const void *b)
+{
+	const struct redact_slice *x = a, *y = b;
+	if (x->what.file != y->what.file)
+		return x->what.file < y->what.file ? -1 : 1;
+	return strcmp(x->path, y->path); /* their numbers */
 }
 
 int redact_slices(const struct read_options *options, const struct report *r)
 {
 	const struct reported *listed;
-	size_t listed_count = report_listed(r, &listed), failed = 0;
-	struct slicer l = { .options = options };
+	size_t listed_count = report_listed(r, &listed), failed = 0, count = 0;
 	if (mkdir(options->slice, 0700) != 0 && errno != EEXIST) {
 		complain("%s could not be made: %s", options->slice, strerror(errno));
 		return EXIT_TROUBLE;
 	}
-	l.slice = calloc(MAX_SLICES, sizeof *l.slice);
-	if (!l.slice)
-		return EXIT_TROUBLE;
-	for (size_t i = 0; i < listed_count; i++) {
+	for (size_t i = 0; i < listed_count; i++)
 		failed += listed[i].failed;
-		if (listed[i].failed && l.count < MAX_SLICES)
-			l.slice[l.count++].what = &listed[i];
+	count = failed < MAX_SLICES ? failed : MAX_SLICES;
+	struct redact_slice *slice = calloc(count ? count : 1, sizeof *slice);
+	if (!slice)
+		return EXIT_TROUBLE;
+	for (size_t i = 0, n = 0; i < listed_count && n < count; i++) {
+		if (!listed[i].failed)
+			continue;
+		slice[n].what = listed[i];
+		name_slice(slice[n].path, sizeof slice[n].path, options->slice, n + 1, &listed[i]);
+		n++;
 	}
-	if (failed > l.count)
+	if (failed > count)
 		complain("%zu failures; slices of the first %zu were written. --only, --from and "
 			 "--to choose others",
-			 failed, l.count);
-	int status = cut(&l);
-	free(l.slice);
+			 failed, count);
+	qsort(slice, count, sizeof *slice, by_file);
+	int status = cut(options, slice, count);
+	free(slice);
 	return status;
 }

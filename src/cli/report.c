@@ -130,6 +130,35 @@ static bool is_chosen(const struct report *r, const struct exchange *x, enum ver
 
 /* ---- remembering ----------------------------------------------------------------------------- */
 
+struct reported report_note(const struct exchange *x, const struct diagnosis *d)
+{
+	struct reported l = {
+		.client = x->client,
+		.proxy = x->proxy,
+		.file = x->file,
+		.first_frame = x->first.frame,
+		.last_frame = x->last.frame,
+		.first = x->first.at,
+		.last = x->last.at,
+		.since_request = NO_TIME,
+		.verdict = d->verdict,
+		.failed = d->severity == SEVERITY_FAILURE,
+	};
+	const struct event *request = trace_first(x, EV_REQUEST);
+	const struct event *answer = trace_last(x, EV_RESPONSE);
+	l.request_frame = request ? request->mark.frame : 0;
+	l.response_frame = answer ? answer->mark.frame : 0;
+	if (request && answer)
+		l.since_request = answer->mark.at - request->mark.at;
+	if (d->evidences)
+		l.decisive_frame = d->evidence[d->evidences - 1].mark.frame;
+	memcpy(l.id, x->id, sizeof l.id);
+	snprintf(l.target, sizeof l.target, "%.*s",
+		 (int)(x->request.target.len < 63 ? x->request.target.len : 63),
+		 x->request.target.len ? (const char *)x->request.target.at : "");
+	return l;
+}
+
 static void list_exchange(struct report *r, const struct exchange *x, const struct diagnosis *d)
 {
 	if (!r->options->packets && !r->options->slice)
@@ -145,31 +174,7 @@ static void list_exchange(struct report *r, const struct exchange *x, const stru
 		r->listed = grown;
 		r->listed_room = room;
 	}
-	struct reported *l = &r->listed[r->listed_count++];
-	*l = (struct reported){
-		.client = x->client,
-		.proxy = x->proxy,
-		.file = x->file,
-		.first_frame = x->first.frame,
-		.last_frame = x->last.frame,
-		.first = x->first.at,
-		.last = x->last.at,
-		.since_request = NO_TIME,
-		.verdict = d->verdict,
-		.failed = d->severity == SEVERITY_FAILURE,
-	};
-	const struct event *request = trace_first(x, EV_REQUEST);
-	const struct event *answer = trace_last(x, EV_RESPONSE);
-	l->request_frame = request ? request->mark.frame : 0;
-	l->response_frame = answer ? answer->mark.frame : 0;
-	if (request && answer)
-		l->since_request = answer->mark.at - request->mark.at;
-	if (d->evidences)
-		l->decisive_frame = d->evidence[d->evidences - 1].mark.frame;
-	memcpy(l->id, x->id, sizeof l->id);
-	snprintf(l->target, sizeof l->target, "%.*s",
-		 (int)(x->request.target.len < 63 ? x->request.target.len : 63),
-		 x->request.target.len ? (const char *)x->request.target.at : "");
+	r->listed[r->listed_count++] = report_note(x, d);
 }
 
 size_t report_listed(const struct report *r, const struct reported **ret_list)
@@ -237,6 +242,8 @@ static void show(struct report *r, const struct exchange *x, const struct diagno
 		buffer_done(&page);
 	}
 	draw_ladder(r, x, d);
+	if (r->options->each)
+		r->options->each(r->options->each_context, x, d);
 	list_exchange(r, x, d);
 	if (r->options->summary)
 		return;
@@ -251,7 +258,7 @@ static void show(struct report *r, const struct exchange *x, const struct diagno
 static bool needs_words(const struct report *r)
 {
 	const struct read_options *o = r->options;
-	return !o->summary || o->html || o->ladder || o->slice || o->packets;
+	return !o->summary || o->html || o->ladder || o->slice || o->packets || o->each;
 }
 
 /* True when it is one of those asked for; then it is counted. */
@@ -293,7 +300,7 @@ void report_record(const struct report *r, struct report_desk *desk, struct exch
 bool report_in_parts(const struct report *r)
 {
 	const struct read_options *o = r->options;
-	return o->json && !o->summary && !o->html && !o->ladder && !o->slice;
+	return o->json && !o->summary && !o->html && !o->ladder && !o->slice && !o->each;
 }
 
 void report_count(struct report_desk *desk, const struct exchange *x)
@@ -408,6 +415,19 @@ static void print_end(struct report *r, const struct summary_facts *facts)
 		buffer_add_byte(&r->out, '\n');
 	render_summary(&r->out, &r->style, r->desk->tally, facts);
 	write_out(r);
+}
+
+void report_flush(struct report *r)
+{
+	write_out(r);
+	fflush(stdout);
+}
+
+void report_summary(struct report *r, const struct summary_facts *facts, FILE *to)
+{
+	render_summary(&r->out, &r->style, r->desk->tally, facts);
+	fwrite(r->out.at, 1, r->out.len, to);
+	buffer_reset(&r->out);
 }
 
 static void write_ladder(struct report *r)

@@ -34,13 +34,41 @@ void screen_size(unsigned *ret_width, size_t *ret_lines)
 	*ret_lines = known ? w.ws_row : 24;
 }
 
-bool screen_told_to_end(int every_ms)
+static int read_byte(int within_ms)
 {
 	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
-	char key;
-	if (poll(&p, 1, every_ms) <= 0)
-		return false;
-	return read(STDIN_FILENO, &key, 1) <= 0 || key == 'q' || key == 'Q' || key == 3;
+	unsigned char key;
+	if (poll(&p, 1, within_ms) <= 0)
+		return KEY_NONE;
+	return read(STDIN_FILENO, &key, 1) == 1 ? key : KEY_END_OF_INPUT;
+}
+
+/* ESC [ A, and ESC [ 5 ~: arrows and pages, as terminals say them since the VT100 and the VT220. */
+static int read_sequence(void)
+{
+	int key = read_byte(0), last = key;
+	if (key != '[' && key != 'O')
+		return key == KEY_NONE ? KEY_ESCAPE : KEY_OTHER;
+	key = last = read_byte(0);
+	while (last > 0 && (last < '@' || last > '~'))
+		last = read_byte(0);
+	if (last == 'A' || last == 'B')
+		return last == 'A' ? KEY_UP : KEY_DOWN;
+	if (last == '~' && (key == '5' || key == '6'))
+		return key == '5' ? KEY_PAGE_UP : KEY_PAGE_DOWN;
+	return KEY_OTHER;
+}
+
+int screen_key(int within_ms)
+{
+	int key = read_byte(within_ms);
+	return key == KEY_ESCAPE ? read_sequence() : key;
+}
+
+bool screen_told_to_end(int every_ms)
+{
+	int key = screen_key(every_ms);
+	return key == KEY_END_OF_INPUT || key == 'q' || key == 'Q' || key == KEY_INTERRUPT;
 }
 
 void screen_add_size(struct buffer *out, uint64_t n)

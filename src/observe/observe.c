@@ -295,6 +295,32 @@ void observe_event(struct conversation *c, enum event_kind kind, enum trace_side
 		note_close(x, kind, side, mark);
 }
 
+static bool is_settled(const struct conversation *c, nanos quiet)
+{
+	const struct turn *t = c->oldest;
+	const struct talk *up = &c->talk[CLIENT], *down = &c->talk[PROXY];
+	return t && t == c->newest && t->whole && t->x->request.complete && !t->x->closed &&
+	       !c->tunnel && t->x->last.at <= quiet && t->x->response_end.at <= quiet &&
+	       up->speech == SPEECH_HEAD && up->head.len == 0 && down->speech == SPEECH_HEAD &&
+	       down->head.len == 0;
+}
+
+void observe_settle(struct conversation *c, nanos quiet, nanos until)
+{
+	if (!is_settled(c, quiet))
+		return;
+	struct exchange *x = c->oldest->x;
+	x->end = TRACE_END_OVER;
+	x->observed_until = until;
+	x->answer_hidden = c->oldest->doubt;
+	finish_oldest(c);
+}
+
+struct exchange *observe_underway(const struct conversation *c)
+{
+	return c->newest ? c->newest->x : NULL;
+}
+
 void observe_end(struct conversation *c, enum trace_end end, nanos until)
 {
 	cut_end(c);

@@ -85,6 +85,12 @@ void observe_event(struct conversation *c, enum event_kind kind, enum trace_side
  * moment it was observed. */
 void observe_end(struct conversation *c, enum trace_end end, nanos until);
 
+/* For who can't wait for the end. An exchange that is whole, and that nothing has followed since
+ * `quiet`, is handed over as the end of the observation would; what comes then begins another. */
+void observe_settle(struct conversation *c, nanos quiet, nanos until);
+/* The latest exchange that is under way; NULL: none. Lent until the next call. */
+struct exchange *observe_underway(const struct conversation *c);
+
 /* What TLS 1.3 hides from whoever reads along, for an owner that ends the TLS of a tunnel itself:
  * the body of the server's Certificate message, and an alert (two bytes), in the clear. */
 void observe_chain(struct exchange *x, const struct mark *mark, struct slice body);

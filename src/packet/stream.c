@@ -249,6 +249,8 @@ static nanos idle_limit(const struct stream_table *t, enum conn_state state)
 {
 	if (state == CONN_CLOSED)
 		return (nanos)TICKS_CLOSED << TICK_SHIFT;
+	if (state == CONN_NEW)
+		return t->limits.unanswered;
 	bool half = state == CONN_HALF && HALF_CLOSED_IDLE < t->limits.idle;
 	return half ? HALF_CLOSED_IDLE : t->limits.idle;
 }
@@ -274,6 +276,8 @@ static uint32_t patience(const struct stream_table *t, enum conn_state state, ui
 		return TICKS_WAITING;
 	if (state == CONN_NEW && count > MAX_UNANSWERED)
 		return count > MAX_UNANSWERED * 2 ? TICKS_WAITING : TICKS_WAITING * 16;
+	if (state == CONN_NEW && t->limits.unanswered < t->limits.idle)
+		return (uint32_t)idle;
 	return count > (half < MAX_IDLE ? half : MAX_IDLE) && idle < INT32_MAX ? (uint32_t)idle
 									       : UINT32_MAX;
 }
@@ -810,6 +814,8 @@ struct stream_table *stream_table_new(const struct stream_limits *limits,
 		t->limits.max_kept_each = DEFAULT_KEPT_EACH;
 	if (t->limits.idle <= 0)
 		t->limits.idle = STREAM_IDLE_LIMIT;
+	if (t->limits.unanswered <= 0 || t->limits.unanswered > t->limits.idle)
+		t->limits.unanswered = t->limits.idle;
 	slab_init(&t->conns, sizeof(struct conn));
 	slab_init(&t->talks, sizeof(struct talk));
 	slab_init(&t->fulls, sizeof(struct full));

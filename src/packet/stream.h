@@ -178,6 +178,7 @@ struct stream_limits {
 	size_t max_kept;          /* bytes kept out of order, all connections; 0: 64 MiB */
 	size_t max_kept_each;     /* 0: 256 KiB */
 	nanos idle;               /* 0: STREAM_IDLE_LIMIT; half-closed and closed ones end sooner */
+	nanos unanswered;         /* of a SYN that was not answered; 0: as `idle` */
 };
 #define STREAM_IDLE_LIMIT (7440 * NANOS_PER_SECOND) /* 2 h 4 min (RFC 5382) */
 

@@ -8,6 +8,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
@@ -36,6 +37,16 @@ int confine_become(const char *user, struct error *err)
 	return 0;
 }
 
+int confine_capabilities(struct error *err)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	if (syscall(SYS_capset, &head, none) != 0)
+		return err_set(err, -errno, "give up capabilities: %m");
+	return 0;
+}
+
 void confine_give(const char *path, const char *user)
 {
 	const struct passwd *p = geteuid() == 0 ? getpwnam(user) : NULL;
@@ -54,10 +65,16 @@ void confine_memory(void)
 
 /* ---- Landlock ----------------------------------------------------------------------------- */
 
-static bool allow_reading(int rules, const char *path)
+enum {
+	READING = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
+	KEEPING = READING | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
+		  LANDLOCK_ACCESS_FS_REMOVE_FILE,
+};
+
+static bool allow(int rules, const char *path, uint64_t access)
 {
 	struct landlock_path_beneath_attr beneath = {
-		.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
+		.allowed_access = access,
 		.parent_fd = open(path, O_PATH | O_CLOEXEC),
 	};
 	if (beneath.parent_fd < 0)
@@ -76,12 +93,12 @@ static bool allow_resolver(int rules)
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
 		char path[PATH_MAX];
 		if (realpath(files[i], path))
-			done &= allow_reading(rules, dirname(path));
+			done &= allow(rules, dirname(path), READING);
 	}
 	return done;
 }
 
-static bool confine_files(void)
+static bool confine_files(const char *const *folder, size_t folders)
 {
 	/* All that the first version of Landlock knows. */
 	struct landlock_ruleset_attr attr = { .handled_access_fs =
@@ -89,9 +106,11 @@ static bool confine_files(void)
 	long rules = syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
 	if (rules < 0)
 		return false;
-	bool done = allow_reading((int)rules, "/etc") && allow_reading((int)rules, "/run") &&
-		    allow_resolver((int)rules) &&
-		    syscall(SYS_landlock_restrict_self, (int)rules, 0) == 0;
+	bool done = allow((int)rules, "/etc", READING) && allow((int)rules, "/run", READING) &&
+		    allow_resolver((int)rules);
+	for (size_t i = 0; i < folders; i++)
+		done = done && allow((int)rules, folder[i], KEEPING);
+	done = done && syscall(SYS_landlock_restrict_self, (int)rules, 0) == 0;
 	close((int)rules);
 	return done;
 }
@@ -190,19 +209,35 @@ static const int WORKERS_CALLS[] = {
 #endif
 };
 
-enum { CALLS = sizeof WORKERS_CALLS / sizeof *WORKERS_CALLS };
+/* What making threads and keeping files takes besides. */
+static const int KEEPERS_CALLS[] = {
+	SYS_clone,      SYS_clone3,     SYS_setpriority, SYS_unlinkat, SYS_renameat2, SYS_faccessat,
+	SYS_faccessat2, SYS_readlinkat, SYS_pread64,     SYS_pwrite64, SYS_ftruncate, SYS_fallocate,
+	SYS_fadvise64,  SYS_fsync,      SYS_fdatasync,   SYS_fchmod,   SYS_fchown,    SYS_getcwd,
+#ifdef SYS_unlink
+	SYS_unlink,     SYS_rename,     SYS_access,      SYS_readlink, SYS_lstat,
+#endif
+};
 
-static bool confine_calls(void)
+enum {
+	WORKERS = sizeof WORKERS_CALLS / sizeof *WORKERS_CALLS,
+	KEEPERS = sizeof KEEPERS_CALLS / sizeof *KEEPERS_CALLS,
+};
+
+static bool confine_calls(bool keeper)
 {
-	struct sock_filter code[CALLS + 7];
+	struct sock_filter code[WORKERS + KEEPERS + 7];
+	unsigned calls = keeper ? WORKERS + KEEPERS : WORKERS;
 	unsigned short n = 0;
 #define OP(...) (code[n++] = (struct sock_filter)__VA_ARGS__)
 	OP(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)));
 	OP(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OUR_ARCH, 1, 0));
 	OP(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
 	OP(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
-	for (unsigned i = 0; i < CALLS; i++) /* to the last instruction: allowed */
-		OP(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)WORKERS_CALLS[i], CALLS - i, 0));
+	for (unsigned i = 0; i < calls; i++) { /* to the last instruction: allowed */
+		int call = i < WORKERS ? WORKERS_CALLS[i] : KEEPERS_CALLS[i - WORKERS];
+		OP(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, calls - i, 0));
+	}
 	OP(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM));
 	OP(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
 #undef OP
@@ -210,17 +245,30 @@ static bool confine_calls(void)
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
 }
 #else
-static bool confine_calls(void)
+static bool confine_calls(bool keeper)
 {
+	(void)keeper;
 	return false;
 }
 #endif
 
-void confine_worker(bool *ret_landlock, bool *ret_seccomp)
+static void confine(bool keeper, const char *const *folder, size_t folders, bool *ret_landlock,
+		    bool *ret_seccomp)
 {
 	*ret_landlock = *ret_seccomp = false;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return;
-	*ret_landlock = confine_files();
-	*ret_seccomp = confine_calls();
+	*ret_landlock = confine_files(folder, folders);
+	*ret_seccomp = confine_calls(keeper);
+}
+
+void confine_worker(bool *ret_landlock, bool *ret_seccomp)
+{
+	confine(false, NULL, 0, ret_landlock, ret_seccomp);
+}
+
+void confine_keeper(const char *const *folder, size_t folders, bool *ret_landlock,
+		    bool *ret_seccomp)
+{
+	confine(true, folder, folders, ret_landlock, ret_seccomp);
 }

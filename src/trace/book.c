@@ -22,8 +22,13 @@ struct cut {
 	struct exchange *x; /* NULL once it was given out */
 };
 
+/* Longer than a feed waits with an exchange whose connection goes on: a 407 may come in after the
+ * request that answered it. */
+static const nanos PATIENCE = 4 * NANOS_PER_SECOND;
+
 struct held {
 	nanos start; /* of x: to look there would cost more than all the rest of the heap */
+	nanos since; /* it is held, by trace_book_until */
 	struct exchange *x;
 };
 
@@ -44,6 +49,7 @@ struct trace_book {
 	struct exchange **suspect;
 	size_t suspects;
 	uint64_t dismissed;
+	nanos now; /* by trace_book_until */
 };
 
 /* ---- order ------------------------------------------------------------------------------- */
@@ -60,15 +66,19 @@ static bool earlier(const struct held *one, const struct held *other)
 	return a->order < b->order;
 }
 
-static void heap_push(struct trace_book *b, struct exchange *x)
+static void heap_add(struct trace_book *b, struct held h)
 {
-	struct held h = { x->first.at, x };
 	size_t i = b->held++;
 	while (i > 0 && earlier(&h, &b->heap[(i - 1) / 2])) {
 		b->heap[i] = b->heap[(i - 1) / 2];
 		i = (i - 1) / 2;
 	}
 	b->heap[i] = h;
+}
+
+static void heap_push(struct trace_book *b, struct exchange *x)
+{
+	heap_add(b, (struct held){ x->first.at, b->now, x });
 }
 
 static struct exchange *heap_pop(struct trace_book *b)
@@ -504,6 +514,58 @@ void trace_book_add(struct trace_book *b, struct exchange *x)
 		heap_push(b, x);
 	if (b->held > b->options.window)
 		give_out(b, heap_pop(b));
+}
+
+void trace_book_underway(struct trace_book *b, struct exchange *x)
+{
+	for (size_t i = 0; is_lone_retry(x) && i < MAX_OPEN; i++) {
+		struct exchange *c = b->challenge[i];
+		if (!c || !answers(c, x))
+			continue;
+		trace_set_id(x);
+		link_answer(c, x);
+		b->challenge[i] = NULL;
+	}
+}
+
+/* Those whose proxy became known meanwhile. */
+static void look_at_suspects(struct trace_book *b)
+{
+	for (size_t i = 0; i < MAX_SUSPECTS; i++) {
+		struct exchange *x = b->suspect[i];
+		if (!x || !knows_host(b, &x->proxy) || b->held + 1 >= b->room)
+			continue;
+		b->suspect[i] = NULL;
+		heap_push(b, x);
+	}
+}
+
+static struct exchange *heap_take(struct trace_book *b, size_t i)
+{
+	struct exchange *x = b->heap[i].x;
+	size_t held = b->held - 1;
+	b->heap[i] = b->heap[held];
+	b->held = 0;
+	for (size_t n = 0; n < held; n++) /* the new heap grows where the old one was read */
+		heap_add(b, b->heap[n]);
+	return x;
+}
+
+void trace_book_until(struct trace_book *b, nanos now)
+{
+	b->now = now;
+	look_at_suspects(b);
+}
+
+bool trace_book_give(struct trace_book *b)
+{
+	for (size_t i = 0; i < b->held; i++) {
+		if (b->heap[i].since > b->now - PATIENCE)
+			continue;
+		give_out(b, heap_take(b, i));
+		return true;
+	}
+	return false;
 }
 
 void trace_book_finish(struct trace_book *b)

@@ -30,7 +30,8 @@ struct trace_book_options {
 	bool has_proxy;            /* the user named it */
 	struct address proxy;
 	bool several;              /* captures of one path: exchanges of different files are matched */
-	bool unordered;            /* give exchanges out at once unless something can still change them */
+	bool unordered;            /* give exchanges out at once unless something can still change them;
+	                              then trace_book_until tells for how long */
 };
 
 /* give: called with each exchange that is complete, in order of start; it frees it. */
@@ -43,6 +44,13 @@ void trace_book_connection(struct trace_book *b, const struct trace_connection *
 
 /* An address that is a proxy, said by whoever judges exchanges without the book. */
 void trace_book_proxy(struct trace_book *b, const struct address *proxy);
+
+/* The observation goes on, and somebody waits. What an exchange under way already tells: a 407 that is
+ * held was answered. And: it is that late. Then what was held for some seconds is given out, one by a
+ * call, until there is none. */
+void trace_book_underway(struct trace_book *b, struct exchange *x);
+void trace_book_until(struct trace_book *b, nanos now);
+bool trace_book_give(struct trace_book *b);
 
 /* The end: relates what is left, decides about the suspects, gives out all. */
 void trace_book_finish(struct trace_book *b);

@@ -146,10 +146,13 @@ export class Tap {
 	failed = 0;
 
 	async case(name, run) {
+		const began = performance.now();
 		this.number++;
 		try {
 			await run();
 			console.log(`ok ${this.number} - ${name}`);
+			if (process.env.TIMES)
+				console.error(`# ${Math.round(performance.now() - began)} ms`);
 		} catch (error) {
 			this.failed++;
 			console.log(`not ok ${this.number} - ${name}`);

@@ -203,8 +203,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct owner o = { .wish = read_u8(&m.r) };
 	o.text = o.wish & 1 && o.wish & 2 && o.wish & 4;
 	struct stream_callbacks on = { on_wish, on_segment, on_data, on_gap, on_end, &o };
-	struct stream_limits limits = { MAX_CONNECTIONS, MAX_KEPT, MAX_KEPT_EACH,
-					60 * NANOS_PER_SECOND };
+	struct stream_limits limits = { .max_connections = MAX_CONNECTIONS,
+					.max_kept = MAX_KEPT,
+					.max_kept_each = MAX_KEPT_EACH,
+					.idle = 60 * NANOS_PER_SECOND };
 	o.table = stream_table_new(&limits, &on);
 	must(o.table != NULL);
 	while (m.r.left.len && m.frame < 5000) {

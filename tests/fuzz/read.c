@@ -120,7 +120,9 @@ static unsigned read_capture(struct capture *c, unsigned shares, bool show, bool
 {
 	struct run r = { .shares = shares, .show = show, .from = INT64_MAX, .until = INT64_MIN };
 	struct feed_options options = { .keep_heads = true };
-	struct feed_owner owner = { NULL, on_exchange, on_connection, &r };
+	struct feed_owner owner = { .exchange = on_exchange,
+				    .connection = on_connection,
+				    .context = &r };
 	struct trace_book_options book = { 0 };
 	struct capture_batch *b = capture_batch_new();
 	r.book = trace_book_new(&book, on_given, &r);

@@ -43,7 +43,8 @@ def complete(program, line):
 
 
 # What stands behind a command, where that has words of its own.
-WORDS = {"read": ["read"], "check": ["check"], "explain": ["explain"], "connections": ["connections"],
+WORDS = {"read": ["read"], "check": ["check"], "watch": ["watch"],
+         "explain": ["explain"], "connections": ["connections"],
          "console": ["console", "console user"],
          "proxy": ["proxy", "proxy user", "proxy top"],
          "settings": ["settings show", "settings set", "settings unset",
@@ -107,7 +108,8 @@ def main():
             tap.case(check.__name__, [error])
     for page in ("viaduct.1", "viaduct-read.1", "viaduct-explain.1", "viaduct-check.1",
                  "viaduct-proxy.1", "viaduct-proxy.conf.5", "viaduct-settings.1",
-                 "viaduct-connections.1", "viaduct-console.1"):
+                 "viaduct-connections.1", "viaduct-console.1",
+                 "viaduct-watch.1"):
         if not shutil.which("mandoc"):
             tap.skip(page, "there is no mandoc")
             continue

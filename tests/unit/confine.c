@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -47,6 +49,47 @@ static void a_worker_reads_etc_alone(void **state)
 	in_a_child(worker);
 }
 
+static int keeper(void)
+{
+	bool landlock, seccomp;
+	char folder[] = "/tmp/viaduct-confine-XXXXXX", path[64], outside[64];
+	const char *mine[] = { mkdtemp(folder) };
+	if (!mine[0])
+		return 1;
+	snprintf(path, sizeof path, "%s/file", folder);
+	snprintf(outside, sizeof outside, "%s-outside", folder);
+	confine_keeper(mine, 1, &landlock, &seccomp);
+	int kept = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (kept < 0 || write(kept, "a", 1) != 1 || fsync(kept) != 0 || unlink(path) != 0)
+		return 2;
+	if (landlock &&
+	    (open(outside, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) >= 0 || errno != EACCES))
+		return 3;
+	if (seccomp && (mkdir(outside, 0700) == 0 || errno != EPERM))
+		return 4;
+	return 0;
+}
+
+static void a_keeper_writes_in_its_folder_alone(void **state)
+{
+	(void)state;
+	in_a_child(keeper);
+}
+
+static int powerless(void)
+{
+	struct error err;
+	if (confine_capabilities(&err) < 0)
+		return 1;
+	return geteuid() == 0 && chroot("/") == 0 ? 2 : 0;
+}
+
+static void capabilities_are_gone(void **state)
+{
+	(void)state;
+	in_a_child(powerless);
+}
+
 static int memory(void)
 {
 	confine_memory();
@@ -81,6 +124,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_worker_reads_etc_alone),
+		cmocka_unit_test(a_keeper_writes_in_its_folder_alone),
+		cmocka_unit_test(capabilities_are_gone),
 		cmocka_unit_test(memory_is_not_dumped),
 		cmocka_unit_test(root_is_given_up),
 	};

@@ -142,12 +142,22 @@ static void on_connection(void *context, const struct trace_connection *c)
 	trace_book_connection(t->book, c);
 }
 
+static void on_underway(void *context, struct exchange *x)
+{
+	struct test *t = context;
+	trace_book_underway(t->book, x);
+}
+
 static void begin(struct test *t, unsigned shares, const struct feed_options *options)
 {
 	*t = (struct test){ .shares = shares };
-	struct feed_owner owner = { NULL, on_exchange, on_connection, t };
+	struct feed_owner owner = { .exchange = on_exchange,
+				    .connection = on_connection,
+				    .underway = on_underway,
+				    .context = t };
 	struct trace_book_options book = { .has_proxy = options->has_proxy,
-					   .proxy = options->proxy };
+					   .proxy = options->proxy,
+					   .unordered = options->live };
 	t->book = trace_book_new(&book, on_given, t);
 	assert_non_null(t->book);
 	for (unsigned i = 0; i < shares; i++) {
@@ -640,6 +650,121 @@ static void what_is_no_packet_is_counted(void **state)
 	feed_free(NULL);
 }
 
+/* ---- live --------------------------------------------------------------------------------------
+ */
+
+static void at_last(struct test *t, unsigned ms)
+{
+	nanos at = 1000 * NANOS_PER_SECOND + ms * NANOS_PER_MS;
+	feed_until(t->feed[0], at, NULL);
+	while (feed_end_next(t->feed[0])) {
+	}
+	trace_book_until(t->book, at);
+	while (trace_book_give(t->book)) {
+	}
+	t->now = at;
+}
+
+#define DENIED "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+enum { DENIED_LEN = sizeof DENIED - 1 };
+
+static void whole_ones_are_told_though_their_connection_goes_on(void **state)
+{
+	(void)state;
+	static const struct packet denied[] = {
+		{ 0, UP, SYN, -1 },
+		{ 10, DOWN, SYN | ACK, -1, 0 },
+		{ 11, UP, PSH | ACK, 0, 0, CONNECT_LINE },
+		{ 30, DOWN, PSH | ACK, 0, CONNECT_LEN, DENIED },
+		{ 31, UP, ACK, CONNECT_LEN, DENIED_LEN },
+	};
+	struct test t;
+	begin(&t, 1, &(struct feed_options){ .live = true });
+	feed_all(&t, PACKETS(denied), &USUAL);
+	at_last(&t, 3000);
+	assert_int_equal(t.count, 0);
+	at_last(&t, 3300);
+	assert_int_equal(t.count, 1);
+	assert_int_equal(t.x[0]->response.status, 403);
+	assert_true(t.x[0]->response.complete && !t.x[0]->closed && !t.x[0]->next_began);
+	/* the next one on that connection is one of its own */
+	feed_one(&t, &(struct packet){ 9000, UP, PSH | ACK, CONNECT_LEN, DENIED_LEN, CONNECT_LINE },
+		 &USUAL);
+	feed_one(&t, &(struct packet){ 9001, DOWN, PSH | ACK, DENIED_LEN, 2 * CONNECT_LEN, DENIED },
+		 &USUAL);
+	finish(&t);
+	assert_int_equal(t.count, 2);
+	assert_true(t.x[1]->reused && t.x[1]->response.status == 403);
+	assert_int_equal(t.x[1]->path[CLIENT].bytes, CONNECT_LEN);
+	end(&t);
+}
+
+static void who_gave_up_is_told(void **state)
+{
+	(void)state;
+	static const struct packet silent[] = {
+		{ 0, UP, SYN, -1 },
+		{ 1000, UP, SYN, -1 },
+		{ 3000, UP, SYN, -1 },
+	};
+	struct test t;
+	struct feed_options options = { .live = true, .has_proxy = true };
+	options.proxy = (struct address){ .ip = { [10] = 0xff, 0xff, 10, 0, 0, 50 }, .port = 3128 };
+	begin(&t, 1, &options);
+	feed_all(&t, PACKETS(silent), &USUAL);
+	for (unsigned ms = 3000; ms < 37000; ms += 100) /* up to 33.9 s after the last one */
+		at_last(&t, ms);
+	assert_int_equal(t.count, 0);
+	for (unsigned ms = 37000; ms < 43000; ms += 100) /* it ends, and is held for a while */
+		at_last(&t, ms);
+	assert_int_equal(t.count, 1);
+	assert_true(t.x[0]->suspect && t.x[0]->syns == 3);
+	assert_true(t.x[0]->observed_until > 1037 * NANOS_PER_SECOND);
+	end(&t);
+}
+
+#define CHALLENGE                                                                                  \
+	"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n"                      \
+	"Proxy-Authenticate: Basic realm=\"a\"\r\n\r\n"
+#define RETRY "CONNECT a.example:443 HTTP/1.1\r\nProxy-Authorization: Basic dTpw\r\n\r\n"
+enum { CHALLENGE_LEN = sizeof CHALLENGE - 1, RETRY_LEN = sizeof RETRY - 1 };
+
+static void a_challenge_is_answered_by_what_is_under_way(void **state)
+{
+	(void)state;
+	static const struct packet challenged[] = {
+		{ 0, UP, SYN, -1 },
+		{ 10, DOWN, SYN | ACK, -1, 0 },
+		{ 11, UP, PSH | ACK, 0, 0, CONNECT_LINE },
+		{ 30, DOWN, PSH | ACK, 0, CONNECT_LEN, CHALLENGE },
+		{ 31, DOWN, FIN | ACK, CHALLENGE_LEN, CONNECT_LEN },
+		{ 32, UP, FIN | ACK, CONNECT_LEN, CHALLENGE_LEN + 1 },
+	};
+	static const struct packet retry[] = {
+		{ 100, UP, SYN, -1 },
+		{ 110, DOWN, SYN | ACK, -1, 0 },
+		{ 111, UP, PSH | ACK, 0, 0, RETRY },
+		{ 130, DOWN, PSH | ACK, 0, RETRY_LEN, OPENED },
+	};
+	struct ends other = USUAL;
+	struct test t;
+	other.client_port++;
+	begin(&t, 1, &(struct feed_options){ .live = true });
+	feed_all(&t, PACKETS(challenged), &USUAL);
+	feed_all(&t, PACKETS(retry), &other);
+	for (unsigned ms = 1000; ms < 9000; ms += 500)
+		at_last(&t, ms);
+	assert_int_equal(t.count, 1);
+	assert_int_equal(t.x[0]->response.status, 407);
+	assert_true(t.x[0]->links.answered_challenge);
+	finish(&t);
+	assert_int_equal(t.count, 2);
+	assert_true(t.x[1]->links.is_retry);
+	assert_string_equal(t.x[1]->links.other, t.x[0]->id);
+	assert_string_equal(t.x[0]->links.other, t.x[1]->id);
+	end(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -658,6 +783,9 @@ int main(void)
 		cmocka_unit_test(a_fin_may_come_with_the_first_bytes),
 		cmocka_unit_test(losses_in_a_body_are_counted),
 		cmocka_unit_test(broken_packets_are_counted_once),
+		cmocka_unit_test(whole_ones_are_told_though_their_connection_goes_on),
+		cmocka_unit_test(who_gave_up_is_told),
+		cmocka_unit_test(a_challenge_is_answered_by_what_is_under_way),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
