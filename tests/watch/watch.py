@@ -590,6 +590,7 @@ def main():
         print(f"1..0 # SKIP {why}")
         return 0
     chosen = {w for w in words[3:] if not w.startswith("--")}
+    words = [w for w in words if w not in chosen]
     tap, names = Tap(), [t.__name__ for t in TESTS if not chosen or t.__name__ in chosen]
     groups = [names[i::GROUPS] for i in range(GROUPS)]
     processes = [subprocess.Popen([*unshare, sys.executable, os.path.abspath(__file__), "--inside",
