@@ -14,7 +14,8 @@ build: build/build.ninja
 
 help:
 	@echo 'make build      the program, as build/viaduct'
-	@echo 'make demo       set-up, build, requests through the proxy, and the cause of a failed download'
+	@echo 'make demo       set-up, build, requests through the proxy, and the cause of a failed download;'
+	@echo '                then a console that shows both; DEMO=--no-console for none'
 	@echo 'make setup      install from Debian what building and testing need'
 	@echo 'make test       set-up, both compilers, sanitizers, the whole suite'
 	@echo 'make sanitize   the suite under address and undefined behaviour sanitizers alone'
@@ -39,7 +40,7 @@ setup-demo:
 demo: setup-demo
 	@$(MAKE) --no-print-directory build/build.ninja
 	@ninja -C build viaduct
-	@tools/demo.sh build/viaduct
+	@tools/demo.sh build/viaduct $(DEMO)
 
 # gcc as a user builds it, and clang with the sanitizers, both with warnings as errors.
 test: setup

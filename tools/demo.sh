@@ -1,17 +1,21 @@
 #!/bin/sh
 # Two answers: what the proxy says of requests that it carries and refuses, and why a download failed
-# of which only a capture is left.
+# of which only a capture is left. Then, on a terminal, a console that shows both.
 #
-#   tools/demo.sh VIADUCT
+#   tools/demo.sh VIADUCT [--no-console]
 set -eu
 cd "$(dirname "$0")/.."
 viaduct=$1
+console=${2:-}
+[ -t 0 ] && [ -t 1 ] || console=--no-console
 capture=tests/captures/lab/mtu-blackhole-get-apache.pcap
 folder=$(mktemp -d)
 proxy=
 origin=
+watch=
+page=
 finish() {
-	for process in $proxy $origin; do
+	for process in $proxy $origin $watch $page; do
 		kill "$process" 2>/dev/null || true
 	done
 	rm -rf "$folder"
@@ -60,6 +64,16 @@ END
 proxy=$!
 address=$(wait_for "$folder/proxy.log" 'listening on ')
 
+# Whoever may listen to the interface lets the history have these requests, too.
+history=$folder/console/history
+mkdir -m 700 "$folder/console"
+if [ "$console" != --no-console ] && [ "$(id -u)" -eq 0 ]; then
+	"$viaduct" watch -i lo --user root --proxy "$address" --store "$history" \
+		>/dev/null 2>"$folder/watch.log" &
+	watch=$!
+	wait_for "$folder/watch.log" 'listening on ' >/dev/null
+fi
+
 say "A proxy runs at $address. Three requests go through it: one that it carries, one that a rule
 denies, and one to a port where nothing listens."
 ask "http://$target/hello.txt"
@@ -68,6 +82,11 @@ ask --proxytunnel http://127.0.0.1:9/ 2>&1
 kill "$proxy"
 wait "$proxy" || true
 proxy=
+if [ -n "$watch" ]; then
+	kill "$watch"
+	wait "$watch" || true
+	watch=
+fi
 say "Its log has a line for each, with the verdict:"
 cat "$folder/access.log"
 
@@ -89,3 +108,25 @@ say "Status $status: a failure was diagnosed. More to try:
     $viaduct explain mtu-black-hole
     $viaduct read tests/captures/lab/*.pcap
     $viaduct proxy"
+
+# ---- the console -----------------------------------------------------------------------------
+
+[ "$console" != --no-console ] || exit 0
+password=$(head -c 12 /dev/urandom | od -An -tx1 | tr -d ' \n')
+echo "$password" | "$viaduct" console --state "$folder/console" --listen 127.0.0.1:0 \
+	--file "$folder/settings" --root "$folder" >"$folder/console.log" 2>&1 &
+page=$!
+where=http://$(wait_for "$folder/console.log" 'console: http:\/\/')
+api() {
+	curl -sS --fail --noproxy '*' -c "$folder/jar" -b "$folder/jar" "$@"
+}
+proof=$(api -H 'Content-Type: application/json' \
+	-d "{\"user\":\"admin\",\"password\":\"$password\"}" "${where}api/v1/session" |
+	sed -n 's/.*"proof": *"\([^"]*\)".*/\1/p')
+api -o /dev/null -H "X-Viaduct-Proof: $proof" -H 'Content-Type: application/octet-stream' \
+	--data-binary "@$capture" "${where}api/v1/captures?name=$(basename "$capture")"
+say "A console shows what was found, until ^C:
+
+    ${where}#history
+    user admin, password $password"
+wait "$page" || true

@@ -4,7 +4,6 @@
 #include "base/escape.h"
 #include "cli/command.h"
 #include "cli/options.h"
-#include "tls/certificate.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -6,7 +6,6 @@
 #include "cli/options.h"
 #include "proxy/confine.h"
 #include "proxy/service.h"
-#include "store/store.h"
 #include "tls/certificate.h"
 
 #include <errno.h>
@@ -30,7 +29,6 @@ enum {
 };
 
 static const nanos SAY_DROPS_EVERY = 10 * NANOS_PER_SECOND;
-static const nanos FLUSH_EVERY = NANOS_PER_SECOND;
 
 static const struct option OPTIONS[] = {
 	{ "interface", 'i', OPTION_VALUE, "IFACE", "listen there; any: everywhere" },
@@ -142,11 +140,11 @@ struct watch {
 	struct watch_table *table; /* NULL: records */
 	struct watch_ring *ring;
 	struct watch_metrics *metrics;
-	struct store *store;
+	struct watch_store *store;
 	struct watch_now now;
 	uint64_t said_drops;
-	bool said_down, store_failed;
-	nanos drops_at, flushed_at;
+	bool said_down;
+	nanos drops_at;
 };
 
 static nanos moment(void)
@@ -156,26 +154,17 @@ static nanos moment(void)
 	return t.tv_sec * NANOS_PER_SECOND + t.tv_nsec;
 }
 
-/* One sentence the first time: a full disk would say it for every exchange. */
-static void store_trouble(struct watch *w, const struct error *err)
-{
-	if (!w->store_failed)
-		complain("%s; exchanges are missing from the history from now on", err->text);
-	w->store_failed = true;
-}
-
 static void on_each(void *context, const struct exchange *x, const struct diagnosis *d)
 {
 	struct watch *w = context;
-	struct error err;
 	if (w->table)
 		watch_table_add(w->table, x, d);
 	if (w->metrics)
 		watch_metrics_add(w->metrics, d);
 	if (w->ring && d->severity == SEVERITY_FAILURE)
 		watch_ring_failure(w->ring, x, d);
-	if (w->store && store_add(w->store, x, d, STORE_WATCH, 0, NULL, &err) < 0)
-		store_trouble(w, &err);
+	if (w->store)
+		watch_store_add(w->store, x);
 }
 
 static void on_packets(void *context, const struct capture_batch *b)
@@ -206,16 +195,6 @@ static void say_trouble(struct watch *w, nanos now)
 	w->said_down = c->down;
 }
 
-static void flush(struct watch *w, nanos now)
-{
-	struct error err;
-	if (now - w->flushed_at < FLUSH_EVERY)
-		return;
-	w->flushed_at = now;
-	if (w->store && store_flush(w->store, &err) < 0)
-		store_trouble(w, &err);
-}
-
 static void on_tick(void *context, const struct feed *f)
 {
 	struct watch *w = context;
@@ -224,7 +203,6 @@ static void on_tick(void *context, const struct feed *f)
 	w->now.live = feed_counts(f).streams.live;
 	report_flush(w->report);
 	say_trouble(w, now);
-	flush(w, now);
 	if (w->metrics)
 		watch_metrics_tick(w->metrics, &w->now);
 	if (w->ring)
@@ -321,13 +299,15 @@ static int begin(struct watch *w, struct error *err)
 	int code = drop_privileges(o, err);
 	if (code < 0)
 		return code;
-	if (o->store && !(w->store = store_open(o->store, err)))
+	if (o->store && !(w->store = watch_store_new(o->store, err)))
 		return err->code;
 	confine(o);
 	if (o->ring && !(w->ring = watch_ring_new(o->ring, o->ring_size, err)))
 		return err->code;
 	if (w->metrics)
 		watch_metrics_start(w->metrics);
+	if (w->store && (code = watch_store_start(w->store, err)) < 0)
+		return code;
 	take_signals(w->capture);
 	if (o->read.summary && !(w->table = watch_table_new(o->read.colour)))
 		return err_set(err, -ENOMEM, "out of memory");
@@ -378,7 +358,7 @@ static int run(struct watch_options *o)
 	watch_table_free(w.table);
 	watch_metrics_free(w.metrics);
 	watch_ring_free(w.ring);
-	store_close(w.store);
+	watch_store_free(w.store);
 	report_free(w.report);
 	capture_close(w.capture);
 	return status;

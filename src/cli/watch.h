@@ -1,7 +1,8 @@
 /* viaduct watch, in its parts: what is asked for, and who gets what (watch.c), a table on the terminal
- * (watch_table.c), the last packets on disk and those of each failure (watch_ring.c), figures for
- * Prometheus (watch_metrics.c). Captures become exchanges as in viaduct read (reading.h), in the main
- * thread alone. Everything here is bounded: it runs for weeks. */
+ * (watch_table.c), the history (watch_store.c), the last packets on disk and those of each failure
+ * (watch_ring.c), figures for Prometheus (watch_metrics.c). Captures become exchanges as in viaduct read
+ * (reading.h), in the main thread alone, which waits for nothing but packets: disks and peers have threads of
+ * their own, behind bounded queues. Everything here is bounded: it runs for weeks. */
 #ifndef CLI_WATCH_H
 #define CLI_WATCH_H
 
@@ -35,15 +36,24 @@ bool watch_table_tick(struct watch_table *t, const struct watch_now *now);
 
 struct watch_ring;
 
-/* `bytes` for all that is in the folder, whose name is borrowed. It begins to write with the first packet, as whoever the process
- * is then. NULL with err. */
+/* `bytes` for all that is in the folder, whose name is borrowed. NULL with err. */
 struct watch_ring *watch_ring_new(const char *folder, uint64_t bytes, struct error *err);
-/* Waits for the slices that are under way; NULL is fine. */
+/* When all is written and cut out; NULL is fine. */
 void watch_ring_free(struct watch_ring *r);
 void watch_ring_packets(struct watch_ring *r, const struct capture_batch *b);
-/* A failure: its packets are cut out, by a thread beside. */
+/* A failure: its packets, which came before, are cut out. */
 void watch_ring_failure(struct watch_ring *r, const struct exchange *x, const struct diagnosis *d);
 void watch_ring_tick(struct watch_ring *r);
+
+/* ---- watch_store.c ---- */
+
+struct watch_store;
+
+/* Opens the history, or makes it. NULL with err. */
+struct watch_store *watch_store_new(const char *path, struct error *err);
+int watch_store_start(struct watch_store *s, struct error *err); /* makes its thread */
+void watch_store_add(struct watch_store *s, const struct exchange *x);
+void watch_store_free(struct watch_store *s); /* when all is in it; NULL is fine */
 
 /* ---- watch_metrics.c ---- */
 

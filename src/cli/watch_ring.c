@@ -4,9 +4,11 @@
  *   DIR/ring-00000017.pcapng                            as they came, secrets and all: for us alone
  * (0600) DIR/failure-20261123T151024.117-ID-denied-a.example_443.pcapng
  *
- * Cutting a slice out takes reading the ring twice, so a thread of low priority does it, several at
- * a time where failures come faster than that. The main thread alone writes and removes files of
- * the ring; what goes while it is read is passed over. */
+ * A disk may be slow for seconds, and the kernel's ring holds out for less: a thread writes what
+ * the main one gives it, through a bounded queue; what finds that full is missing on disk, and
+ * counted. Cutting a slice out takes reading the ring twice, so another thread, of low priority,
+ * does that, several at a time where failures come faster. The writer alone makes and removes files
+ * of the ring; what goes while it is read is passed over. */
 #include "base/escape.h"
 #include "capture/write.h"
 #include "cli/command.h"
@@ -29,32 +31,39 @@ enum {
 	RING_SHARES = 12,
 	MAX_WAITING = 64, /* failures */
 	MAX_NAME = 256,
+	QUEUE_LIMIT = 32 << 20, /* bytes; there are two, one fills while the other is written */
 };
 
 struct ring_file {
 	char path[PATH_MAX];
-	_Atomic nanos last; /* of its packets; the main thread sets it while the other may look */
+	_Atomic nanos last; /* of its packets; the writer sets it while the cutter may look */
 };
 
 struct watch_ring {
 	const char *folder; /* borrowed */
 	uint64_t share;
+	uint64_t unheard; /* failures that there was no place to wait for */
+	pthread_t writing, cutting;
+	bool writes, cuts; /* these threads were made */
+
+	/* the writer's */
 	struct capture_writer *writer; /* of the last of `file`; NULL: none yet */
 	uint64_t number;
-	bool failed;      /* it said so, and writes no more */
-	uint64_t unheard; /* failures that there was no place to wait for */
+	bool failed; /* it said so, and writes no more */
 
-	pthread_t thread;
-	bool started;
 	pthread_mutex_t lock;
-	pthread_cond_t changed;
+	pthread_cond_t given, written;
 	/* under `lock` */
+	struct buffer queue; /* each: a struct capture_packet, and its bytes */
+	uint64_t missed;     /* packets that found it full */
+	bool wanted;         /* what the failures that wait need is to be on disk */
+	uint64_t ready, cut; /* so many failures, since the start, have it there; were taken up */
+	bool over, closed;   /* no packet comes any more; and all are written */
 	struct ring_file file[FILES]; /* some may be gone */
 	size_t files;
 	struct redact_slice waiting[MAX_WAITING];
 	bool reused[MAX_WAITING]; /* its connection began earlier: in whichever file */
 	size_t waits;
-	bool over;
 };
 
 /* ---- what is in the folder
@@ -152,22 +161,79 @@ static bool begin_file(struct watch_ring *r, struct error *err)
 	return r->writer != NULL;
 }
 
-void watch_ring_packets(struct watch_ring *r, const struct capture_batch *b)
+static void write_packet(struct watch_ring *r, const struct capture_packet *p)
 {
 	struct error err;
-	for (size_t i = 0; i < b->count && !r->failed; i++) {
-		const struct capture_packet *p = &b->packet[i];
-		if (r->writer && capture_written(r->writer) + p->data.len >= r->share)
-			close_file(r);
-		if (!r->writer && !begin_file(r, &err)) {
-			give_up(r, &err);
-			return;
-		}
-		struct ring_file *f = &r->file[r->files - 1];
-		if (p->at > f->last)
-			f->last = p->at;
-		capture_write(r->writer, p, NULL);
+	if (r->writer && capture_written(r->writer) + p->data.len >= r->share)
+		close_file(r);
+	if (!r->failed && !r->writer && !begin_file(r, &err))
+		give_up(r, &err);
+	if (r->failed)
+		return;
+	struct ring_file *f = &r->file[r->files - 1];
+	if (p->at > f->last)
+		f->last = p->at;
+	capture_write(r->writer, p, NULL);
+}
+
+static void write_queue(struct watch_ring *r, struct slice queue)
+{
+	struct capture_packet p;
+	while (queue.len >= sizeof p) {
+		memcpy(&p, queue.at, sizeof p);
+		p.data.at = queue.at + sizeof p;
+		write_packet(r, &p);
+		queue = slice_from(queue, sizeof p + p.data.len);
 	}
+}
+
+static void *write_on(void *context)
+{
+	struct watch_ring *r = context;
+	struct buffer taken;
+	struct error err;
+	buffer_init(&taken, QUEUE_LIMIT);
+	pthread_mutex_lock(&r->lock);
+	while (!r->over || r->queue.len > 0) {
+		if (!r->wanted && !r->over && r->queue.len == 0) {
+			pthread_cond_wait(&r->given, &r->lock);
+			continue;
+		}
+		struct buffer full = r->queue;
+		bool wanted = r->wanted;
+		uint64_t ready = r->cut + r->waits;
+		r->queue = taken;
+		r->wanted = false;
+		pthread_mutex_unlock(&r->lock);
+		write_queue(r, buffer_slice(&full));
+		if (wanted && r->writer && capture_flush(r->writer, &err) < 0)
+			give_up(r, &err);
+		buffer_reset(&full);
+		taken = full;
+		pthread_mutex_lock(&r->lock);
+		r->ready = wanted ? ready : r->ready;
+		pthread_cond_signal(&r->written);
+	}
+	pthread_mutex_unlock(&r->lock);
+	buffer_done(&taken);
+	close_file(r);
+	return NULL;
+}
+
+void watch_ring_packets(struct watch_ring *r, const struct capture_batch *b)
+{
+	pthread_mutex_lock(&r->lock);
+	for (size_t i = 0; i < b->count; i++) {
+		const struct capture_packet *p = &b->packet[i];
+		if (r->queue.len + sizeof *p + p->data.len > QUEUE_LIMIT) {
+			r->missed++;
+			continue;
+		}
+		buffer_add(&r->queue, (struct slice){ (const uint8_t *)p, sizeof *p });
+		buffer_add(&r->queue, p->data);
+	}
+	pthread_cond_signal(&r->given);
+	pthread_mutex_unlock(&r->lock);
 }
 
 /* failure-20261123T151024.117-0123456789abcdef-denied-a.example_443.pcapng */
@@ -197,20 +263,17 @@ void watch_ring_failure(struct watch_ring *r, const struct exchange *x, const st
 	pthread_mutex_unlock(&r->lock);
 }
 
+/* Its packets came before it, so they stand before this in the queue. */
 void watch_ring_tick(struct watch_ring *r)
 {
-	struct error err;
 	pthread_mutex_lock(&r->lock);
-	bool wanted = r->waits > 0;
+	r->wanted |= r->waits > 0;
+	if (r->wanted)
+		pthread_cond_signal(&r->given);
 	pthread_mutex_unlock(&r->lock);
-	if (!wanted)
-		return;
-	if (r->writer && capture_flush(r->writer, &err) < 0)
-		give_up(r, &err);
-	pthread_cond_signal(&r->changed);
 }
 
-/* ---- cutting, in the other
+/* ---- cutting
  * ------------------------------------------------------------------------- */
 
 struct job {
@@ -221,20 +284,24 @@ struct job {
 	size_t files;
 };
 
-/* All that wait, and the files that may hold their connections from the beginning on. */
-static void take_job(struct watch_ring *r, struct job *j)
+/* The first so many that wait, and the files that may hold their connections from the beginning
+ * on. */
+static void take_job(struct watch_ring *r, struct job *j, size_t count)
 {
 	nanos first = INT64_MAX;
-	j->slices = r->waits;
+	j->slices = count;
 	j->files = 0;
-	for (size_t i = 0; i < r->waits; i++) {
+	for (size_t i = 0; i < count; i++) {
 		j->slice[i] = r->waiting[i];
 		if (r->reused[i])
 			first = INT64_MIN;
 		else if (j->slice[i].what.first < first)
 			first = j->slice[i].what.first;
 	}
-	r->waits = 0;
+	r->waits -= count;
+	r->cut += count;
+	memmove(r->waiting, r->waiting + count, r->waits * sizeof *r->waiting);
+	memmove(r->reused, r->reused + count, r->waits * sizeof *r->reused);
 	for (size_t i = 0; i < r->files; i++) {
 		if (r->file[i].last < first)
 			continue;
@@ -251,11 +318,11 @@ static void *cut(void *context)
 	setpriority(PRIO_PROCESS, 0, 10); /* of this thread, on Linux */
 	pthread_mutex_lock(&r->lock);
 	while (j) {
-		while (!r->over && r->waits == 0)
-			pthread_cond_wait(&r->changed, &r->lock);
+		while (!r->closed && r->ready == r->cut)
+			pthread_cond_wait(&r->written, &r->lock);
 		if (r->waits == 0)
 			break;
-		take_job(r, j);
+		take_job(r, j, r->closed ? r->waits : (size_t)(r->ready - r->cut));
 		pthread_mutex_unlock(&r->lock);
 		redact_cut(j->file, j->files, j->slice, j->slices, r->share);
 		keep_within(r, "failure-", r->share * (SHARES - RING_SHARES));
@@ -297,31 +364,44 @@ struct watch_ring *watch_ring_new(const char *folder, uint64_t bytes, struct err
 	r->share = bytes / SHARES;
 	find_number(r);
 	pthread_mutex_init(&r->lock, NULL);
-	pthread_cond_init(&r->changed, NULL);
-	r->started = pthread_create(&r->thread, NULL, cut, r) == 0;
-	if (r->started)
+	pthread_cond_init(&r->given, NULL);
+	pthread_cond_init(&r->written, NULL);
+	buffer_init(&r->queue, QUEUE_LIMIT);
+	r->writes = pthread_create(&r->writing, NULL, write_on, r) == 0;
+	r->cuts = pthread_create(&r->cutting, NULL, cut, r) == 0;
+	if (r->writes && r->cuts)
 		return r;
-	err_set(err, -EAGAIN, "no thread can be made for the ring");
+	err_set(err, -EAGAIN, "no threads can be made for the ring");
 	watch_ring_free(r);
 	return NULL;
+}
+
+static void end_thread(struct watch_ring *r, bool *over, pthread_cond_t *told, pthread_t thread)
+{
+	pthread_mutex_lock(&r->lock);
+	*over = true;
+	pthread_cond_signal(told);
+	pthread_mutex_unlock(&r->lock);
+	pthread_join(thread, NULL);
 }
 
 void watch_ring_free(struct watch_ring *r)
 {
 	if (!r)
 		return;
-	close_file(r);
-	if (r->started) {
-		pthread_mutex_lock(&r->lock);
-		r->over = true;
-		pthread_cond_signal(&r->changed);
-		pthread_mutex_unlock(&r->lock);
-		pthread_join(r->thread, NULL);
-	}
+	if (r->writes)
+		end_thread(r, &r->over, &r->given, r->writing);
+	if (r->cuts)
+		end_thread(r, &r->closed, &r->written, r->cutting);
+	if (r->missed)
+		complain("%llu packets came too fast for the disk, and are missing there",
+			 (unsigned long long)r->missed);
 	if (r->unheard)
 		complain("%llu failures came too fast for their packets to be cut out",
 			 (unsigned long long)r->unheard);
-	pthread_cond_destroy(&r->changed);
+	pthread_cond_destroy(&r->given);
+	pthread_cond_destroy(&r->written);
 	pthread_mutex_destroy(&r->lock);
+	buffer_done(&r->queue);
 	free(r);
 }
