@@ -130,7 +130,7 @@ class Watch:
         for t in self.threads:
             t.join()
         said = "".join(self.error)
-        want("Sanitizer" not in said and "runtime error" not in said, said[-3000:])
+        want("Sanitizer" not in said and "runtime error" not in said and "data race" not in said, said[-3000:])
         return status, said
 
 
