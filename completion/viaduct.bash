@@ -259,7 +259,7 @@ _viaduct_connections() {
 
 _viaduct_console() {
 	case $prev in
-	--cert | --key | -f | --file)
+	--cert | --key | --log | -f | --file)
 		_viaduct_files -f
 		return
 		;;
@@ -280,8 +280,8 @@ _viaduct_console() {
 		return
 	fi
 	case $cur in
-	-*) mapfile -t COMPREPLY < <(compgen -W '--listen --cert --key --plain --name --state --file --root
-		--target --keep --history --capture --help' -- "$cur") ;;
+	-*) mapfile -t COMPREPLY < <(compgen -W '--listen --cert --key --plain --name --state --log --file
+		--root --target --keep --history --capture --help' -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(compgen -W 'user' -- "$cur") ;;
 	esac
 }

@@ -58,9 +58,11 @@ export function record(one, { short = false } = {}) {
 			h("ul", { class: "remedies", lang: "en" }, one.remedy.map(remedy))] : null);
 }
 
+// Of some there is the record alone: then what the card here says.
 async function copyCard(key, button) {
+	const shown = button.closest(".exchange").querySelector(".diagnosis").innerText;
 	try {
-		await navigator.clipboard.writeText(await get(`/exchanges/${key}/card`));
+		await navigator.clipboard.writeText(await get(`/exchanges/${key}/card`).catch(() => shown));
 		button.textContent = t("copied");
 		announce(t("copied"));
 	} catch {
@@ -68,22 +70,24 @@ async function copyCard(key, button) {
 	}
 }
 
-function ladder(key) {
+function ladder(key, report) {
 	const room = h("div", { class: "ladder scroll", tabindex: "0", role: "region", "aria-label": t("ladder") },
 		h("p", { class: "dim" }, t("loading")));
 	picture(`/exchanges/${key}/ladder`)
 		.then((root) => replace(room, draw(root)))
-		.catch(() => replace(room, h("p", { class: "dim" }, t("ladder.none"))));
+		.catch(() => {
+			replace(room, h("p", { class: "dim" }, t("ladder.none")));
+			report.hidden = true;
+		});
 	return room;
 }
 
 // Card, ladder, and what one does with them.
 export function exchange(key, one) {
 	const copy = h("button", { type: "button", onclick: () => copyCard(key, copy) }, t("copy"));
+	const report = h("a", { class: "button", href: `/api/v1/exchanges/${key}/report`, download: "" }, t("report"));
 	return h("article", { class: "exchange", "aria-label": one.verdict }, record(one),
-		h("h3", {}, t("ladder")), ladder(key),
-		h("div", { class: "buttons" }, copy,
-			h("a", { class: "button", href: `/api/v1/exchanges/${key}/report`, download: "" }, t("report"))));
+		h("h3", {}, t("ladder")), ladder(key, report), h("div", { class: "buttons" }, copy, report));
 }
 
 // ---- a list --------------------------------------------------------------------------------------

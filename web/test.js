@@ -13,6 +13,12 @@ export function test(room, { session, may }) {
 	const address = h("input", { id: url, type: "url", required: true, list: known, spellcheck: "false",
 		value: sessionStorage.getItem("target") ?? session.target, disabled: !may });
 	const head = h("input", { type: "checkbox", id: newId("head"), disabled: !may });
+	const profile = newId("profile");
+	const choice = h("select", { id: profile, disabled: !may, onchange: () => {
+		const [option] = choice.selectedOptions;
+		address.value = option.value || session.target;
+		head.checked = option.dataset.head === "true";
+	} }, h("option", { value: "" }, "–"));
 	const start = h("button", { class: "main", type: "submit", disabled: !may }, t("test.start"));
 	const said = h("p", { class: "error", role: "alert" });
 	const stages = h("ol", { class: "stages", "aria-label": t("test.stages") });
@@ -25,6 +31,7 @@ export function test(room, { session, may }) {
 				h("datalist", { id: known }, [...new Set([session.target, "https://tools.cisco.com/",
 					"https://www.cisco.com/", "http://www.example.com/"])].map((value) =>
 					h("option", { value })))),
+			h("div", { class: "field grow" }, h("label", { for: profile }, t("test.profile")), choice),
 			h("div", { class: "field check" }, head, h("label", { for: head.id }, t("test.head"))),
 			start, said, may ? null : h("p", { class: "dim" }, t("view-only"))),
 		h("section", { class: "card" }, h("h2", {}, t("test.stages")), stages), verdict);
@@ -109,6 +116,10 @@ export function test(room, { session, may }) {
 		}
 	}
 
+	get("/profiles").then(({ profiles }) => choice.append(...profiles.map((one) =>
+		h("optgroup", { label: `${one.title} (${one.date})` }, one.targets.map(({ url: to, purpose, head: bare }) =>
+			h("option", { value: to, "data-head": String(bare) }, purpose ? `${to} – ${purpose}` : to))))))
+		.catch(() => {});
 	followLast(); // another browser may have begun one
 	return end;
 }

@@ -22,6 +22,9 @@
 /* Every host takes datagrams of 576 bytes (RFC 791): smaller MTUs than that are not looked for. */
 enum { SMALLEST = 536, ABREAST = AGAIN_MOST, TWICE = ABREAST / 2, ROUNDS = 8, LARGEST = 32767 };
 
+/* Three segments of it are less than a TLS record. */
+enum { LARGEST_IN_TLS = 5000 };
+
 enum fate { FATE_UNKNOWN, FATE_GOOD, FATE_BAD };
 
 /* What is known of one direction. */
@@ -111,7 +114,7 @@ static void hunt(struct hunt *h)
 
 struct piece {
 	int fd;
-	bool sent;
+	bool sent, reset; /* reset: what was acknowledged till then is not known any more */
 	enum fate fate;
 	uint32_t mss; /* of one that is good */
 };
@@ -128,12 +131,13 @@ static void look_at(struct piece *p, struct slice bytes, bool writable)
 		if (net_connect_result(p->fd) < 0)
 			return; /* not the question that is asked here */
 		net_prompt(p->fd);
-		p->sent = net_send(p->fd, bytes.at, bytes.len, false) == (ssize_t)bytes.len;
+		p->sent = net_send(p->fd, bytes.at, bytes.len, false) > 0;
 		return;
 	}
 	if (net_facts(p->fd, &f) < 0)
 		return;
-	if (f.unacked > 0 || f.not_sent > 0 || f.state == TCP_CLOSE)
+	p->reset = f.state == TCP_CLOSE;
+	if (f.unacked > 0 || f.not_sent > 0 || p->reset)
 		return;
 	p->fate = FATE_GOOD;
 	p->mss = f.mss_out + f.options;
@@ -169,7 +173,7 @@ static void wait_for_acks(struct hunt *h, struct piece *pieces, size_t count, st
 		}
 		waiting = false;
 		for (size_t i = 0; i < count; i++)
-			waiting = waiting || (pieces[i].fd >= 0 && pieces[i].fate == FATE_UNKNOWN);
+			waiting = waiting || (!pieces[i].reset && pieces[i].fate == FATE_UNKNOWN);
 		if (waiting)
 			poll(NULL, 0, LOOK_MS);
 	}
@@ -212,7 +216,7 @@ static void try_up(struct hunt *h, const uint32_t *sizes, enum fate *ret_fates, 
 	if (!h->fault)
 		wait_for_acks(h, pieces, count, request);
 	for (size_t i = 0; i < count; i++) {
-		bool lost = pieces[i].sent && pieces[i].fate == FATE_UNKNOWN;
+		bool lost = pieces[i].sent && !pieces[i].reset && pieces[i].fate == FATE_UNKNOWN;
 		ret_fates[i] = lost ? FATE_BAD : pieces[i].fate;
 		if (pieces[i].fate == FATE_GOOD && pieces[i].mss > h->largest)
 			h->largest = pieces[i].mss;
@@ -259,7 +263,9 @@ static void try_down(struct hunt *h, const uint32_t *sizes, enum fate *ret_fates
 	if (h->around->where == CHECK_PROXY)
 		o.user = NULL; /* to be asked for it is enough, and no attempt with a password */
 	for (size_t i = 0; i < count; i++)
-		walks[i] = (struct again){ .altered = { .mss = sizes[i], .proxy = &h->proxy } };
+		walks[i] = (struct again){
+			.altered = { .mss = sizes[i], .proxy = &h->proxy, .unverified = true }
+		};
 	again_walk(&o, walks, count, h->longest, got_on, h);
 	nanos slowest = 0;
 	for (size_t i = 0; i < count; i++) {
@@ -278,7 +284,7 @@ static void try_down(struct hunt *h, const uint32_t *sizes, enum fate *ret_fates
 /* Nothing failed that could be tried again: how large were the segments that came? */
 static void see_down(struct hunt *h)
 {
-	struct again walk = { .altered = { .proxy = &h->proxy } };
+	struct again walk = { .altered = { .proxy = &h->proxy, .unverified = true } };
 	again_walk(h->around->options, &walk, 1, h->longest, got_on, h);
 	for (size_t i = 0; i < walk.exchanges; i++)
 		if (walk.exchange[i]->path && walk.exchange[i]->path[PROXY].largest > h->largest)
@@ -319,7 +325,7 @@ static void note(const struct hunt *h, struct trace_size *ret_size)
 	else if (h->low == h->top)
 		*s = (struct trace_size){ SIZE_ALL_PASS, (uint16_t)h->largest, 0, NULL };
 	else
-		s->why = "some were lost whatever their size";
+		s->why = "some were lost, or reset, whatever their size";
 }
 
 static size_t say(const struct trace_size *s, const char *way, unsigned header, char *into,
@@ -412,6 +418,8 @@ int check_mtu(struct check_around *a, struct error *err)
 		up.fault = "this host itself announces no larger segments than every path carries";
 	down = up;
 	down.try = try_down;
+	if (a->options->proxy->secure && up.top > LARGEST_IN_TLS)
+		up.top = LARGEST_IN_TLS;
 	if (!up.fault)
 		look_both_ways(&up, &down);
 	conclude(a, &up, &down);

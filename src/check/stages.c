@@ -54,6 +54,7 @@ void stage_enter(struct walk *w, enum check_step step)
 	if (w->failed)
 		return;
 	w->step = step;
+	w->entered = true;
 	w->since = check_now();
 	w->owner->begin(w->owner->context, step);
 }
@@ -68,6 +69,7 @@ void stage_leave(struct walk *w, enum check_result result, const char *format, .
 	vsnprintf(seen, sizeof seen, format, ap);
 	va_end(ap);
 	w->failed = result == CHECK_FAILED;
+	w->entered = false;
 	struct check_stage stage = { .step = w->step,
 				     .result = result,
 				     .silent = w->failed && w->gave_up,
@@ -226,7 +228,8 @@ static bool lacks_answer(const struct walk *w)
 {
 	const struct check_altered *a = &w->options->altered;
 	bool tunnel_alone = a->idle > 0 || a->hello[0].len > 0;
-	return w->step >= CHECK_PROXY && w->step <= CHECK_HTTP && w->over && !tunnel_alone;
+	return w->entered && w->step >= CHECK_PROXY && w->step <= CHECK_HTTP && w->over &&
+	       !tunnel_alone;
 }
 
 void stage_finish(struct walk *w)

@@ -204,6 +204,12 @@ static bool set_request(struct walk *w)
 	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	if (o->ca)
 		SET(CURLOPT_CAINFO, o->ca);
+	if (o->altered.unverified) {
+		SET(CURLOPT_SSL_VERIFYPEER, 0L);
+		SET(CURLOPT_SSL_VERIFYHOST, 0L);
+		SET(CURLOPT_CAINFO, NULL);
+		SET(CURLOPT_CAPATH, NULL);
+	}
 	return fine;
 }
 

@@ -32,6 +32,7 @@ struct walk {
 	/* the stage under way */
 	enum check_step step;
 	nanos since;
+	bool entered;                 /* ... and not left yet */
 	bool failed;                  /* one has: there is nothing beyond it */
 	const struct exchange *told;  /* whose answer has been told; only compared */
 	nanos sampled;                /* when the kernel was last asked about the connection */

@@ -25,8 +25,8 @@ struct wire {
 	struct wire_options options;
 	struct conversation *talk; /* NULL: the observation has ended */
 	struct exchange *x;
-	int fd, inner, door; /* inner: to libcurl, -1 until it has come in at the door */
-	bool reset;
+	int fd, inner, door;     /* inner: to libcurl, -1 until it has come in at the door */
+	bool reset, reset_first; /* reset_first: no FIN of the proxy's side came before */
 	nanos active, last[2], closed_at[2];
 	nanos paced_since; /* and so many bytes were read since then: */
 	uint64_t paced;
@@ -150,8 +150,10 @@ static void listen_in(struct wire *w, enum trace_side side, struct slice bytes)
 static void note_end(struct wire *w, enum trace_side side, enum event_kind kind)
 {
 	struct mark now = moment();
-	if (w->closed[side] == EV_SYN)
+	if (w->closed[side] == EV_SYN) {
 		w->closed_at[side] = now.at;
+		w->reset_first = side == PROXY && kind == EV_RST;
+	}
 	w->closed[side] = kind;
 	w->active = now.at;
 	if (w->talk)
@@ -376,7 +378,7 @@ nanos wire_heard(const struct wire *w)
 bool wire_closed(const struct wire *w, bool *ret_reset)
 {
 	bool ours = w->closed[CLIENT] != EV_SYN && w->closed_at[CLIENT] < w->closed_at[PROXY];
-	*ret_reset = w->closed[PROXY] == EV_RST;
+	*ret_reset = w->reset_first;
 	return w->closed[PROXY] != EV_SYN && !ours;
 }
 

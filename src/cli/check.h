@@ -28,6 +28,10 @@ int run_every(const struct check_wish *w, const char *url);  /* check_every.c; u
 bool check_find_profile(const char *name, struct arena *arena, struct check_profile *ret_profile,
 			const char **ret_name); /* check_find.c */
 
+/* All that are installed, each lent while the call runs; faulty ones are passed over. */
+typedef void check_profile_teller(void *context, const char *name, const struct check_profile *p);
+void check_each_profile(check_profile_teller *tell, void *context); /* check_find.c */
+
 /* A target's result as its row is drawn, and as it counts. */
 struct render_target check_row_of(const struct outcome *o);             /* check_profile.c */
 void check_count(struct render_count *n, const struct render_target *row);

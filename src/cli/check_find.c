@@ -120,3 +120,47 @@ bool check_find_profile(const char *name, struct arena *arena, struct check_prof
 	*ret_name = arena_string(arena, word);
 	return code == 0 && *ret_name;
 }
+
+static void pass_over(void *context, uint32_t line, uint32_t column, const char *text)
+{
+	(void)context;
+	(void)line;
+	(void)column;
+	(void)text;
+}
+
+static void tell_one(const char *path, check_profile_teller *tell, void *context)
+{
+	struct host_file file;
+	struct check_profile p;
+	struct error ignored;
+	char name[100];
+	const struct grammar_faults faults = { pass_over, NULL };
+	struct slice base = slice_of(strrchr(path, '/') + 1);
+	struct arena *arena = arena_new(CHECK_PROFILE_ROOM);
+	if (arena && host_file_read(path, CHECK_MAX_PROFILE, &file, &ignored) == 0) {
+		struct slice text = arena_copy(arena, file.text);
+		host_file_done(&file);
+		escape_into(name, sizeof name, slice_first(base, base.len - strlen(SUFFIX)));
+		if (text.len && check_profile_read(text, arena, &p, &faults) == 0)
+			tell(context, name, &p);
+	}
+	arena_free(arena);
+}
+
+void check_each_profile(check_profile_teller *tell, void *context)
+{
+	struct places p;
+	size_t told = 0;
+	find_places(&p);
+	for (size_t i = 0; i < PLACES && told == 0; i++) {
+		char pattern[sizeof p.folder[0] + 20];
+		glob_t found;
+		snprintf(pattern, sizeof pattern, "%s/*" SUFFIX, p.folder[i]);
+		if (glob(pattern, 0, NULL, &found) != 0)
+			continue;
+		for (size_t k = 0; k < found.gl_pathc; k++, told++)
+			tell_one(found.gl_pathv[k], tell, context);
+		globfree(&found);
+	}
+}

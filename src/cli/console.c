@@ -16,14 +16,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_NAMES = 16, TIDY_S = 60, MOST_DAYS = 36500 };
+enum { MOST_NAMES = 16, FOLLOW_S = 2, TIDY_S = 60, MOST_DAYS = 36500 };
 
 static const char FIRST_USER[] = "admin";
 static const char DEFAULT_LISTEN[] = "127.0.0.1:3130";
 static const char DEFAULT_TARGET[] = "https://tools.cisco.com/";
 
 struct wish {
-	const char *listen, *cert, *key, *state, *settings, *root, *target, *role;
+	const char *listen, *cert, *key, *state, *log, *settings, *root, *target, *role;
 	const char *name[MOST_NAMES];
 	size_t names;
 	uint64_t days, history, capture;
@@ -37,6 +37,8 @@ static const struct option SERVE_OPTIONS[] = {
 	{ "plain", 0, OPTION_FLAG, NULL, "listen beyond this host without TLS all the same" },
 	{ "name", 'n', OPTION_VALUE, "HOST", "a name by which browsers may call it; repeatable" },
 	{ "state", 's', OPTION_VALUE, "DIR", "where users, history and audit log are kept" },
+	{ "log", 0, OPTION_VALUE, "FILE",
+	  "a proxy's access log in JSON: it goes into the history" },
 	{ "file", 'f', OPTION_VALUE, "FILE", "the settings; /etc/viaduct/settings" },
 	{ "root", 0, OPTION_VALUE, "DIR", "the tools' files are below it: an image of a host" },
 	{ "target", 't', OPTION_VALUE, "URL", "what a test asks for unless told otherwise" },
@@ -109,7 +111,7 @@ static bool take(void *context, const struct option *o, const char *value)
 	} texts[] = {
 		{ "listen", &w->listen }, { "cert", &w->cert },     { "key", &w->key },
 		{ "state", &w->state },   { "file", &w->settings }, { "root", &w->root },
-		{ "target", &w->target },
+		{ "target", &w->target }, { "log", &w->log },
 	};
 	for (size_t i = 0; i < COUNT(texts); i++)
 		if (strcmp(o->name, texts[i].name) == 0) {
@@ -284,14 +286,20 @@ static void print_where(const struct console_options *o, uint16_t port)
 
 static void wait_for_end(struct console *c, const sigset_t *ends)
 {
-	const struct timespec wait = { .tv_sec = TIDY_S };
+	const struct timespec wait = { .tv_sec = FOLLOW_S };
 	struct timespec now;
 	struct error err;
-	while (sigtimedwait(ends, NULL, &wait) < 0) {
+	time_t tidied = 0;
+	do {
 		clock_gettime(CLOCK_REALTIME, &now);
+		if (console_follow(c, &err) < 0)
+			complain("%s", err.text);
+		if (now.tv_sec - tidied < TIDY_S)
+			continue;
+		tidied = now.tv_sec;
 		if (console_tidy(c, now.tv_sec * NANOS_PER_SECOND, &err) < 0)
 			complain("%s", err.text);
-	}
+	} while (sigtimedwait(ends, NULL, &wait) < 0);
 }
 
 static int serve(const struct console_options *o)
@@ -349,6 +357,7 @@ int cmd_console(int argc, char **argv)
 	o.cert = w.cert;
 	o.key = w.key;
 	o.folder = w.state;
+	o.log = w.log;
 	o.settings = w.settings;
 	o.root = w.root;
 	o.target = w.target;

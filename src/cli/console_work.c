@@ -2,7 +2,9 @@
  * connections by host. */
 #include "cli/console.h"
 
+#include "base/escape.h"
 #include "check/check.h"
+#include "cli/check.h"
 #include "cli/connections.h"
 #include "cli/decisive.h"
 #include "cli/version.h"
@@ -19,7 +21,7 @@ enum { MOST_EXCHANGES = 64, MOST_TEXT = 64 << 20, WINDOW = 2048 };
 
 /* ---- a walk -------------------------------------------------------------------------------- */
 
-struct desk {
+struct gathered {
 	const struct console_walk *walk;
 	struct exchange *exchange[MOST_EXCHANGES];
 	size_t exchanges;
@@ -27,20 +29,20 @@ struct desk {
 
 static void on_begin(void *context, enum check_step step)
 {
-	const struct desk *d = context;
+	const struct gathered *d = context;
 	d->walk->begin(d->walk->context, check_step_name(step));
 }
 
 static void on_stage(void *context, const struct check_stage *s)
 {
-	const struct desk *d = context;
+	const struct gathered *d = context;
 	d->walk->stage(d->walk->context, check_step_name(s->step), check_result_name(s->result),
 		       s->took, s->seen);
 }
 
 static void on_exchange(void *context, struct exchange *x)
 {
-	struct desk *d = context;
+	struct gathered *d = context;
 	if (d->exchanges < MOST_EXCHANGES)
 		d->exchange[d->exchanges++] = x;
 	else
@@ -75,7 +77,7 @@ static int choose(const struct settings *s, struct check_proxy *p, struct error 
 	return code;
 }
 
-static void give(const struct desk *d)
+static void give(const struct gathered *d)
 {
 	struct finding f;
 	struct exchange *last = check_decisive(d->exchange, d->exchanges, &f);
@@ -89,7 +91,7 @@ static void give(const struct desk *d)
 static int test(const struct settings *s, const char *url, bool head, nanos patience,
 		const struct console_walk *walk, struct error *err)
 {
-	struct desk d = { .walk = walk };
+	struct gathered d = { .walk = walk };
 	struct check_proxy proxy = { 0 };
 	_Atomic unsigned refusals =
 		0; /* of this walk's password: each test is asked for by a person */
@@ -269,4 +271,37 @@ static int connections(struct slice host, uint16_t port, struct buffer *out, str
 	return out->failed ? err_set(err, -ENOMEM, "no memory for so many connections") : 0;
 }
 
-const struct console_work CONSOLE_WORK = { test, read_capture, connections };
+/* ---- profiles ------------------------------------------------------------------------------ */
+
+static void add_text(struct buffer *out, const char *name, const char *text)
+{
+	buffer_printf(out, "%s\"%s\":\"", out->at[out->len - 1] == '{' ? "" : ",", name);
+	escape_json(out, slice_of(text));
+	buffer_add_byte(out, '"');
+}
+
+static void add_profile(void *context, const char *name, const struct check_profile *p)
+{
+	struct buffer *out = context;
+	buffer_add_text(out, out->at[out->len - 1] == '[' ? "{" : ",{");
+	add_text(out, "name", name);
+	add_text(out, "title", p->title ? p->title : name);
+	add_text(out, "date", p->date ? p->date : "");
+	buffer_add_text(out, ",\"targets\":[");
+	for (size_t i = 0; i < p->goals; i++) {
+		if (!p->goal[i].url)
+			continue;
+		buffer_add_text(out, out->at[out->len - 1] == '[' ? "{" : ",{");
+		add_text(out, "url", p->goal[i].url);
+		add_text(out, "purpose", p->goal[i].purpose);
+		buffer_printf(out, ",\"head\":%s}", p->goal[i].head ? "true" : "false");
+	}
+	buffer_add_text(out, "]}");
+}
+
+static void profiles(struct buffer *out)
+{
+	check_each_profile(add_profile, out);
+}
+
+const struct console_work CONSOLE_WORK = { test, read_capture, profiles, connections };

@@ -1,4 +1,4 @@
-/* This host's connections to the proxy of the settings. */
+/* What other rooms tell of this host as JSON: its connections to the proxy, the profiles it has. */
 #include "console/private.h"
 
 #include "host/settings_file.h"
@@ -16,6 +16,16 @@ static void say(struct request *r, const struct settings *s, struct slice lines)
 		if (line.len)
 			json_raw(&r->out, NULL, line);
 	}
+	json_close(&r->out, ']');
+	json_close(&r->out, '}');
+	answer_json(r, 200);
+}
+
+void profiles_get(struct request *r)
+{
+	json_open(&r->out, NULL, '{');
+	json_open(&r->out, "profiles", '[');
+	r->console->options.work.profiles(&r->out);
 	json_close(&r->out, ']');
 	json_close(&r->out, '}');
 	answer_json(r, 200);

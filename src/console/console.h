@@ -34,6 +34,8 @@ struct console_work {
 	/* Reads a capture from a descriptor that is the caller's; each exchange is the callback's to free. */
 	int (*read)(int fd, const char *name, void (*exchange)(void *context, struct exchange *x),
 	            void *context, struct error *err);
+	/* Members of a list of JSON: profiles, each with what it wants to be reached. */
+	void (*profiles)(struct buffer *out);
 	/* This host's connections to the proxy: objects of JSON, a line each. */
 	int (*connections)(struct slice host, uint16_t port, struct buffer *out, struct error *err);
 };
@@ -44,6 +46,7 @@ struct console_options {
 	size_t names;
 	const char *cert, *key;       /* PEM files; NULL: plain HTTP */
 	const char *folder;           /* made where it is missing */
+	const char *log;              /* the access log of a proxy here, in JSON, to be followed; or NULL */
 	const char *settings, *root;  /* the settings file; where the tools' files are ("": this machine) */
 	const char *target;           /* what a test asks for unless told otherwise */
 	struct store_limits keep;     /* oldest: how long, here */
@@ -58,8 +61,10 @@ struct console *console_start(const struct console_options *options, uint16_t *r
                               struct error *err);
 void console_stop(struct console *c); /* a test under way is waited for; NULL is fine */
 
-/* To be called every minute or so: forgets what is too old. */
+/* To be called every minute or so: forgets what is too old. And every few seconds: takes into the history
+ * what the log has got since, some megabytes at most. */
 int console_tidy(struct console *c, nanos now, struct error *err);
+int console_follow(struct console *c, struct error *err);
 
 /* ---- who may log in; also without a console ------------------------------------------------- */
 

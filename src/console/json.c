@@ -176,11 +176,34 @@ static bool read_string(struct reader *r, struct arena *arena, struct slice *ret
 static bool read_number(struct reader *r, struct slice *ret_text)
 {
 	size_t len = 0;
-	while (len < r->left.len && len < 20 && strchr("-0123456789", r->left.at[len]) &&
+	while (len < r->left.len && len < 30 && strchr("-+.eE0123456789", r->left.at[len]) &&
 	       r->left.at[len])
 		len++;
 	*ret_text = read_bytes(r, len);
 	return len > 0;
+}
+
+/* A list or an object, up to its end: brackets are counted, and those in strings are none. */
+static bool read_nested(struct reader *r, struct slice *ret_text)
+{
+	struct slice s = r->left;
+	size_t depth = 0, at = 0;
+	bool inside = false;
+	do {
+		if (at >= s.len)
+			return false;
+		uint8_t c = s.at[at++];
+		if (inside && c == '\\')
+			at++;
+		else if (c == '"')
+			inside = !inside;
+		else if (!inside && (c == '{' || c == '['))
+			depth++;
+		else if (!inside && (c == '}' || c == ']'))
+			depth--;
+	} while (depth > 0);
+	*ret_text = read_bytes(r, at);
+	return !r->ran_out;
 }
 
 static bool read_value(struct reader *r, struct arena *arena, struct json_member *m)
@@ -193,6 +216,8 @@ static bool read_value(struct reader *r, struct arena *arena, struct json_member
 	m->kind = JSON_NONE;
 	if (take_word(r, SLICE("null")))
 		return true;
+	if (r->left.len && (r->left.at[0] == '{' || r->left.at[0] == '['))
+		return read_nested(r, &m->text);
 	m->kind = r->left.len && r->left.at[0] == '"' ? JSON_TEXT : JSON_NUMBER;
 	return m->kind == JSON_TEXT ? read_string(r, arena, &m->text) : read_number(r, &m->text);
 }

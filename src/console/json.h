@@ -18,7 +18,7 @@ void json_raw(struct buffer *out, const char *name, struct slice json);
 
 enum json_kind { JSON_NONE, JSON_TEXT, JSON_NUMBER, JSON_BOOL };
 
-enum { JSON_MOST_MEMBERS = 16 };
+enum { JSON_MOST_MEMBERS = 96 };
 
 struct json_member {
 	struct slice name, text; /* text: of a number, too */
@@ -26,8 +26,8 @@ struct json_member {
 	bool yes;
 };
 
-/* One object whose members are strings, numbers and booleans. Strings are undone into the arena. False
- * where the text is anything else, or has a NUL in it. */
+/* One object. Its strings, numbers and booleans are read, strings undone into the arena; what is nested
+ * stands as JSON_NONE with its text. False where the text is anything else, or has a NUL in it. */
 struct json_object {
 	struct json_member member[JSON_MOST_MEMBERS];
 	size_t count;

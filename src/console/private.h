@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 struct tests;
+struct follower;
 
 struct console {
 	struct console_options options;
@@ -20,6 +21,7 @@ struct console {
 	struct access *access;
 	struct store *store;
 	struct tests *tests;
+	struct follower *follower;     /* of the log; NULL: there is none to follow */
 	int audit;                     /* descriptor */
 	pthread_mutex_t settings_lock; /* one reads, judges and writes them at a time */
 };
@@ -109,7 +111,7 @@ handler session_get, session_login, session_logout;
 handler form_get, form_put;
 handler tools_get, tools_apply, tools_undo;
 handler tests_start, tests_get, tests_events;
-handler live_get;
+handler live_get, profiles_get;
 handler exchanges_list, exchanges_get, exchanges_ladder, exchanges_card, exchanges_report;
 handler chart_get, verdicts_get, totals_get;
 handler captures_list, captures_read, captures_forget;
@@ -125,6 +127,9 @@ int form_load(const struct console *c, struct host_settings *h, struct settings 
 /* Walks at once, and keeps what was seen. *ret_failed: how it went; its record goes to `record`. */
 int tests_try(struct request *r, const struct settings *s, struct buffer *record, bool *ret_failed,
               struct error *err);
+
+struct follower *follower_new(const struct console_options *options);
+void follower_free(struct follower *f);
 
 /* Judges, keeps, frees; *ret_key where it was kept; *ret_severity. */
 struct kept {

@@ -13,6 +13,7 @@ const struct route CONSOLE_ROUTES[] = {
 	{ "POST", "/api/v1/tests", CONSOLE_CHANGE, tests_start, NULL },
 	{ "GET", "/api/v1/tests", CONSOLE_VIEW, tests_get, NULL },
 	{ "GET", "/api/v1/tests/*/events", CONSOLE_VIEW, tests_events, NULL },
+	{ "GET", "/api/v1/profiles", CONSOLE_VIEW, profiles_get, NULL },
 	{ "GET", "/api/v1/connections", CONSOLE_VIEW, live_get, NULL },
 	{ "GET", "/api/v1/exchanges", CONSOLE_VIEW, exchanges_list, NULL },
 	{ "GET", "/api/v1/exchanges/*", CONSOLE_VIEW, exchanges_get, NULL },

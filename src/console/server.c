@@ -401,7 +401,7 @@ static void finish(struct request *r)
 	if (r->body.failed)
 		answer_error(r, 413, "the body has more than %d bytes", MOST_BODY);
 	else if (r->body.len && !json_read(buffer_slice(&r->body), r->arena, &r->json))
-		answer_error(r, 400, "the body is no JSON object of strings, numbers and booleans");
+		answer_error(r, 400, "the body is no JSON object");
 	else
 		r->route->handle(r);
 	if (!r->answered)
@@ -522,6 +522,7 @@ static int begin_console(struct console *c, struct error *err)
 	if (!c->store)
 		return err->code;
 	c->access = access_new(o->folder);
+	c->follower = o->log ? follower_new(o) : NULL;
 	c->tests = tests_new(c);
 	if (!c->access || !c->tests)
 		return err_set(err, -ENOMEM, "out of memory");
@@ -562,6 +563,7 @@ void console_stop(struct console *c)
 		c->mhd->MHD_stop_daemon(c->daemon);
 	tests_free(c->tests);
 	access_free(c->access);
+	follower_free(c->follower);
 	store_close(c->store);
 	if (c->key)
 		explicit_bzero(c->key, strlen(c->key));

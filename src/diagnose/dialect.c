@@ -106,15 +106,15 @@ static uint32_t letter(uint8_t c)
 	return UINT32_C(1) << (c & 31);
 }
 
-/* The fields by what they are worth: the answer's own count for more than Via, which may name a proxy
- * further on. */
+/* The fields by what they are worth: the answer's own count for more than Via, which may name a
+ * proxy further on. */
 static const enum where BY_RANK[] = { IN_SQUID_ERROR, IN_AGENT,  IN_SERVER, IN_STATUS_FIELD,
 				      IN_TITLE,       IN_REASON, IN_REALM,  IN_VIA };
 enum { RANKS = sizeof BY_RANK / sizeof *BY_RANK, MOST_SIGNS = 8 };
 
-/* All signs that stand in one field, in the order of the dialects. The catalogue has them by dialect,
- * and to walk through it for every answer took a twentieth of the time of a record; so they are put in
- * order once, before anything runs. */
+/* All signs that stand in one field, in the order of the dialects. The catalogue has them by
+ * dialect, and to walk through it for every answer took a twentieth of the time of a record; so
+ * they are put in order once, before anything runs. */
 static struct sign {
 	uint32_t letter; /* its first */
 	enum dialect dialect;
@@ -137,8 +137,8 @@ __attribute__((constructor)) static void order_signs(void)
 			}
 }
 
-/* The first sign that is found in the field of that rank. Most words begin with a letter that does not
- * occur there. */
+/* The first sign that is found in the field of that rank. Most words begin with a letter that does
+ * not occur there. */
 static enum dialect by_field(const struct exchange *x, size_t rank)
 {
 	struct slice field = field_of(&x->response, BY_RANK[rank]);

@@ -159,8 +159,9 @@ static enum stage stage_of(const struct exchange *x, enum verdict v)
 static void try_stages(const struct exchange *x, struct finding *f)
 {
 	static const struct rules *const stages[] = {
-		&RULES_FIRST, &RULES_PROBE, &RULES_CONNECT,  &RULES_PATH,      &RULES_REQUEST,
-		&RULES_OWN,   &RULES_TLS,   &RULES_TRANSFER, &RULES_COMPLAINT, &RULES_GOOD
+		&RULES_PLAIN,    &RULES_FIRST,     &RULES_PROBE, &RULES_CONNECT,
+		&RULES_PATH,     &RULES_REQUEST,   &RULES_OWN,   &RULES_TLS,
+		&RULES_TRANSFER, &RULES_COMPLAINT, &RULES_GOOD
 	};
 	memset(f, 0, sizeof *f);
 	bool found = false;

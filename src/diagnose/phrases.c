@@ -11,9 +11,53 @@ enum { MOST_FOREIGN = 120 };
 /* ---- small facts -------------------------------------------------------------------------------
  */
 
+/* Numbers and their like are written behind what is there, where the block has slack for them; then
+ * it is seen whether they fitted. */
+static inline uint8_t *end_of_text(struct telling *t)
+{
+	return t->block + t->out.len;
+}
+
+static inline void put_up_to(struct telling *t, const uint8_t *end)
+{
+	size_t len = (size_t)(end - t->block);
+	if (len > PHRASE_BLOCK || t->out.failed)
+		t->out.failed = true;
+	else
+		t->out.len = (uint32_t)len;
+}
+
+static inline void put(struct telling *t, const char *text, size_t len)
+{
+	if (len > PHRASE_BLOCK - t->out.len || t->out.failed) {
+		t->out.failed = true;
+		return;
+	}
+	memcpy(end_of_text(t), text, len);
+	t->out.len += (uint32_t)len;
+}
+
 void phrase_put(struct telling *t, const char *text)
 {
-	buffer_add_text(&t->out, text);
+	if (text)
+		put(t, text, strlen(text));
+}
+
+static uint8_t *write_u64(uint8_t *to, uint64_t n)
+{
+	uint8_t digits[20];
+	size_t at = sizeof digits;
+	do
+		digits[--at] = (uint8_t)('0' + n % 10);
+	while (n /= 10);
+	while (at < sizeof digits)
+		*to++ = digits[at++];
+	return to;
+}
+
+static void put_u64(struct telling *t, uint64_t n)
+{
+	put_up_to(t, write_u64(end_of_text(t), n));
 }
 
 static void put_foreign(struct telling *t, struct slice s)
@@ -34,7 +78,10 @@ void phrase_put_number(struct telling *t, uint64_t n)
 			digits[--at] = ',';
 		digits[--at] = (uint8_t)('0' + n % 10);
 	}
-	buffer_add(&t->out, (struct slice){ digits + at, sizeof digits - at });
+	uint8_t *to = end_of_text(t);
+	while (at < sizeof digits)
+		*to++ = digits[at++];
+	put_up_to(t, to);
 }
 
 /* As when_add_span has it, without the cost of printf. */
@@ -49,9 +96,10 @@ void phrase_put_span(struct telling *t, nanos span)
 	}
 	bool seconds = us >= 999950;
 	uint64_t tenths = seconds ? (us + 50000) / 100000 : (us + 50) / 100;
-	buffer_add_u64(&t->out, tenths / 10);
-	buffer_add_byte(&t->out, '.');
-	buffer_add_byte(&t->out, (uint8_t)('0' + tenths % 10));
+	uint8_t *to = write_u64(end_of_text(t), tenths / 10);
+	*to++ = '.';
+	*to++ = (uint8_t)('0' + tenths % 10);
+	put_up_to(t, to);
 	phrase_put(t, seconds ? " s" : " ms");
 }
 
@@ -62,15 +110,17 @@ static void put_endpoint(struct telling *t, const struct address *a, struct slic
 		return;
 	}
 	if (!address_is_none(a) && address_is_v4(a)) {
+		uint8_t *to = end_of_text(t);
 		for (int i = 12; i < 16; i++) {
 			if (i > 12)
-				buffer_add_byte(&t->out, '.');
-			buffer_add_u64(&t->out, a->ip[i]);
+				*to++ = '.';
+			to = write_u64(to, a->ip[i]);
 		}
 		if (port && a->port) {
-			buffer_add_byte(&t->out, ':');
-			buffer_add_u64(&t->out, a->port);
+			*to++ = ':';
+			to = write_u64(to, a->port);
 		}
+		put_up_to(t, to);
 	} else if (port) {
 		address_add(&t->out, a);
 	} else {
@@ -126,7 +176,7 @@ static void put_port(struct telling *t)
 	uint16_t port = 0;
 	trace_target_host(t->x, &port);
 	if (port)
-		buffer_add_u64(&t->out, port);
+		put_u64(t, port);
 	else
 		phrase_put(t, "its port");
 }
@@ -155,7 +205,7 @@ static void put_alert(struct telling *t)
 		return;
 	}
 	phrase_put(t, "alert ");
-	buffer_add_u64(&t->out, t->x->tls->alert_what);
+	put_u64(t, t->x->tls->alert_what);
 }
 
 static void put_hello(struct telling *t)
@@ -169,7 +219,7 @@ static void put_hello(struct telling *t)
 	phrase_put(t, " bytes");
 	if (tls->hello_segments > 1) {
 		phrase_put(t, " in ");
-		buffer_add_u64(&t->out, tls->hello_segments);
+		put_u64(t, tls->hello_segments);
 		phrase_put(t, " segments");
 	}
 }
@@ -377,7 +427,7 @@ static void put_same_size(struct telling *t)
 	if (t->x->links.same_size_cuts == 0)
 		return;
 	phrase_put(t, ": ");
-	buffer_add_u64(&t->out, t->x->links.same_size_cuts);
+	put_u64(t, t->x->links.same_size_cuts);
 	phrase_put(t, " other transfer(s) ended at the same ");
 	phrase_put_number(t, t->x->links.cut_size);
 	phrase_put(t, " bytes");
@@ -394,7 +444,7 @@ static void put_same_age(struct telling *t)
 	if (t->x->links.same_age_cuts == 0)
 		return;
 	phrase_put(t, ": ");
-	buffer_add_u64(&t->out, t->x->links.same_age_cuts);
+	put_u64(t, t->x->links.same_age_cuts);
 	phrase_put(t, " other transfer(s) of another size ended at the same age of ");
 	phrase_put_span(t, t->x->links.cut_age);
 }
@@ -721,7 +771,7 @@ static bool expand_conversation(struct telling *t, char key)
 		put_reason(t);
 		return true;
 	case 's':
-		buffer_add_u64(&t->out, x->response.status);
+		put_u64(t, x->response.status);
 		return true;
 	case 't':
 		put_target(t);
@@ -765,7 +815,7 @@ static bool expand_tls(struct telling *t, char key)
 			put_host(t);
 		return true;
 	case 'j':
-		buffer_add_u64(&t->out, x->tls->hello_segments ? x->tls->hello_segments : 1);
+		put_u64(t, x->tls->hello_segments ? x->tls->hello_segments : 1);
 		return true;
 	case 'J':
 		phrase_put(t, x->tls->post_quantum ? " (post-quantum key share)" : "");
@@ -874,11 +924,9 @@ static void expand(struct telling *t, char key)
 void phrase_tell(struct telling *t, const char *text)
 {
 	for (;;) {
-		size_t plain = 0;
-		while (text[plain] && text[plain] != '%') /* a few words */
-			plain++;
-		buffer_add(&t->out, (struct slice){ (const uint8_t *)text, plain });
-		text += plain;
+		const char *key = strchrnul(text, '%');
+		put(t, text, (size_t)(key - text));
+		text = key;
 		if (!text[0] || !text[1])
 			return;
 		expand(t, text[1]);

@@ -5,14 +5,15 @@
 #include "diagnose/rules.h"
 #include "diagnose/words_table.h"
 
-enum { PHRASE_BLOCK = 8192 }; /* bytes that one diagnosis may take */
+enum { PHRASE_BLOCK = 8192, /* bytes that one diagnosis may take */
+       PHRASE_SLACK = 32 }; /* and behind them a number, before it is seen that it does not fit */
 
 struct telling {
 	const struct exchange *x;
 	const struct finding *f;
 	uint64_t figure; /* of the cited mark that is being told */
 	struct buffer out;
-	uint8_t block[PHRASE_BLOCK];
+	uint8_t block[PHRASE_BLOCK + PHRASE_SLACK];
 };
 
 void phrase_put(struct telling *t, const char *text);

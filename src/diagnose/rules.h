@@ -21,8 +21,8 @@ struct rules {
 	bool (*concern)(const struct exchange *x);
 };
 
-extern const struct rules RULES_FIRST, RULES_PROBE, RULES_CONNECT, RULES_PATH, RULES_REQUEST, RULES_OWN, RULES_TLS,
-	RULES_TRANSFER, RULES_COMPLAINT, RULES_GOOD;
+extern const struct rules RULES_PLAIN, RULES_FIRST, RULES_PROBE, RULES_CONNECT, RULES_PATH, RULES_REQUEST, RULES_OWN,
+	RULES_TLS, RULES_TRANSFER, RULES_COMPLAINT, RULES_GOOD;
 
 void finding_cite(struct finding *f, const struct mark *mark, enum sight saw, uint64_t figure);
 void finding_cause(struct finding *f, enum cause cause);

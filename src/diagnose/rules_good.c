@@ -270,6 +270,28 @@ static bool whatever(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+static bool was_held_up(const struct trace_path *p)
+{
+	return p->repairs || p->retrans > p->spurious || p->zero_window_time ||
+	       p->zero_window_at_end;
+}
+
+/* What most exchanges are: asked and answered whole, outside of a tunnel, and neither side had to
+ * send again or wait. Then no other rule can hold: those of the stages want something that failed,
+ * is unfinished, or is in a tunnel; what is left is whether it was slow. */
+static bool plainly_good(const struct exchange *x)
+{
+	return has_request(x) && x->response.status >= 200 && x->response.status < 400 &&
+	       x->response.complete && !x->tunnel.open && x->tls->certificates == 0 && !x->leg &&
+	       !x->probe && !was_held_up(&x->path[CLIENT]) && !was_held_up(&x->path[PROXY]);
+}
+
+static const struct rule PLAIN[] = {
+	{ V_SLOW, CONFIDENCE_HIGH, slow },
+	{ V_OK, CONFIDENCE_HIGH, ok },
+};
+const struct rules RULES_PLAIN = { PLAIN, sizeof PLAIN / sizeof *PLAIN, plainly_good };
+
 static const struct rule GOOD[] = {
 	{ V_UNCLEAR, CONFIDENCE_MEDIUM, hidden },
 	{ V_OPEN, CONFIDENCE_HIGH, open_still },

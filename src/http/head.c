@@ -85,8 +85,12 @@ static void skip_text(struct cursor *c)
 		uint64_t x, del;
 		memcpy(&x, at, 8);
 		del = x ^ ones * 0x7f;
-		if ((((x - ones * 0x20) & ~x) | ((del - ones) & ~del)) & ones * 0x80)
-			break;
+		uint64_t odd = (((x - ones * 0x20) & ~x) | ((del - ones) & ~del)) & ones * 0x80;
+		if (odd == 0)
+			continue;
+		if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+			at += __builtin_ctzll(odd) / 8; /* the lowest is surely one */
+		break;
 	}
 	while (at < c->end && http_is(*at, IN_TEXT))
 		at++;
@@ -96,9 +100,10 @@ static void skip_text(struct cursor *c)
 /* The rest of the line without the white space around it, and the line's end. */
 static inline enum http_parse read_text(struct cursor *c, struct slice *ret_text)
 {
-	while (c->at < c->end && http_is_blank(*c->at))
-		c->at++;
 	const uint8_t *from = c->at;
+	while (from < c->end && http_is_blank(*from))
+		from++;
+	c->at = from;
 	skip_text(c);
 	const uint8_t *to = c->at;
 	enum http_parse p = HTTP_DONE;
@@ -149,9 +154,10 @@ static const char *why_no_name(uint8_t first, bool empty)
 static enum http_parse read_field(struct cursor *c, struct http_field *ret_field)
 {
 	const uint8_t *from = c->at;
-	while (c->at < c->end && http_is(*c->at, IN_TOKEN))
-		c->at++;
-	const uint8_t *to = c->at;
+	const uint8_t *to = from;
+	while (to < c->end && http_is(*to, IN_TOKEN))
+		to++;
+	c->at = to;
 	while (c->pads && to > from && c->at < c->end && http_is_blank(*c->at))
 		c->at++;
 	if (c->at == c->end)
@@ -422,9 +428,10 @@ static enum http_parse skip_empty_lines(struct cursor *c)
 /* A token and the space behind it. */
 static enum http_parse read_method(struct cursor *c, struct slice *ret_method)
 {
-	const uint8_t *from = c->at;
-	while (c->at < c->end && http_is(*c->at, IN_TOKEN) && c->at - from <= MAX_METHOD)
-		c->at++;
+	const uint8_t *from = c->at, *to = from;
+	while (to < c->end && http_is(*to, IN_TOKEN) && to - from <= MAX_METHOD)
+		to++;
+	c->at = to;
 	if (c->at - from > MAX_METHOD)
 		return refuse(c, from, "method is longer than 32 bytes");
 	if (c->at == c->end)
@@ -461,9 +468,10 @@ static enum http_parse form_of(struct slice start, bool is_connect, enum http_fo
 /* The target and the space behind it. */
 static enum http_parse read_target(struct cursor *c, struct http_request *r)
 {
-	const uint8_t *from = c->at;
-	while (c->at < c->end && http_is(*c->at, IN_TARGET))
-		c->at++;
+	const uint8_t *from = c->at, *to = from;
+	while (to < c->end && http_is(*to, IN_TARGET))
+		to++;
+	c->at = to;
 	if (c->at == c->end)
 		return want_more(c);
 	if (*c->at == '\r' || *c->at == '\n')

@@ -177,7 +177,7 @@ void http_page_text(struct buffer *out, struct slice page, size_t most)
 		} else if (page.at[0] == '<' && begins_tag(page)) {
 			page = pass_tag(&w, page);
 		} else if (page.at[0] == '&' && (len = read_reference(page, &code)) > 0) {
-			if (code == ' ')
+			if (code <= ' ')
 				w.space = true;
 			else
 				put(&w, (struct slice){ bytes, encode(code, bytes) });

@@ -24,8 +24,8 @@ static void keep_offers(struct trace_response *a, const struct http_fields *fiel
 	}
 }
 
-/* What names the product, and what the answer says of itself: no verdict comes of it while the answer
- * is a good one. */
+/* What names the product, and what the answer says of itself: no verdict comes of it while the
+ * answer is a good one. */
 static void keep_words(struct exchange *x, const struct http_response *r)
 {
 	struct trace_response *a = &x->response;

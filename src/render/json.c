@@ -40,12 +40,14 @@ static bool more_room(struct pen *p, size_t len)
 	return pen_down(p, len);
 }
 
-static inline bool has_room(struct pen *p, size_t len)
+static inline __attribute__((always_inline)) bool has_room(struct pen *p, size_t len)
 {
 	return (size_t)(p->end - p->at) >= len || more_room(p, len);
 }
 
-static inline void put(struct pen *p, const char *text, size_t len)
+/* Nearly always a constant, of which a few moves come; but only inline, and compilers stop at some
+ * hundred of them. */
+static inline __attribute__((always_inline)) void put(struct pen *p, const char *text, size_t len)
 {
 	if (!has_room(p, len))
 		return;
@@ -148,7 +150,7 @@ static const char PAIRS[] =
 	"53637383940414243444546474849505152535455565758596061626364656667686970"
 	"7172737475767778798081828384858687888990919293949596979899";
 
-static size_t count_digits(uint64_t value)
+static inline size_t count_digits(uint64_t value)
 {
 	size_t n = 1;
 	for (; value >= 1000; value /= 1000)
@@ -158,6 +160,10 @@ static size_t count_digits(uint64_t value)
 
 static void put_u64(struct pen *p, uint64_t value)
 {
+	if (value < 10 && has_room(p, 1)) { /* a third of them */
+		*p->at++ = (uint8_t)('0' + value);
+		return;
+	}
 	size_t digits = count_digits(value);
 	if (!has_room(p, digits))
 		return;

@@ -57,6 +57,13 @@ static void say_page(struct buffer *out, struct slice page, bool utf8)
 	buffer_done(&line);
 }
 
+static struct slice page_of(const struct exchange *x)
+{
+	enum { ENOUGH = 300 };
+	bool whole = x->probe && x->probe->page.len;
+	return slice_first(whole ? x->probe->page : x->response.title, ENOUGH);
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 static enum severity severity_of(const struct render_target *t)
@@ -100,11 +107,11 @@ static void add_words_of_proxy(struct buffer *out, const struct render_style *s,
 			       const struct exchange *x)
 {
 	struct buffer text;
-	if (!x || x->response.title.len == 0)
+	if (!x || page_of(x).len == 0)
 		return;
 	buffer_init(&text, 1 << 12);
 	buffer_add_text(&text, "its page says: ");
-	say_page(&text, x->response.title, s->utf8);
+	say_page(&text, page_of(x), s->utf8);
 	buffer_add_repeat(out, ' ', 4);
 	flow(out, s, &text, 4, 4);
 	buffer_done(&text);
@@ -299,7 +306,7 @@ static void add_answer(struct buffer *out, const struct render_target *t)
 		buffer_add_text(&text, ")");
 	}
 	add_fact(out, "answer", &text);
-	say_page(&text, r->title, false);
+	say_page(&text, page_of(t->x), false);
 	add_fact(out, "its page says", &text);
 	buffer_done(&text);
 	add_slice(out, "Server", r->server);

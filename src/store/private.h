@@ -52,6 +52,7 @@ int schema_update(struct store *s, struct error *err);
 
 /* The words by which an exchange is found, each once is enough. */
 void words_of(const struct exchange *x, const struct diagnosis *d, struct buffer *out);
+void words_of_record(const struct store_record *r, struct buffer *out);
 /* What was typed, as FTS5 wants to be asked; nothing where no word is in it. */
 void words_query(struct slice typed, struct buffer *out);
 

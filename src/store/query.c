@@ -333,10 +333,7 @@ struct exchange *store_exchange(struct store *s, int64_t key, struct error *err)
 		if (s->sql->sqlite3_column_int64(stmt, 2) == TRACE_PACK_FORMAT)
 			x = trace_unpack(packed, MOST_EXCHANGE);
 		if (!x)
-			err_set(err, -ENOTSUP,
-				"another version of viaduct kept this exchange: there is its "
-				"record "
-				"alone");
+			err_set(err, -ENOTSUP, "of this exchange there is its record alone");
 	}
 	statement_done(s, stmt);
 	pthread_mutex_unlock(&s->lock);

@@ -177,14 +177,14 @@ static int replace(struct store *s, int64_t key, int64_t batch, struct error *er
 }
 
 /* The first key from its start on that is free, or was its own. */
-static int find_key(struct store *s, const struct exchange *x, int64_t xid, int64_t *ret_key,
+static int find_key(struct store *s, const struct store_record *r, int64_t *ret_key,
 		    struct error *err)
 {
-	int64_t key = mark_is(&x->first) && x->first.at > 0 ? x->first.at : 1;
+	int64_t key = r->start != NO_TIME && r->start > 0 ? r->start : 1;
 	for (;; key++) {
 		sqlite3_stmt *find = statement_begin(s, DO_FIND_KEY, err, "i", key);
 		int code = find ? statement_step(s, find, err) : err->code;
-		bool same = code == 1 && s->sql->sqlite3_column_int64(find, 0) == xid;
+		bool same = code == 1 && s->sql->sqlite3_column_int64(find, 0) == r->id;
 		int64_t batch = code == 1 ? s->sql->sqlite3_column_int64(find, 1) : 0;
 		statement_done(s, find);
 		if (same)
@@ -198,18 +198,66 @@ static int find_key(struct store *s, const struct exchange *x, int64_t xid, int6
 	}
 }
 
-static int count(struct store *s, int64_t key, int64_t verdict, const struct diagnosis *d,
+static int count(struct store *s, int64_t key, int64_t verdict, const struct store_record *r,
 		 enum store_source source, struct error *err)
 {
 	static const int64_t spans[] = { 60, 3600 };
 	int code = 0;
 	for (int i = 0; code == 0 && i < 2; i++)
 		code = statement_run(s, DO_COUNT, err, "iiiii", spans[i], key / NANOS_PER_SECOND,
-				     verdict, (int64_t)d->severity, (int64_t)source);
+				     verdict, (int64_t)r->severity, (int64_t)source);
 	return code;
 }
 
-/* The record without its line break; a name where a text has no address. */
+/* What s->words and s->packed hold goes with it. */
+static int add(struct store *s, const struct store_record *r, enum store_source source,
+	       int64_t batch, int64_t *ret_key, struct error *err)
+{
+	int64_t key = 0, verdict, target, proxy;
+	int code = find_key(s, r, &key, err);
+	if (code == 0)
+		code = name_id(s, NAME_VERDICT, r->verdict, &verdict, err);
+	if (code == 0)
+		code = name_id(s, NAME_TARGET, slice_first(r->target, MOST_NAME), &target, err);
+	if (code == 0)
+		code = name_id(s, NAME_PROXY, slice_first(r->proxy, MOST_NAME), &proxy, err);
+	if (code == 0)
+		code = statement_run(s, DO_ADD_EXCHANGE, err, "iiiiiiii", key, r->id, verdict,
+				     (int64_t)r->severity, (int64_t)source, target, proxy, batch);
+	if (code == 0)
+		code = statement_run(s, DO_ADD_RECORD, err, "isbis", key, r->json,
+				     buffer_slice(&s->packed), (int64_t)TRACE_PACK_FORMAT,
+				     buffer_slice(&s->words));
+	if (code == 0)
+		code = statement_run(s, DO_ADD_WORDS, err, "is", key, buffer_slice(&s->words));
+	if (code == 0)
+		code = count(s, key, verdict, r, source, err);
+	if (code == 0 && batch)
+		code = statement_run(s, DO_COUNT_BATCH, err, "ii", batch,
+				     (int64_t)(r->severity == SEVERITY_FAILURE));
+	if (code == 0 && ret_key)
+		*ret_key = key;
+	return code;
+}
+
+/* What fails half-way takes all with it that waits: none is kept by halves. */
+static int add_whole(struct store *s, const struct store_record *r, enum store_source source,
+		     int64_t batch, int64_t *ret_key, struct error *err)
+{
+	struct error ignored;
+	int code = begin_adding(s, err);
+	if (code == 0)
+		code = add(s, r, source, batch, ret_key, err);
+	if (code < 0 && s->waiting) {
+		s->waiting = 0;
+		(void)statement_run(s, DO_ROLLBACK, &ignored, "");
+	} else if (code == 0 && s->waiting >= MOST_WAITING) {
+		code = store_flush_locked(s, err);
+	}
+	return code;
+}
+
+/* The record without its line break, the words, and what the ladder can be drawn from. */
 static int write_down(struct store *s, const struct exchange *x, const struct diagnosis *d,
 		      struct error *err)
 {
@@ -226,58 +274,38 @@ static int write_down(struct store *s, const struct exchange *x, const struct di
 	return 0;
 }
 
-static int add(struct store *s, const struct exchange *x, const struct diagnosis *d,
-	       enum store_source source, int64_t batch, int64_t *ret_key, struct error *err)
-{
-	int64_t key = 0, verdict, target, proxy, xid = (int64_t)strtoull(x->id, NULL, 16);
-	uint8_t name[64];
-	struct buffer at = { .at = name, .room = sizeof name, .limit = sizeof name };
-	address_add(&at, &x->proxy);
-	int code = write_down(s, x, d, err);
-	if (code == 0)
-		code = find_key(s, x, xid, &key, err);
-	if (code == 0)
-		code = name_id(s, NAME_VERDICT, slice_of(verdict_id(d->verdict)), &verdict, err);
-	if (code == 0)
-		code = name_id(s, NAME_TARGET, slice_first(x->request.target, MOST_NAME), &target,
-			       err);
-	if (code == 0)
-		code = name_id(s, NAME_PROXY, x->proxy_name.len ? x->proxy_name : buffer_slice(&at),
-			       &proxy, err);
-	if (code == 0)
-		code = statement_run(s, DO_ADD_EXCHANGE, err, "iiiiiiii", key, xid, verdict,
-				     (int64_t)d->severity, (int64_t)source, target, proxy, batch);
-	if (code == 0)
-		code = statement_run(s, DO_ADD_RECORD, err, "isbis", key, buffer_slice(&s->record),
-				     buffer_slice(&s->packed), (int64_t)TRACE_PACK_FORMAT,
-				     buffer_slice(&s->words));
-	if (code == 0)
-		code = statement_run(s, DO_ADD_WORDS, err, "is", key, buffer_slice(&s->words));
-	if (code == 0)
-		code = count(s, key, verdict, d, source, err);
-	if (code == 0 && batch)
-		code = statement_run(s, DO_COUNT_BATCH, err, "ii", batch,
-				     (int64_t)(d->severity == SEVERITY_FAILURE));
-	if (code == 0 && ret_key)
-		*ret_key = key;
-	return code;
-}
-
-/* An exchange that fails half-way takes all with it that waits: none is kept by halves. */
 int store_add(struct store *s, const struct exchange *x, const struct diagnosis *d,
 	      enum store_source source, int64_t batch, int64_t *ret_key, struct error *err)
 {
-	struct error ignored;
+	struct buffer proxy;
+	buffer_init(&proxy, 100);
+	address_add(&proxy, &x->proxy);
 	pthread_mutex_lock(&s->lock);
-	int code = begin_adding(s, err);
+	int code = write_down(s, x, d, err);
+	const struct store_record r = {
+		.id = (int64_t)strtoull(x->id, NULL, 16),
+		.start = mark_is(&x->first) ? x->first.at : NO_TIME,
+		.verdict = slice_of(verdict_id(d->verdict)),
+		.target = x->request.target,
+		.proxy = x->proxy_name.len ? x->proxy_name : buffer_slice(&proxy),
+		.severity = d->severity,
+		.json = buffer_slice(&s->record),
+	};
 	if (code == 0)
-		code = add(s, x, d, source, batch, ret_key, err);
-	if (code < 0 && s->waiting) {
-		s->waiting = 0;
-		(void)statement_run(s, DO_ROLLBACK, &ignored, "");
-	} else if (code == 0 && s->waiting >= MOST_WAITING) {
-		code = store_flush_locked(s, err);
-	}
+		code = add_whole(s, &r, source, batch, ret_key, err);
+	pthread_mutex_unlock(&s->lock);
+	buffer_done(&proxy);
+	return code;
+}
+
+int store_add_record(struct store *s, const struct store_record *record, enum store_source source,
+		     int64_t *ret_key, struct error *err)
+{
+	pthread_mutex_lock(&s->lock);
+	buffer_reset(&s->packed);
+	words_of_record(record, &s->words);
+	int code = s->words.failed ? err_set(err, -ENOMEM, "no room for the record of an exchange")
+				   : add_whole(s, record, source, 0, ret_key, err);
 	pthread_mutex_unlock(&s->lock);
 	return code;
 }

@@ -36,6 +36,18 @@ int store_add(struct store *s, const struct exchange *x, const struct diagnosis 
 	      enum store_source source, int64_t batch, int64_t *ret_key, struct error *err);
 int store_flush(struct store *s, struct error *err);
 
+/* An exchange of which there is the record alone, as in the proxy's log: it has no ladder. */
+struct store_record {
+	int64_t id;               /* the record's, which is 16 hex digits, as a number */
+	nanos start;
+	struct slice verdict, target, proxy; /* as the record has them */
+	enum severity severity;
+	struct slice said;        /* further texts to be found by */
+	struct slice json;        /* without a line break */
+};
+int store_add_record(struct store *s, const struct store_record *record, enum store_source source,
+                     int64_t *ret_key, struct error *err);
+
 /* Forgets, oldest first, what is older than `oldest`, or more than `bytes` in the file. A batch is as
  * old as its reading. 0 is no limit. Takes its time, in steps, between which others get their turn. */
 struct store_limits {
@@ -76,8 +88,8 @@ int store_query(struct store *s, const struct store_filter *f, int64_t before, s
 /* One exchange: its record goes to `record`; -ENOENT. */
 int store_get(struct store *s, int64_t key, struct buffer *record, struct store_row *ret_row,
 	      struct error *err);
-/* The exchange itself, which the caller frees. NULL with err: there is none, or another version of the
- * program packed it, and there is only its record. */
+/* The exchange itself, which the caller frees. NULL with err: there is none, or its record alone, or
+ * another version of the program packed it. */
 struct exchange *store_exchange(struct store *s, int64_t key, struct error *err);
 
 /* How many exchanges of each verdict began in each `step` seconds (a multiple of 60) of [from, to), in

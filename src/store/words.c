@@ -107,6 +107,15 @@ void words_of(const struct exchange *x, const struct diagnosis *d, struct buffer
 	add_all(out, slice_of(d->summary));
 }
 
+void words_of_record(const struct store_record *r, struct buffer *out)
+{
+	buffer_reset(out);
+	add_target(out, r->target);
+	add_host(out, r->proxy);
+	add_all(out, r->verdict);
+	add_all(out, r->said);
+}
+
 void words_query(struct slice typed, struct buffer *out)
 {
 	struct slice word;

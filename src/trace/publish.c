@@ -155,7 +155,10 @@ void trace_publish(struct exchange *x)
 	r->head = publish_head(x, r->head);
 	r->location = publish_url(x, r->location);
 	r->proxy_authenticate = (struct slice){ 0 };
-	if (inside || r->status < 400) /* the origin's own words */
+	if (inside || r->status < 400) { /* the origin's own words */
 		r->title = (struct slice){ 0 };
+		if (x->probe)
+			x->probe->page = (struct slice){ 0 };
+	}
 	x->answer_start = (struct slice){ 0 };
 }

@@ -211,7 +211,7 @@ def refusals(b):
     b.verdict("a limit", "too-large", "http", "-x", at(proxy.port), f"http://localhost:{plain.port}/")
     proxy.stop()
     proxy = peer.Proxy([b.program, "proxy"], "limit tunnel 3k;\n")
-    b.verdict("a limit of tunnels", "transfer-truncated", "download", "-x", at(proxy.port),
+    b.verdict("a limit of tunnels", "transfer-reset", "download", "-x", at(proxy.port),
               f"https://localhost:{origin.port}/")
     proxy.stop()
     hangs = peer.Origin(peer.read_all)

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from viaduct import CAPTURES, ROOT, Tap, run  # noqa: E402
@@ -53,8 +54,11 @@ class Console:
             [program, "console", "--listen", "127.0.0.1:0", "--state", self.state, "--file",
              self.settings, "--root", os.path.join(self.folder, "root"), *options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.process.stdin.write(password + "\n")
-        self.process.stdin.close()
+        try:
+            self.process.stdin.write(password + "\n")
+            self.process.stdin.close()
+        except BrokenPipeError:   # it ended already, and says why below
+            pass
         ready, _, _ = select.select([self.process.stdout], [], [], 60)
         line = self.process.stdout.readline() if ready else ""
         if "console: http" not in line:
@@ -252,7 +256,8 @@ def described_api(program):
         same(b.save(port="99999")[0], 422)
         same(b.save(port="1")[0], 409)
         same(b.ask("PUT", "/settings", {"version": "old"})[0], 412)
-        for path in ("/settings", "/tools", "/tests", "/connections", "/totals", "/verdicts", "/audit"):
+        for path in ("/settings", "/tools", "/tests", "/connections", "/profiles", "/totals", "/verdicts",
+                     "/audit"):
             b.get(path)
         same(b.ask("POST", "/tools")[0], 200)
         same(b.ask("DELETE", "/tools")[0], 200)
@@ -487,6 +492,44 @@ def captures(program):
             half.sendall(f"POST /api/v1/captures HTTP/1.1\r\nHost: localhost\r\nCookie: {b.cookie}\r\n"
                          f"X-Viaduct-Proof: {b.proof}\r\nContent-Length: 100000\r\n\r\n".encode() + b"\xd4")
         b.get("/totals")
+
+
+@case("the proxy's log is followed: half lines, other lines, rotation, a restart")
+def followed(program):
+    def line(number, **more):
+        return json.dumps({"v": 1, "id": f"{number:016x}", "source": "proxy", "verdict": "denied",
+                           "severity": "failure", "summary": HOSTILE, "evidence": [{"what": "}]\""}],
+                           "target": "a.example:443", "proxy": "10.0.0.1:3128", "status": 403,
+                           "start": f"2026-11-23T10:00:{number:02}.000001Z", **more}) + "\n"
+
+    def wait(browser, count):
+        for _ in range(100):
+            found = browser.get("/exchanges?source=proxy&text=a.example")["exchanges"]
+            if len(found) >= count:
+                return same(len(found), count)
+            time.sleep(0.2)
+        raise Wrong(f"never {count}")
+
+    with tempfile.TemporaryDirectory() as folder:
+        log = os.path.join(folder, "log")
+        with open(log, "w", encoding="utf-8") as file:
+            file.write("no record\n{}\n[]\n" + line(1) + line(2, start="x") + line(3) + line(4)[:50])
+        with Console(program, "--log", log, folder=folder) as console:
+            b = Browser(console, "admin")
+            wait(b, 2)
+            with open(log, "a", encoding="utf-8") as file:
+                file.write(line(4)[50:] + line(4))
+            wait(b, 3)
+            os.rename(log, log + ".1")
+            with open(log, "w", encoding="utf-8") as file:
+                file.write(line(5))
+            wait(b, 4)
+            key = b.get("/exchanges?source=proxy")["exchanges"][0]["key"]
+            same(b.ask("GET", f"/exchanges/{key}/ladder")[0], 404)
+        with open(log, "a", encoding="utf-8") as file:
+            file.write(line(6))
+        with Console(program, "--log", log, folder=folder) as console:
+            wait(Browser(console, "admin"), 5)
 
 
 @case("two at once: one test at a time, followed by both; nobody writes over the other")

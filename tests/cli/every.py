@@ -205,6 +205,24 @@ def profile(b):
     proxy.stop()
 
 
+def refused(b):
+    """A wrong password is shown twice at most, however long it goes on."""
+    shown = []
+
+    def stubborn(s):
+        while head := peer.read_head(s):
+            shown.append(b"Proxy-Authorization" in head)
+            s.sendall(b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=\"a\"\r\nContent-Length: 0\r\n\r\n")
+    os.environ["VIADUCT_PROXY_PASSWORD"] = "wrong"
+    k = Keeper(b, "--every", "200ms", "-U", "alice", "-x", at(peer.Origin(stubborn).port), "http://a.example/")
+    del os.environ["VIADUCT_PROXY_PASSWORD"]
+    place = k.wait_for(r"✗ auth-rejected ")
+    for _ in range(3):
+        place = k.wait_for(r"✗ not checked ", place)
+    b.tap.case("a wrong password is not shown in each round", [] if k.end() == 1 and 1 <= shown.count(True) <= 2 else
+               [k.lines, shown])
+
+
 def address(b):
     """The proxy's name has two addresses, and the first goes: by a hosts file of its own."""
     name = "another address of the proxy is told"
@@ -255,7 +273,7 @@ def main():
     only = os.environ.get("ONLY", "")
     with tempfile.TemporaryDirectory(prefix="viaduct-") as folder:
         bench = Bench(sys.argv[1], folder, Pki(folder), tap)
-        for part in (changes, silence, profile, address, usage):
+        for part in (changes, silence, profile, refused, address, usage):
             if only not in part.__name__:
                 continue
             try:

@@ -43,7 +43,7 @@ def always(_):
     return True
 
 
-def middlebox(origin, dislikes, how):
+def middlebox(origin, dislikes, how, wrap=lambda serve: serve):
     """A proxy that looks at the first segment of what goes into its tunnels."""
     def pass_on(a, z):
         try:
@@ -69,7 +69,7 @@ def middlebox(origin, dislikes, how):
             up.start()
             pass_on(onward, s)
             up.join(peer.PATIENCE)
-    return peer.Origin(serve)
+    return peer.Origin(wrap(serve))
 
 
 def heard(**wanted):
@@ -115,6 +115,11 @@ def hellos(b):
     alert = peer.Origin(over_tls(strict(b.pki)))
     b.verdict("an alert is an answer", "ok", None, "tls", "-x", at(middlebox(alert, lambda _: False, DROP).port),
               f"https://localhost:{alert.port}/", also=heard(**{**good, "nameless": "alert"}))
+    outer = middlebox(origin, lambda _: False, DROP, lambda serve: over_tls(b.pki.context("good"), serve))
+    b.verdict("a proxy that is spoken to in TLS", "ok", None, "tls", "-x", f"https://localhost:{outer.port}", url,
+              also=heard(**good))
+    b.verdict("... and its way", "ok", None, "mtu", "-x", f"https://localhost:{outer.port}", url,
+              also=lambda r: r["probe"]["mtu"]["up"]["size"] == r["probe"]["mtu"]["down"]["size"] == "all-pass")
     plain = peer.Origin(answer)
     b.verdict("no TLS, no hellos", "ok", None, "tls", "-x", at(plain.port), f"http://localhost:{plain.port}/",
               also=lambda r: "probe" not in r and "no TLS" in r["looked"][0]["seen"])

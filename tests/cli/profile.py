@@ -26,7 +26,7 @@ through the http proxy 127.0.0.1:PROXY, from -x
 ✓ answered            https://localhost:TLS/nothing                   TIME 404
 ✓ answered            https://localhost:TLS/nothing?...               TIME 404
 ✗ not-found           https://localhost:TLS/nothing                   TIME 404
-    the origin does not have GET /nothing (404 Not Found)
+    the origin does not have GET https://localhost/nothing (404 Not Found)
 ✗ unlike              https://localhost:TLS/moved                     TIME 200
     the answer is 200, not what it wants
 ✓ answered            http://localhost:WEB/secret                     TIME 403
@@ -183,6 +183,23 @@ def at_once(b):
     b.tap.case("four at once, told in order", [] if right and not together.broken else [got, most])
 
 
+def refused(b):
+    """A password that is wrong is shown twice at most, however many targets there are."""
+    shown = []
+
+    def stubborn(s):
+        while head := peer.read_head(s):
+            shown.append(b"Proxy-Authorization" in head)
+            s.sendall(b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=\"a\"\r\nContent-Length: 0\r\n\r\n")
+    path = write(b.folder, "refused.profile", "title a; date 2026-11-23; source s;\n" + "".join(
+        f"target https://h{i}.example/;\n" for i in range(8)))
+    got = b.run("--json", "--profile", path, "-x", at(peer.Origin(stubborn).port), "-U", "alice", stdin=b"wrong")
+    found = records(got[1])
+    right = (len(found) == 8 and found[0]["verdict"] == "auth-rejected" and 1 <= shown.count(True) <= 2 and got[0] == 1
+             and all("refused the password" in r["because"] for r in found[1:]))
+    b.tap.case("a wrong password is not shown to each", [] if right else [got, shown])
+
+
 def installed(b):
     proxy = peer.Proxy([b.program, "proxy"], "rule deny;\n")
     for name, count in INSTALLED.items():
@@ -266,7 +283,7 @@ def main():
     only = os.environ.get("ONLY", "")
     with tempfile.TemporaryDirectory(prefix="viaduct-") as folder:
         bench = Bench(sys.argv[1], folder, Pki(folder), tap)
-        for part in (table, request, pinned, at_once, installed, settings):
+        for part in (table, request, pinned, at_once, refused, installed, settings):
             if only not in part.__name__:
                 continue
             try:

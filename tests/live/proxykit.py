@@ -10,6 +10,7 @@ import re
 import resource
 import selectors
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -211,11 +212,14 @@ class Gate:
 def read_head(s):
     """Up to and with the empty line, and not a byte more."""
     head = b""
+    peek = 0 if isinstance(s, ssl.SSLSocket) else socket.MSG_PEEK   # TLS can't
     while not head.endswith(b"\r\n\r\n"):
-        byte = s.recv(1)
-        if not byte:
+        seen = s.recv(65536 if peek else 1, peek)
+        if not seen:
             return head
-        head += byte
+        end = (head + seen).find(b"\r\n\r\n")
+        take = len(seen) if end < 0 else end + 4 - len(head)
+        head += s.recv(take) if peek else seen
     return head
 
 

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "judged_alike.h"
+
 #define MS NANOS_PER_MS
 #define S  NANOS_PER_SECOND
 
@@ -615,6 +617,7 @@ static void each_case_gets_its_verdict(void **state)
 		}
 		shown[f.verdict]++;
 		check_diagnosis(x, &f);
+		assert_judged_alike(x);
 		trace_free(x);
 	}
 	assert_int_equal(wrong, 0);

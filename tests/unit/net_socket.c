@@ -156,6 +156,31 @@ static void refused_and_bound(void **state)
 	assert_int_equal(net_connect(&at, &foreign), -EADDRNOTAVAIL);
 }
 
+/* Announced and kept to: neither side sends a larger segment, TCP's options counted in. */
+static void small_segments(void **state)
+{
+	(void)state;
+	struct address at, peer;
+	struct net_facts near, far;
+	int listener = listen_at("127.0.0.1", &at);
+	int fd = net_connect_small(&at, 700);
+	assert_true(fd >= 0);
+	await(listener, POLLIN);
+	int there = net_accept(listener, &peer);
+	assert_true(there >= 0);
+	assert_int_equal(net_connect_result(fd), 0);
+	assert_int_equal(net_facts(fd, &near), 0);
+	assert_int_equal(net_facts(there, &far), 0);
+	assert_int_equal(near.mss_announced, 700);
+	assert_int_equal(near.mss_out + near.options, 700);
+	assert_int_equal(far.mss_out + far.options, 700);
+	assert_true(far.mss_announced > 700);
+	net_close(fd);
+	net_close(there);
+	net_close(listener);
+	assert_int_equal(net_connect_small(&at, 1), -EINVAL);
+}
+
 static void bytes_and_their_end(void **state)
 {
 	(void)state;
@@ -326,6 +351,7 @@ int main(void)
 		cmocka_unit_test(listening_says_what_is_wrong),
 		cmocka_unit_test(one_port_for_both_families),
 		cmocka_unit_test(refused_and_bound),
+		cmocka_unit_test(small_segments),
 		cmocka_unit_test(bytes_and_their_end),
 		cmocka_unit_test(a_reset_is_no_end),
 		cmocka_unit_test(the_kernel_carries_bytes),

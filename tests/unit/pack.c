@@ -15,6 +15,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "judged_alike.h"
+
 struct totals {
 	size_t exchanges, bytes, largest;
 };
@@ -71,6 +73,7 @@ static void check(void *context, struct exchange *x)
 {
 	struct totals *t = context;
 	size_t len = assert_comes_back(x);
+	assert_judged_alike(x);
 	t->exchanges++;
 	t->bytes += len;
 	if (len > t->largest)

@@ -1,5 +1,6 @@
-/* diagnose: what a probe's facts change in a verdict and its causes (trace/probe.h), each fact beside
- * the one that nearly says the same; and the round figures that are guessed from measured ones. */
+/* diagnose: what a probe's facts change in a verdict and its causes (trace/probe.h), each fact
+ * beside the one that nearly says the same; and the round figures that are guessed from measured
+ * ones. */
 #include "diagnose/diagnose.h"
 #include "diagnose/figures.h"
 
@@ -19,7 +20,8 @@ static struct mark after(nanos span)
 	return (struct mark){ .at = START + span };
 }
 
-/* ---- a download of 400,000 bytes, of which 200,000 came, cut by FIN after a second ------------- */
+/* ---- a download of 400,000 bytes, of which 200,000 came, cut by FIN after a second -------------
+ */
 
 static void ends(struct exchange *x, enum trace_side side, bool reset, nanos when)
 {
@@ -61,8 +63,13 @@ static struct trace_download *downloads(struct exchange *x)
 static void fetch(struct trace_download *d, enum trace_cut how, uint64_t body, nanos age)
 {
 	d->fetch[d->fetches++] = (struct trace_fetch){
-		.how = how,	       .status = 200, .promised = 400000, .body = body,
-		.carried = body + 4000, .age = age,	 .begun = START + S,
+		.how = how,
+		.status = 200,
+		.promised = 400000,
+		.body = body,
+		.carried = body + 4000,
+		.age = age,
+		.begun = START + S,
 		.flow = { .pieces = 9, .pause_at = body, .bytes = body },
 	};
 }
@@ -181,7 +188,8 @@ static void goes_on_once(struct exchange *x)
 	x->probe->download->fetch[1].how = CUT_NOT;
 }
 
-/* ---- a tunnel held quiet ------------------------------------------------------------------------ */
+/* ---- a tunnel held quiet ------------------------------------------------------------------------
+ */
 
 static void quiet(struct exchange *x, enum trace_idle_end how, enum trace_idle_test test)
 {
@@ -233,7 +241,8 @@ static void quiet_interrupted(struct exchange *x)
 	quiet(x, IDLE_INTERRUPTED, IDLE_NOT_TESTED);
 }
 
-/* ---- credentials, and what no rule explains ----------------------------------------------------- */
+/* ---- credentials, and what no rule explains -----------------------------------------------------
+ */
 
 static struct trace_trial *refused(struct exchange *x, unsigned status)
 {
@@ -395,9 +404,9 @@ static void round_times(void **state)
 	static const struct {
 		double measured;
 		unsigned figure;
-	} table[] = { { 60.02, 60 }, { 59.5, 60 },  { 63, 60 },	 { 300.4, 300 }, { 2.95, 3 },
-		      { 3.1, 3 },    { 5.4, 5 },    { 0.2, 0 },	 { 69, 0 },	 { 3601, 3600 },
-		      { 301, 300 },  { 32.9, 30 } };
+	} table[] = { { 60.02, 60 }, { 59.5, 60 },   { 63, 60 },   { 300.4, 300 },
+		      { 2.95, 3 },   { 3.1, 3 },     { 5.4, 5 },   { 0.2, 0 },
+		      { 69, 0 },     { 3601, 3600 }, { 301, 300 }, { 32.9, 30 } };
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
 		assert_int_equal(figures_time((nanos)(table[i].measured * 1e9)) / S,
 				 table[i].figure);
@@ -409,9 +418,9 @@ static void round_sizes(void **state)
 	static const struct {
 		uint64_t measured, count;
 		const char *unit;
-	} table[] = { { 1048576, 1, "MiB" }, { 1000000, 1, "MB" },   { 200000, 200, "kB" },
+	} table[] = { { 1048576, 1, "MiB" }, { 1000000, 1, "MB" },    { 200000, 200, "kB" },
 		      { 65536, 64, "KiB" },  { 10490000, 10, "MiB" }, { 123457, 0, NULL },
-		      { 0, 0, NULL },	     { UINT64_MAX, 0, NULL } };
+		      { 0, 0, NULL },        { UINT64_MAX, 0, NULL } };
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
 		struct figure_size f = figures_size(table[i].measured);
 		assert_int_equal(f.count, table[i].count);
