@@ -109,7 +109,7 @@ _viaduct_check() {
 		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur")
 		return
 		;;
-	--ca | --settings | --report | --change-request)
+	--ca | --settings | --store | --report | --change-request)
 		_viaduct_files -f
 		return
 		;;
@@ -125,7 +125,7 @@ _viaduct_check() {
 	esac
 	case $cur in
 	-*) mapfile -t COMPREPLY < <(compgen -W '--proxy --proxy-user --user --method --download --ca
-		--settings --profile --change-request --every --listen --report
+		--settings --profile --change-request --every --listen --store --report
 		--direct --resume --idle --wait --json --verbose --color --help' -- "$cur") ;;
 	*)
 		if ((COMP_CWORD == 2)); then

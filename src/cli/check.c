@@ -40,6 +40,7 @@ static const struct option OPTIONS[] = {
 	  "with --profile: write what to ask of whoever runs the proxy" },
 	{ "every", 'e', OPTION_VALUE, "SPAN", "keep checking, each 10s, 5m, 1h; say what changed" },
 	{ "listen", 'l', OPTION_VALUE, "[ADDRESS:]PORT", "with --every: metrics for Prometheus" },
+	{ "store", 0, OPTION_VALUE, "FILE", "with --every: add each exchange to this history" },
 	{ "report", 0, OPTION_VALUE, "FILE", "write an HTML page for a ticket, without secrets" },
 	{ "wait", 'w', OPTION_VALUE, "SECONDS", "give up after so much silence; 10" },
 	{ "json", 'j', OPTION_FLAG, NULL, "the record, with the stages, as one line of JSON" },
@@ -152,6 +153,7 @@ static bool take_text(struct check_wish *w, const char *name, const char *value)
 		{ "profile", &w->profile },
 		{ "report", &w->report },
 		{ "settings", &w->way.settings },
+		{ "store", &w->store },
 	};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		if (strcmp(name, texts[i].name) == 0)
@@ -370,6 +372,7 @@ static const char *conflict(const struct check_wish *w)
 	return w->request && !w->profile ? "--change-request is for a --profile"
 	       : w->request && w->every  ? "--change-request is of one round, not of --every"
 	       : w->listen && !w->every  ? "--listen is for --every"
+	       : w->store && !w->every   ? "--store is for --every"
 	       : w->report && (w->profile || w->every)
 		       ? "--report is of one walk to one URL: not with --profile or --every"
 	       : w->only && (w->profile || w->every) ? "looking around is for one walk to one URL"

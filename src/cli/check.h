@@ -9,7 +9,7 @@
 
 struct check_wish {
 	struct way_wish way;
-	const char *ca, *colour, *profile, *request, *report, *listen;
+	const char *ca, *colour, *profile, *request, *report, *listen, *store;
 	uint64_t most, wait, hold; /* most 0: as it comes; seconds */
 	nanos every;         /* 0: once */
 	bool head, direct, resume, json, verbose, help;

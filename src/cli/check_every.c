@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/terminal.h"
 #include "render/targets.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -29,6 +30,8 @@ struct every {
 	struct render_style style;
 	struct targets *targets;
 	const char *profile; /* its name, or NULL */
+	struct store *store; /* or NULL */
+	bool store_failed;   /* that was said */
 
 	struct net_loop *loop;
 	struct net_timer due;
@@ -102,6 +105,13 @@ static void add_lines(struct buffer *out, const struct every *e, const struct ou
 	add_changes(out, changes);
 }
 
+static void store_trouble(struct every *e, const struct error *err)
+{
+	if (!e->store_failed)
+		complain("%s; checks are missing from the history from now on", err->text);
+	e->store_failed = true;
+}
+
 static void on_target(void *context, const struct outcome *o)
 {
 	struct every *e = context;
@@ -109,9 +119,13 @@ static void on_target(void *context, const struct outcome *o)
 	struct buffer out, changes;
 	if (!o->walked && !o->trouble) /* it goes direct */
 		return;
+	struct error err;
 	buffer_init(&out, TEXT_LIMIT);
 	buffer_init(&changes, TEXT_LIMIT);
 	pthread_mutex_lock(&e->lock);
+	if (e->store && o->found &&
+	    store_add(e->store, o->x, o->found, STORE_CHECK, 0, NULL, &err) < 0)
+		store_trouble(e, &err);
 	struct glimpse before = m->now;
 	memory_take(m, o, &changes);
 	bool same = before.at != NO_TIME && before.reached == m->now.reached &&
@@ -159,6 +173,8 @@ static void *run_round(void *context)
 	e->good = err.code == 0 && e->tally.reached == e->tally.targets;
 	e->rounds++;
 	print_round(e);
+	if (e->store && store_flush(e->store, &err) < 0)
+		store_trouble(e, &err);
 	pthread_mutex_unlock(&e->lock);
 	net_loop_call(e->loop, &e->done);
 	return NULL;
@@ -280,6 +296,7 @@ static void heed_signals(struct every *e)
 
 static int run(struct every *e)
 {
+	struct error err;
 	heed_signals(e);
 	e->due.fire = on_due;
 	e->done.run = on_done;
@@ -295,6 +312,8 @@ static int run(struct every *e)
 	if (e->err.code)
 		complain("%s", e->err.text);
 	fflush(stdout);
+	if (e->store && store_flush(e->store, &err) < 0)
+		store_trouble(e, &err);
 	if (e->under_way) /* its thread waits for the network, and has nothing to put in order */
 		_exit(ferror(stdout) ? EXIT_TROUBLE : status);
 	pthread_mutex_unlock(&e->lock);
@@ -361,7 +380,14 @@ int run_every(const struct check_wish *w, const char *url)
 	e.style.colour = terminal_colour(w->colour);
 	e.style.utf8 = terminal_utf8();
 	e.style.width = terminal_width();
-	if (!url)
-		return of_profile(&e);
-	return check_read_url(url, &goal.target) ? keep_checking(&e, &plan) : EXIT_TROUBLE;
+	struct error err;
+	int status = EXIT_TROUBLE;
+	if (w->store && !(e.store = store_open(w->store, &err)))
+		complain("%s", err.text);
+	else if (!url)
+		status = of_profile(&e);
+	else if (check_read_url(url, &goal.target))
+		status = keep_checking(&e, &plan);
+	store_close(e.store);
+	return status;
 }

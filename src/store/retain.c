@@ -102,13 +102,10 @@ static int step(struct store *s, const struct store_limits *l, uint64_t *gone, s
 	return code < 0 ? code : 1;
 }
 
-/* Another time, if not now. What is known of the indexes helps to choose between two. */
+/* Another time, if not now. */
 static void give_back(struct store *s)
 {
-	s->sql->sqlite3_exec(s->db,
-			     "PRAGMA incremental_vacuum(4096); PRAGMA analysis_limit = 1000;"
-			     "PRAGMA optimize",
-			     NULL, NULL, NULL);
+	s->sql->sqlite3_exec(s->db, "PRAGMA incremental_vacuum(4096)", NULL, NULL, NULL);
 }
 
 int store_retain(struct store *s, const struct store_limits *limits, uint64_t *ret_gone,
@@ -123,9 +120,10 @@ int store_retain(struct store *s, const struct store_limits *limits, uint64_t *r
 		pthread_mutex_unlock(&s->lock);
 	}
 	pthread_mutex_lock(&s->lock);
-	if (code == 0 && gone)
+	if (code == 0 && gone) {
 		code = statement_run(s, DO_DROP_NAMES, err, "");
-	give_back(s);
+		give_back(s);
+	}
 	pthread_mutex_unlock(&s->lock);
 	*ret_gone = gone;
 	return code < 0 ? code : 0;

@@ -532,6 +532,27 @@ def followed(program):
             wait(Browser(console, "admin"), 5)
 
 
+@case("check --every adds to the history while the console has it open")
+def every(program):
+    with Peer() as port, Console(program) as console:
+        b = Browser(console, "admin")
+        walk = subprocess.Popen([program, "check", "--every", "200ms", "--store",
+                                 os.path.join(console.state, "history"), "-x", f"127.0.0.1:{port}",
+                                 "http://origin.test/denied"],
+                                stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        rounds = 0
+        while rounds < 3:   # what is news takes more lines than its own
+            line = walk.stdout.readline()
+            want(line, "it ended")
+            rounds += bool(re.match(rb"20\d\d-", line))
+        walk.terminate()
+        walk.wait(60)
+        walk.stdout.close()
+        found = b.get("/exchanges?source=check&verdict=denied")["exchanges"]
+        want(len(found) >= 2, found)
+        same(b.ask("GET", f"/exchanges/{found[0]['key']}/ladder")[0], 200)
+
+
 @case("two at once: one test at a time, followed by both; nobody writes over the other")
 def two(program):
     with Peer() as port, Console(program, "--target", "http://origin.test/") as console:
