@@ -130,7 +130,7 @@ class Watch:
         for t in self.threads:
             t.join()
         said = "".join(self.error)
-        want("Sanitizer" not in said and "runtime error" not in said, said[-3000:])
+        want("Sanitizer" not in said and "runtime error" not in said and "data race" not in said, said[-3000:])
         return status, said
 
 
@@ -452,8 +452,8 @@ def for_weeks(world):
     def peak(process):
         with open(f"/proc/{process.pid}/status", encoding="ascii") as f:
             return int(re.search(r"VmHWM:\s+(\d+)", f.read()).group(1))
-    with a_wire(), watching(world, "--ring", world.path("weeks"), "16M", "--only", "failures",
-                            interface="wire1") as w:
+    # without --ring and --store, whose queues are as full as the disk is slow
+    with a_wire(), watching(world, "--only", "failures", interface="wire1") as w:
         peaks = []
         for _ in range(6):
             before = len(w.records)
