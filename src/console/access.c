@@ -219,7 +219,7 @@ static bool still_may(const struct access *a, struct place *p)
 	       strcmp(hash, p->hash) == 0;
 }
 
-bool access_find(struct access *a, struct slice token, nanos now,
+bool access_find(struct access *a, struct slice token, nanos now, bool used,
 		 struct access_session *ret_session)
 {
 	bool found = false;
@@ -228,7 +228,7 @@ bool access_find(struct access *a, struct slice token, nanos now,
 	if (p && (is_over(&p->session, now) || !still_may(a, p))) {
 		explicit_bzero(p, sizeof *p);
 	} else if (p) {
-		p->session.used = now;
+		p->session.used = used ? now : p->session.used;
 		*ret_session = p->session;
 		found = true;
 	}

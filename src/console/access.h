@@ -26,8 +26,8 @@ int access_login(struct access *a, const struct address *from, struct slice user
                  struct slice password, nanos now, struct access_session *ret_session,
                  unsigned *ret_wait, struct error *err);
 
-/* The session of a token that is neither old nor ended; it is used now. */
-bool access_find(struct access *a, struct slice token, nanos now,
+/* The session of a token that is neither old nor ended. `used`: by a person, so that it lives on. */
+bool access_find(struct access *a, struct slice token, nanos now, bool used,
                  struct access_session *ret_session);
 void access_logout(struct access *a, struct slice token);
 

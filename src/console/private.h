@@ -62,6 +62,7 @@ struct request {
 	struct buffer out;             /* the answer in the making */
 	void *upload;                  /* of the route with `piece` */
 	void (*upload_free)(void *upload);
+	unsigned retry_after;          /* seconds, where it is to be asked again */
 	bool answered;
 	int queued;                    /* what MHD said of the answer */
 };

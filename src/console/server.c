@@ -96,8 +96,8 @@ void answer_error(struct request *r, unsigned status, const char *format, ...)
 	json_word(&r->out, "error", text);
 	json_close(&r->out, '}');
 	struct MHD_Response *response = from_text(r, buffer_slice(&r->out));
-	if (response && status == 429) {
-		snprintf(wait, sizeof wait, "%u", 15U);
+	if (response && r->retry_after) {
+		snprintf(wait, sizeof wait, "%u", r->retry_after);
 		answer_header(r, response, "Retry-After", wait);
 	}
 	answer_with(r, status, response, "application/json");
@@ -233,7 +233,9 @@ static void find_session(struct request *r)
 {
 	const char *token = r->console->mhd->MHD_lookup_connection_value(r->connection,
 									 MHD_COOKIE_KIND, COOKIE);
-	if (!token || !access_find(r->console->access, slice_of(token), r->now, &r->session))
+	/* a page that is left open asks each second for the connections; nobody need be there */
+	bool used = strcmp(r->path, "/api/v1/connections") != 0;
+	if (!token || !access_find(r->console->access, slice_of(token), r->now, used, &r->session))
 		r->session.token[0] = 0;
 }
 

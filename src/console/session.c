@@ -47,6 +47,7 @@ void session_login(struct request *r)
 	explicit_bzero((void *)password->text.at, password->text.len);
 	audit_add(r, shown, code == 0 ? "logged-in" : "login-refused",
 		  slice_of(code == 0 ? "" : err.text));
+	r->retry_after = wait;
 	if (code < 0) {
 		answer_error(r,
 			     code == -EACCES   ? 401

@@ -321,7 +321,7 @@ def attempts(program):
         want(429 in statuses and statuses[:5] == [401] * 5, statuses)
         status, headers, _ = b.ask("POST", "/session", {"user": "admin", "password": PASSWORD})
         same(status, 429)
-        want(headers["Retry-After"], "no Retry-After")
+        want(int(headers["Retry-After"]) > 0, headers["Retry-After"])
 
 
 @case("sessions: cookie, end, removed and changed users")
