@@ -1,23 +1,26 @@
 #!/bin/sh
 # Two answers: what the proxy says of requests that it carries and refuses, and why a download failed
-# of which only a capture is left. Then, on a terminal, a console that shows both.
+# of which only a capture is left. Then a console that shows the latter: on a terminal until ^C, else it
+# is left running for ten minutes.
 #
 #   tools/demo.sh VIADUCT [--no-console]
 set -eu
 cd "$(dirname "$0")/.."
 viaduct=$1
 console=${2:-}
-[ -t 0 ] && [ -t 1 ] || console=--no-console
 capture=tests/captures/lab/mtu-blackhole-get-apache.pcap
 folder=$(mktemp -d)
 proxy=
 origin=
 watch=
 page=
+stays=
 finish() {
-	for process in $proxy $origin $watch $page; do
+	for process in $proxy $origin $watch; do
 		kill "$process" 2>/dev/null || true
 	done
+	[ -z "$stays" ] || return 0
+	[ -z "$page" ] || kill "$page" 2>/dev/null || true
 	rm -rf "$folder"
 }
 trap finish EXIT
@@ -113,8 +116,18 @@ say "Status $status: a failure was diagnosed. More to try:
 
 [ "$console" != --no-console ] || exit 0
 password=$(head -c 12 /dev/urandom | od -An -tx1 | tr -d ' \n')
-echo "$password" | "$viaduct" console --state "$folder/console" --listen 127.0.0.1:0 \
-	--file "$folder/settings" --root "$folder" >"$folder/console.log" 2>&1 &
+set -- "$viaduct" console --state "$folder/console" --listen 127.0.0.1:0 \
+	--file "$folder/settings" --root "$folder"
+if [ -t 0 ] && [ -t 1 ]; then
+	span="until ^C"
+	echo "$password" | "$@" >"$folder/console.log" 2>&1 &
+else
+	span="for ten minutes"
+	(
+		echo "$password" | timeout 600 "$@"
+		rm -rf "$folder"
+	) >"$folder/console.log" 2>&1 &
+fi
 page=$!
 where=http://$(wait_for "$folder/console.log" 'console: http:\/\/')
 api() {
@@ -125,8 +138,12 @@ proof=$(api -H 'Content-Type: application/json' \
 	sed -n 's/.*"proof": *"\([^"]*\)".*/\1/p')
 api -o /dev/null -H "X-Viaduct-Proof: $proof" -H 'Content-Type: application/octet-stream' \
 	--data-binary "@$capture" "${where}api/v1/captures?name=$(basename "$capture")"
-say "A console shows what was found, until ^C:
+say "A console shows what was found, $span:
 
     ${where}#history
     user admin, password $password"
-wait "$page" || true
+if [ "$span" = "until ^C" ]; then
+	wait "$page" || true
+else
+	stays=yes
+fi

@@ -10,8 +10,8 @@ void said_read_environ(struct slice text, struct said_list *list)
 	}
 }
 
-/* pam_env ends a line at a '#', wherever it stands; of a value that begins with a quote it drops that
- * one, and the last byte if that is one, too. */
+/* pam_env ends a line at a '#', wherever it stands; of a value that begins with a quote it drops
+ * that one, and the last byte if that is one, too. */
 static struct slice without_quotes(struct slice value, struct said_list *list)
 {
 	if (value.len == 0 || (value.at[0] != '"' && value.at[0] != '\''))

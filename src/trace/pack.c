@@ -440,8 +440,8 @@ static void tell_response(struct codec *c, struct exchange *x)
 		CHOICE(a->offered[i], SCHEME_OTHER + 1);
 	group_end(c);
 	TEXTS(&a->reason, &a->server, &a->via, &a->proxy_agent, &a->proxy_status, &a->squid_error,
-	      &a->content_type, &a->location, &a->retry_after, &a->proxy_authenticate,
-	      &a->title, &a->head);
+	      &a->content_type, &a->location, &a->retry_after, &a->proxy_authenticate, &a->title,
+	      &a->head);
 }
 
 static void tell_tunnel(struct codec *c, struct exchange *x)

@@ -1,4 +1,5 @@
-/* The words of a page: none out of nothing, never more than was asked for, whatever it is cut to. */
+/* The words of a page: none out of nothing, never more than was asked for, whatever it is cut to.
+ */
 #include "http/page.h"
 
 #include "inside.h"

@@ -17,23 +17,31 @@
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers" /* scripts say what they need */
 
 enum { C, S };
-enum { SYN = TCP_SYN, ACK = TCP_ACK, FIN = TCP_FIN | TCP_ACK, RST = TCP_RST,
-       SYNACK = TCP_SYN | TCP_ACK, PSH = TCP_PSH | TCP_ACK };
+enum {
+	SYN = TCP_SYN,
+	ACK = TCP_ACK,
+	FIN = TCP_FIN | TCP_ACK,
+	RST = TCP_RST,
+	SYNACK = TCP_SYN | TCP_ACK,
+	PSH = TCP_PSH | TCP_ACK
+};
 
 struct step {
-	double ms;               /* when */
+	double ms; /* when */
 	int side;
 	int flags;
 	int32_t seq;
 	uint32_t len;
 	int32_t ack;
-	int window;              /* 0: 500; -1: zero */
-	uint32_t cut;            /* bytes that were captured, plus 1; 0: all */
+	int window;   /* 0: 500; -1: zero */
+	uint32_t cut; /* bytes that were captured, plus 1; 0: all */
 	unsigned has;
 	uint16_t mss;
-	struct { int32_t left, right; } sack;
-	uint16_t id;             /* of IP; 0: counts up */
-	uint32_t isn_shift;      /* another ISN than this script's */
+	struct {
+		int32_t left, right;
+	} sack;
+	uint16_t id;        /* of IP; 0: counts up */
+	uint32_t isn_shift; /* another ISN than this script's */
 };
 
 enum { MAX_STEPS = 40 };
@@ -41,9 +49,9 @@ enum { MAX_STEPS = 40 };
 struct script {
 	const char *name;
 	struct step steps[MAX_STEPS];
-	const char *log;         /* what was told, in order: "c100 s20 s-5(capture)" */
+	const char *log; /* what was told, in order: "c100 s20 s-5(capture)" */
 	void (*check)(const struct stream *s);
-	bool once;               /* not with every packet twice */
+	bool once; /* not with every packet twice */
 	struct stream_limits limits;
 };
 
@@ -52,14 +60,14 @@ struct script {
 static struct play {
 	const struct script *script;
 	char log[2000];
-	uint32_t at[2];          /* offset of the next byte to be told */
-	bool free_start;         /* the first byte may be any */
+	uint32_t at[2];  /* offset of the next byte to be told */
+	bool free_start; /* the first byte may be any */
 	unsigned ends;
 	enum stream_end why;
 	struct stream last;
 	enum stream_wish wish;
 	struct stream_table *table;
-	unsigned again;          /* say STREAM_ASK_AGAIN that many times */
+	unsigned again; /* say STREAM_ASK_AGAIN that many times */
 } play;
 
 static void log_add(const char *format, ...)
@@ -85,7 +93,7 @@ static enum stream_wish on_wish(void *context, const struct stream *s, int side,
 }
 
 static void on_data(void *context, struct stream_watch *w, int side, struct slice bytes,
-                    const struct stream_mark *mark)
+		    const struct stream_mark *mark)
 {
 	(void)context;
 	assert_true(stream_look(play.table, w)->watched && mark->frame > 0 && bytes.len > 0);
@@ -94,13 +102,13 @@ static void on_data(void *context, struct stream_watch *w, int side, struct slic
 	for (size_t i = 0; i < bytes.len; i++)
 		if (bytes.at[i] != (uint8_t)(play.at[side] + i))
 			fail_msg("%s: byte %u of side %d is wrong", play.script->name,
-			         (unsigned)(play.at[side] + i), side);
+				 (unsigned)(play.at[side] + i), side);
 	play.at[side] += (uint32_t)bytes.len;
 	log_add("%s%c%zu", *play.log ? " " : "", "cs"[side], bytes.len);
 }
 
 static void on_gap(void *context, struct stream_watch *w, int side, uint64_t len,
-                   enum stream_gap why, const struct stream_mark *mark)
+		   enum stream_gap why, const struct stream_mark *mark)
 {
 	static const char *const names[] = { "capture", "snap", "memory" };
 	(void)context;
@@ -110,7 +118,7 @@ static void on_gap(void *context, struct stream_watch *w, int side, uint64_t len
 }
 
 static void on_end(void *context, struct stream_watch *w, const struct stream *s,
-                   enum stream_end why)
+		   enum stream_end why)
 {
 	(void)context;
 	assert_true((w != NULL) == s->watched);
@@ -140,8 +148,11 @@ static uint8_t payload[70000];
 
 static struct segment segment_of(const struct step *step, const struct way *way, uint64_t frame)
 {
-	struct segment seg = { .frame = frame, .ttl = 64, .flags = (uint8_t)step->flags,
-		               .mss = step->mss, .payload_len = step->len };
+	struct segment seg = { .frame = frame,
+			       .ttl = 64,
+			       .flags = (uint8_t)step->flags,
+			       .mss = step->mss,
+			       .payload_len = step->len };
 	seg.at = NANOS_PER_SECOND * 1000 + (nanos)(step->ms * 1e6);
 	host(&seg.from, way->v6, (uint8_t)(1 + step->side), step->side == C ? 40000 : 3128);
 	host(&seg.to, way->v6, (uint8_t)(2 - step->side), step->side == C ? 3128 : 40000);
@@ -193,8 +204,8 @@ static void run_way(const struct script *script, const struct way *way)
 	play_script(script, way);
 	if (strcmp(play.log, script->log) != 0)
 		fail_msg("%s (isn %u, %s%s): told \"%s\", not \"%s\"", script->name, way->isn[0],
-		         way->v6 ? "v6" : "v4", way->twice ? ", twice" : "", play.log, script->log);
-	
+			 way->v6 ? "v6" : "v4", way->twice ? ", twice" : "", play.log, script->log);
+
 	if (script->check)
 		script->check(&play.last);
 }
@@ -202,14 +213,15 @@ static void run_way(const struct script *script, const struct way *way)
 static void run(const struct script *scripts, size_t count)
 {
 	static const uint32_t isns[][2] = { { 1000, 70000 },
-		                            { UINT32_MAX - 3, UINT32_MAX - 50 },
-		                            { UINT32_MAX, UINT32_MAX - 1500 },
-		                            { 0x7ffffff0, 0x80000000 } };
+					    { UINT32_MAX - 3, UINT32_MAX - 50 },
+					    { UINT32_MAX, UINT32_MAX - 1500 },
+					    { 0x7ffffff0, 0x80000000 } };
 	for (size_t i = 0; i < count; i++)
 		for (size_t n = 0; n < sizeof isns / sizeof *isns; n++)
 			for (int kind = 0; kind < 4; kind++) {
 				struct way way = { .isn = { isns[n][0], isns[n][1] },
-					           .twice = kind & 1, .v6 = kind & 2 };
+						   .twice = kind & 1,
+						   .v6 = kind & 2 };
 				if (!way.twice || !scripts[i].once)
 					run_way(&scripts[i], &way);
 			}
@@ -219,9 +231,20 @@ static void run(const struct script *scripts, size_t count)
 
 /* Client and server 20 ms apart, seen at the client. */
 #define HANDSHAKE                                                                                  \
-	{ 0, C, SYN, -1, .mss = 1460 }, { 20, S, SYNACK, -1, .mss = 1460 }, { 20.1, C, ACK, 0 }
-#define ASKED HANDSHAKE, { 21, C, PSH, 0, 100 }, { 41, S, ACK, 0, 0, 100 }
-#define ANSWERED ASKED, { 42, S, PSH, 0, 39, 100 }, { 42.1, C, ACK, 100, 0, 39 }
+	{ 0, C, SYN, -1, .mss = 1460 }, { 20, S, SYNACK, -1, .mss = 1460 },                        \
+	{                                                                                          \
+		20.1, C, ACK, 0                                                                    \
+	}
+#define ASKED                                                                                      \
+	HANDSHAKE, { 21, C, PSH, 0, 100 },                                                         \
+	{                                                                                          \
+		41, S, ACK, 0, 0, 100                                                              \
+	}
+#define ANSWERED                                                                                   \
+	ASKED, { 42, S, PSH, 0, 39, 100 },                                                         \
+	{                                                                                          \
+		42.1, C, ACK, 100, 0, 39                                                           \
+	}
 
 /* ---- order ---- */
 
@@ -279,38 +302,71 @@ static void bytes_come_in_order(void **state)
 	(void)state;
 	static const struct script scripts[] = {
 		{ "plain", { ANSWERED }, "c100 s39", check_plain },
-		{ "early by one", { ANSWERED, { 60, S, ACK, 1487, 1448, 100 },
-		                    { 60.5, S, ACK, 39, 1448, 100, .id = 99 },
-		                    { 61, C, ACK, 100, 0, 2935 } },
-		  "c100 s39 s1448 s1448", check_reordered },
-		{ "lost before us, sent again", { ANSWERED, { 60, S, ACK, 1487, 1448, 100 },
-		                    { 60.1, C, ACK, 100, 0, 39 },
-		                    { 290, S, ACK, 39, 1448, 100 }, { 291, C, ACK, 100, 0, 2935 } },
-		  "c100 s39 s1448 s1448", check_repaired },
-		{ "sent again for nothing", { ASKED, { 300, C, PSH, 0, 100, 0 } }, "c100",
+		{ "early by one",
+		  { ANSWERED,
+		    { 60, S, ACK, 1487, 1448, 100 },
+		    { 60.5, S, ACK, 39, 1448, 100, .id = 99 },
+		    { 61, C, ACK, 100, 0, 2935 } },
+		  "c100 s39 s1448 s1448",
+		  check_reordered },
+		{ "lost before us, sent again",
+		  { ANSWERED,
+		    { 60, S, ACK, 1487, 1448, 100 },
+		    { 60.1, C, ACK, 100, 0, 39 },
+		    { 290, S, ACK, 39, 1448, 100 },
+		    { 291, C, ACK, 100, 0, 2935 } },
+		  "c100 s39 s1448 s1448",
+		  check_repaired },
+		{ "sent again for nothing",
+		  { ASKED, { 300, C, PSH, 0, 100, 0 } },
+		  "c100",
 		  check_twice_sent },
-		{ "overlaps", { ASKED, { 60, S, ACK, 1000, 1000, 100 }, { 61, S, ACK, 500, 2500, 100 },
-		                { 62, S, ACK, 0, 700, 100 }, { 63, S, ACK, 0, 3000, 100 },
-		                { 64, C, ACK, 100, 0, 3000 } },
-		  "c100 s500 s500 s1000 s1000", NULL },
-		{ "one piece more", { ASKED, { 60, S, ACK, 0, 2000, 100 },
-		                      { 61, S, ACK, 1000, 2000, 100 }, { 64, C, ACK, 100, 0, 3000 } },
-		  "c100 s2000 s1000", check_overlap },
-		{ "backwards", { ASKED, { 60, S, ACK, 30, 10, 100 }, { 60.1, S, ACK, 20, 10, 100 },
-		                 { 60.2, S, ACK, 10, 10, 100 }, { 60.3, S, ACK, 0, 10, 100 },
-		                 { 64, C, ACK, 100, 0, 40 } },
-		  "c100 s10 s10 s10 s10", NULL },
-		{ "cut by the snap length", { ASKED, { 60, S, ACK, 0, 1000, 100, .cut = 62 },
-		                              { 61, S, ACK, 1000, 50, 100 } },
-		  "c100 s61 s-939(snap) s50", check_unseen },
-		{ "SYN with data", { { 0, C, SYN, -1, 10 }, { 20, S, SYNACK, -1, 0, 10 },
-		                     { 21, C, PSH, 10, 10, 0 } },
-		  "c10 c10", NULL },
-		{ "first bytes out of order", { HANDSHAKE, { 21, C, PSH, 60, 40 }, { 21.1, C, PSH, 0, 60 } },
-		  "c60 c40", NULL },
+		{ "overlaps",
+		  { ASKED,
+		    { 60, S, ACK, 1000, 1000, 100 },
+		    { 61, S, ACK, 500, 2500, 100 },
+		    { 62, S, ACK, 0, 700, 100 },
+		    { 63, S, ACK, 0, 3000, 100 },
+		    { 64, C, ACK, 100, 0, 3000 } },
+		  "c100 s500 s500 s1000 s1000",
+		  NULL },
+		{ "one piece more",
+		  { ASKED,
+		    { 60, S, ACK, 0, 2000, 100 },
+		    { 61, S, ACK, 1000, 2000, 100 },
+		    { 64, C, ACK, 100, 0, 3000 } },
+		  "c100 s2000 s1000",
+		  check_overlap },
+		{ "backwards",
+		  { ASKED,
+		    { 60, S, ACK, 30, 10, 100 },
+		    { 60.1, S, ACK, 20, 10, 100 },
+		    { 60.2, S, ACK, 10, 10, 100 },
+		    { 60.3, S, ACK, 0, 10, 100 },
+		    { 64, C, ACK, 100, 0, 40 } },
+		  "c100 s10 s10 s10 s10",
+		  NULL },
+		{ "cut by the snap length",
+		  { ASKED, { 60, S, ACK, 0, 1000, 100, .cut = 62 }, { 61, S, ACK, 1000, 50, 100 } },
+		  "c100 s61 s-939(snap) s50",
+		  check_unseen },
+		{ "SYN with data",
+		  { { 0, C, SYN, -1, 10 },
+		    { 20, S, SYNACK, -1, 0, 10 },
+		    { 21, C, PSH, 10, 10, 0 } },
+		  "c10 c10",
+		  NULL },
+		{ "first bytes out of order",
+		  { HANDSHAKE, { 21, C, PSH, 60, 40 }, { 21.1, C, PSH, 0, 60 } },
+		  "c60 c40",
+		  NULL },
 		{ "sender at our side, first bytes late",
-		  { HANDSHAKE, { 21, S, PSH, 5, 5 }, { 21.1, C, PSH, 0, 60 }, { 21.2, S, PSH, 0, 5 } },
-		  "c60 s5 s5", NULL },
+		  { HANDSHAKE,
+		    { 21, S, PSH, 5, 5 },
+		    { 21.1, C, PSH, 0, 60 },
+		    { 21.2, S, PSH, 0, 5 } },
+		  "c60 s5 s5",
+		  NULL },
 	};
 	RUN(scripts);
 }
@@ -384,42 +440,67 @@ static void losses_are_told_apart(void **state)
 	(void)state;
 	static const struct script scripts[] = {
 		{ "a pure ACK shows the hole",
-		  { ANSWERED, { 47, C, PSH, 100, 517, 39 }, { 274, C, PSH, 100, 517, 39 },
+		  { ANSWERED,
+		    { 47, C, PSH, 100, 517, 39 },
+		    { 274, C, PSH, 100, 517, 39 },
 		    { 295, S, ACK, 2912, 0, 617, .sack = { 100, 617 } },
-		    { 14000, C, FIN, 617, 0, 39 }, { 14070, S, ACK, 2912, 0, 618 } },
-		  "c100 s39 c517", check_hole_down },
+		    { 14000, C, FIN, 617, 0, 39 },
+		    { 14070, S, ACK, 2912, 0, 618 } },
+		  "c100 s39 c517",
+		  check_hole_down },
 		{ "a small segment shows the hole",
 		  { ANSWERED, { 60, S, PSH, 2935, 200, 100 }, { 60.1, C, ACK, 100, 0, 39 } },
-		  "c100 s39", check_hole_beyond },
+		  "c100 s39",
+		  check_hole_beyond },
 		{ "acknowledged, never seen",
 		  { ANSWERED, { 60, S, PSH, 1487, 200, 100 }, { 60.1, C, ACK, 100, 0, 1687 } },
-		  "c100 s39 s-1448(capture) s200", check_missing },
+		  "c100 s39 s-1448(capture) s200",
+		  check_missing },
 		{ "acknowledged, never seen, noticed on the way",
-		  { ANSWERED, { 60, S, PSH, 1487, 200, 100 }, { 60.1, C, ACK, 100, 0, 1687 },
-		    { 700, C, ACK, 100, 0, 1687, 501 }, { 701, C, PSH, 100, 5, 1687 } },
-		  "c100 s39 s-1448(capture) s200 c5", check_missing },
+		  { ANSWERED,
+		    { 60, S, PSH, 1487, 200, 100 },
+		    { 60.1, C, ACK, 100, 0, 1687 },
+		    { 700, C, ACK, 100, 0, 1687, 501 },
+		    { 701, C, PSH, 100, 5, 1687 } },
+		  "c100 s39 s-1448(capture) s200 c5",
+		  check_missing },
 		{ "the acknowledgement stands before the data",
 		  { ANSWERED, { 60, C, ACK, 100, 0, 1487 }, { 60.1, S, PSH, 39, 1448, 100 } },
-		  "c100 s39 s1448", check_nothing_lost },
+		  "c100 s39 s1448",
+		  check_nothing_lost },
 		{ "black hole up",
-		  { ANSWERED, { 50, C, ACK, 100, 1448, 39 }, { 50.1, C, ACK, 1548, 1448, 39 },
+		  { ANSWERED,
+		    { 50, C, ACK, 100, 1448, 39 },
+		    { 50.1, C, ACK, 1548, 1448, 39 },
 		    { 50.2, C, PSH, 2996, 300, 39 },
 		    { 71, S, ACK, 39, 0, 100, .sack = { 2996, 3296 } },
-		    { 300, C, ACK, 100, 1448, 39 }, { 800, C, ACK, 100, 1448, 39 },
+		    { 300, C, ACK, 100, 1448, 39 },
+		    { 800, C, ACK, 100, 1448, 39 },
 		    /* 13: */ { 1800, C, ACK, 100, 1448, 39 } },
-		  "c100 s39 c1448 c1448 c300", NULL },
+		  "c100 s39 c1448 c1448 c300",
+		  NULL },
 		{ "one way only",
-		  { { 0, S, SYNACK, -1 }, { 1, S, PSH, 0, 100 }, { 2, S, PSH, 1100, 100 },
+		  { { 0, S, SYNACK, -1 },
+		    { 1, S, PSH, 0, 100 },
+		    { 2, S, PSH, 1100, 100 },
 		    { 5000, S, PSH, 1200, 100 } },
-		  "s100 s-1000(capture) s100 s100", check_one_way },
+		  "s100 s-1000(capture) s100 s100",
+		  check_one_way },
 		{ "a FIN that was not captured",
-		  { ANSWERED, { 60, S, ACK, 40, 0, 100 }, { 61, C, FIN, 100, 0, 40 },
+		  { ANSWERED,
+		    { 60, S, ACK, 40, 0, 100 },
+		    { 61, C, FIN, 100, 0, 40 },
 		    { 80, S, ACK, 40, 0, 101 } },
-		  "c100 s39", check_nothing_lost },
+		  "c100 s39",
+		  check_nothing_lost },
 		{ "a FIN is no data",
-		  { ANSWERED, { 60, S, FIN, 39, 0, 100 }, { 60.1, C, ACK, 100, 0, 40 },
-		    { 61, C, FIN, 100, 0, 40 }, { 81, S, ACK, 40, 0, 101 } },
-		  "c100 s39", check_nothing_lost },
+		  { ANSWERED,
+		    { 60, S, FIN, 39, 0, 100 },
+		    { 60.1, C, ACK, 100, 0, 40 },
+		    { 61, C, FIN, 100, 0, 40 },
+		    { 81, S, ACK, 40, 0, 101 } },
+		  "c100 s39",
+		  check_nothing_lost },
 	};
 	RUN(scripts);
 }
@@ -429,12 +510,16 @@ static void what_gets_stuck_is_known(void **state)
 	(void)state;
 	static const struct script scripts[] = {
 		{ "black hole up",
-		  { ANSWERED, { 50, C, ACK, 100, 1448, 39 }, { 50.1, C, ACK, 1548, 1448, 39 },
+		  { ANSWERED,
+		    { 50, C, ACK, 100, 1448, 39 },
+		    { 50.1, C, ACK, 1548, 1448, 39 },
 		    { 50.2, C, PSH, 2996, 300, 39 },
-		    { 300, C, ACK, 100, 1448, 39 }, { 800, C, ACK, 100, 1448, 39 },
+		    { 300, C, ACK, 100, 1448, 39 },
+		    { 800, C, ACK, 100, 1448, 39 },
 		    { 1800, C, ACK, 100, 1448, 39 },
 		    { 1821, S, ACK, 39, 0, 100, .sack = { 2996, 3296 } } },
-		  "c100 s39 c1448 c1448 c300", check_stuck },
+		  "c100 s39 c1448 c1448 c300",
+		  check_stuck },
 	};
 	RUN(scripts);
 }
@@ -469,19 +554,32 @@ static void pauses_are_no_losses(void **state)
 	(void)state;
 	static const struct script scripts[] = {
 		{ "keep-alives",
-		  { ANSWERED, { 60000, C, ACK, 99, 0, 39 }, { 60020, S, ACK, 39, 0, 100 },
-		    { 120000, C, ACK, 99, 1, 39 }, { 120020, S, ACK, 39, 0, 100 } },
-		  "c100 s39", check_keepalive },
+		  { ANSWERED,
+		    { 60000, C, ACK, 99, 0, 39 },
+		    { 60020, S, ACK, 39, 0, 100 },
+		    { 120000, C, ACK, 99, 1, 39 },
+		    { 120020, S, ACK, 39, 0, 100 } },
+		  "c100 s39",
+		  check_keepalive },
 		{ "zero window, and open again",
-		  { ANSWERED, { 50, S, ACK, 39, 1448, 100 }, { 51, C, ACK, 100, 0, 1487, -1 },
-		    { 1051, S, ACK, 1486, 0, 100 }, { 1051.1, C, ACK, 100, 0, 1487, -1 },
-		    { 3051, S, ACK, 1486, 0, 100 }, { 3051.1, C, ACK, 100, 0, 1487, -1 },
-		    { 4051, C, ACK, 100, 0, 1487, 900 }, { 4071, S, ACK, 1487, 10, 100 } },
-		  "c100 s39 s1448 s10", check_zero_window },
+		  { ANSWERED,
+		    { 50, S, ACK, 39, 1448, 100 },
+		    { 51, C, ACK, 100, 0, 1487, -1 },
+		    { 1051, S, ACK, 1486, 0, 100 },
+		    { 1051.1, C, ACK, 100, 0, 1487, -1 },
+		    { 3051, S, ACK, 1486, 0, 100 },
+		    { 3051.1, C, ACK, 100, 0, 1487, -1 },
+		    { 4051, C, ACK, 100, 0, 1487, 900 },
+		    { 4071, S, ACK, 1487, 10, 100 } },
+		  "c100 s39 s1448 s10",
+		  check_zero_window },
 		{ "zero window, probed with a byte",
-		  { ANSWERED, { 50, C, ACK, 100, 0, 39, -1 }, { 550, S, ACK, 39, 1, 100 },
+		  { ANSWERED,
+		    { 50, C, ACK, 100, 0, 39, -1 },
+		    { 550, S, ACK, 39, 1, 100 },
 		    { 1050, C, ACK, 100, 0, 39, -1 } },
-		  "c100 s39 s1", check_zero_at_end },
+		  "c100 s39 s1",
+		  check_zero_at_end },
 	};
 	RUN(scripts);
 }
@@ -512,14 +610,21 @@ static void sizes_are_those_of_the_path(void **state)
 	(void)state;
 	static const struct script scripts[] = {
 		{ "offload",
-		  { { 0, C, SYN, -1, .mss = 1460 }, { 20, S, SYNACK, -1, .mss = 1300 },
-		    { 20.1, C, ACK, 0 }, { 21, C, PSH, 0, 100 },
+		  { { 0, C, SYN, -1, .mss = 1460 },
+		    { 20, S, SYNACK, -1, .mss = 1300 },
+		    { 20.1, C, ACK, 0 },
+		    { 21, C, PSH, 0, 100 },
 		    { 41, S, PSH, 0, 3 * 1300 + 200, 100 } },
-		  "c100 s4100", check_offload },
-		{ "no SYN", { { 0, C, PSH, 50, 120, 7 }, { 20, S, ACK, 7, 1428, 170 } },
-		  "c120 s1428", check_late_sizes },
-		{ "no SYN, small ones", { { 0, C, PSH, 50, 120, 7 }, { 20, S, ACK, 7, 600, 170 } },
-		  "c120 s600", check_small_late },
+		  "c100 s4100",
+		  check_offload },
+		{ "no SYN",
+		  { { 0, C, PSH, 50, 120, 7 }, { 20, S, ACK, 7, 1428, 170 } },
+		  "c120 s1428",
+		  check_late_sizes },
+		{ "no SYN, small ones",
+		  { { 0, C, PSH, 50, 120, 7 }, { 20, S, ACK, 7, 600, 170 } },
+		  "c120 s600",
+		  check_small_late },
 	};
 	RUN(scripts);
 }
@@ -581,47 +686,82 @@ static void connections_begin_and_end(void **state)
 	(void)state;
 	static const struct script scripts[] = {
 		{ "in mid-connection",
-		  { { 0, C, PSH, 50, 20, 7 }, { 20, S, PSH, 7, 30, 70 }, { 21, C, ACK, 70, 0, 37 } },
-		  "c20 s30", check_late },
+		  { { 0, C, PSH, 50, 20, 7 },
+		    { 20, S, PSH, 7, 30, 70 },
+		    { 21, C, ACK, 70, 0, 37 } },
+		  "c20 s30",
+		  check_late },
 		{ "in mid-connection, the server first",
-		  { { 0, S, PSH, 7, 30, 50 }, { 1, C, ACK, 50, 0, 37 }, { 2, C, PSH, 50, 5, 37 },
+		  { { 0, S, PSH, 7, 30, 50 },
+		    { 1, C, ACK, 50, 0, 37 },
+		    { 2, C, PSH, 50, 5, 37 },
 		    { 22, S, ACK, 37, 0, 55 } },
-		  "s30 c5", check_late },
-		{ "unanswered", { { 0, C, SYN, -1 }, { 1000, C, SYN, -1 }, { 3000, C, SYN, -1 } }, "",
+		  "s30 c5",
+		  check_late },
+		{ "unanswered",
+		  { { 0, C, SYN, -1 }, { 1000, C, SYN, -1 }, { 3000, C, SYN, -1 } },
+		  "",
 		  check_syns },
 		{ "refused", { { 0, C, SYN, -1 }, { 20, S, RST | ACK, -1 } }, "", check_refused },
 		{ "a forged RST",
-		  { ANSWERED, { 50, S, RST, 39 }, { 51, S, PSH, 39, 10, 100 },
+		  { ANSWERED,
+		    { 50, S, RST, 39 },
+		    { 51, S, PSH, 39, 10, 100 },
 		    { 4000, C, ACK, 100, 0, 49 } },
-		  "c100 s39 s10", check_rst_survived },
+		  "c100 s39 s10",
+		  check_rst_survived },
 		{ "an RST outside the window",
-		  { ANSWERED, { 50, S, RST, 39 + (1 << 27) }, { 5000, S, PSH, 39, 10, 100 },
+		  { ANSWERED,
+		    { 50, S, RST, 39 + (1 << 27) },
+		    { 5000, S, PSH, 39, 10, 100 },
 		    { 5001, C, ACK, 100, 0, 49 } },
-		  "c100 s39 s10", check_rst_survived },
+		  "c100 s39 s10",
+		  check_rst_survived },
 		{ "the port again, after FINs",
-		  { HANDSHAKE, { 60, C, FIN, 0 }, { 61, S, FIN, 0, 0, 1 }, { 61.1, C, ACK, 1, 0, 1 },
-		    { 70, C, SYN, -1, .isn_shift = 5000000 }, { 90, S, SYNACK, -1, 0, 5000000 },
+		  { HANDSHAKE,
+		    { 60, C, FIN, 0 },
+		    { 61, S, FIN, 0, 0, 1 },
+		    { 61.1, C, ACK, 1, 0, 1 },
+		    { 70, C, SYN, -1, .isn_shift = 5000000 },
+		    { 90, S, SYNACK, -1, 0, 5000000 },
 		    { 91, C, ACK, 0, 0, 0, .isn_shift = 5000000 },
 		    { 92, C, PSH, 0, 7, 0, .isn_shift = 5000000 } },
-		  "c7", check_reuse },
+		  "c7",
+		  check_reuse },
 		{ "the port again, still open",
-		  { HANDSHAKE, { 60, S, ACK, 0 }, { 5000, C, SYN, -1, .isn_shift = 5000000 },
+		  { HANDSHAKE,
+		    { 60, S, ACK, 0 },
+		    { 5000, C, SYN, -1, .isn_shift = 5000000 },
 		    { 5020, S, SYNACK, -1, 0, 5000000, .isn_shift = 77 },
 		    { 5021, C, PSH, 0, 7, 77, .isn_shift = 5000000 } },
-		  "c7", check_reuse },
+		  "c7",
+		  check_reuse },
 		{ "two answers to one SYN",
-		  { { 0, C, SYN, -1 }, { 20, S, SYNACK, -1, .isn_shift = 123456789 },
-		    { 20.5, S, SYNACK, -1 }, { 21, C, ACK, 0, 0, 0 }, { 22, C, PSH, 0, 5, 0 },
-		    { 42, S, PSH, 0, 6, 5 }, { 43, C, ACK, 5, 0, 6 } },
-		  "c5 s6", check_two_synacks },
+		  { { 0, C, SYN, -1 },
+		    { 20, S, SYNACK, -1, .isn_shift = 123456789 },
+		    { 20.5, S, SYNACK, -1 },
+		    { 21, C, ACK, 0, 0, 0 },
+		    { 22, C, PSH, 0, 5, 0 },
+		    { 42, S, PSH, 0, 6, 5 },
+		    { 43, C, ACK, 5, 0, 6 } },
+		  "c5 s6",
+		  check_two_synacks },
 		{ "bytes after the other side's FIN",
-		  { ASKED, { 50, C, FIN, 100 }, { 70, S, PSH, 0, 500, 101 }, { 71, S, FIN, 500, 0, 101 },
+		  { ASKED,
+		    { 50, C, FIN, 100 },
+		    { 70, S, PSH, 0, 500, 101 },
+		    { 71, S, FIN, 500, 0, 101 },
 		    { 72, C, ACK, 101, 0, 501 } },
-		  "c100 s500", check_after_fin },
+		  "c100 s500",
+		  check_after_fin },
 		{ "both close at once",
-		  { ANSWERED, { 50, C, FIN, 100, 0, 39 }, { 50.1, S, FIN, 39, 0, 100 },
-		    { 70, C, ACK, 101, 0, 40 }, { 70.1, S, ACK, 40, 0, 101 } },
-		  "c100 s39", check_nothing_lost },
+		  { ANSWERED,
+		    { 50, C, FIN, 100, 0, 39 },
+		    { 50.1, S, FIN, 39, 0, 100 },
+		    { 70, C, ACK, 101, 0, 40 },
+		    { 70.1, S, ACK, 40, 0, 101 } },
+		  "c100 s39",
+		  check_nothing_lost },
 	};
 	RUN(scripts);
 }
@@ -650,22 +790,33 @@ static void text_proves_less(void **state)
 	(void)state;
 	static const struct script scripts[] = {
 		{ "numbers that jump",
-		  { { 0, C, SYN, -1, TEXT, .isn_shift = 99999 }, { 20, S, SYNACK, -1, TEXT },
-		    { 21, C, ACK, 0, TEXT }, { 22, C, PSH, 0, 100, 0, TEXT },
-		    { 30, S, PSH, 0, 39, 100, TEXT }, { 40, C, FIN, 1234, 0, 5678, TEXT },
+		  { { 0, C, SYN, -1, TEXT, .isn_shift = 99999 },
+		    { 20, S, SYNACK, -1, TEXT },
+		    { 21, C, ACK, 0, TEXT },
+		    { 22, C, PSH, 0, 100, 0, TEXT },
+		    { 30, S, PSH, 0, 39, 100, TEXT },
+		    { 40, C, FIN, 1234, 0, 5678, TEXT },
 		    { 41, S, FIN, 5678, 0, 1235, TEXT } },
-		  "c100 s39", check_text },
+		  "c100 s39",
+		  check_text },
 		{ "the same range again and again",
-		  { { 0, C, SYN, -1, TEXT }, { 20, S, SYNACK, -1, TEXT }, { 21, C, ACK, 0, TEXT },
-		    { 22, C, PSH, 0, 100, 0, TEXT }, { 30, S, PSH, 0, 39, 100, TEXT },
-		    { 40, C, ACK, 100, 1440, 39, TEXT }, { 240, C, ACK, 100, 1440, 39, TEXT },
+		  { { 0, C, SYN, -1, TEXT },
+		    { 20, S, SYNACK, -1, TEXT },
+		    { 21, C, ACK, 0, TEXT },
+		    { 22, C, PSH, 0, 100, 0, TEXT },
+		    { 30, S, PSH, 0, 39, 100, TEXT },
+		    { 40, C, ACK, 100, 1440, 39, TEXT },
+		    { 240, C, ACK, 100, 1440, 39, TEXT },
 		    { 640, C, ACK, 100, 1440, 39, TEXT } },
-		  "c100 s39 c1440", check_text_again },
+		  "c100 s39 c1440",
+		  check_text_again },
 		{ "no numbers at all",
 		  { { 0, C, PSH, 0, 10, .has = SEGMENT_TEXT | SEGMENT_NO_SEQ },
 		    { 1, S, PSH, 0, 20, .has = SEGMENT_TEXT | SEGMENT_NO_SEQ | SEGMENT_NO_LENGTH },
 		    { 2, C, PSH, 10, 5, .has = SEGMENT_TEXT | SEGMENT_NO_SEQ } },
-		  "c10 s20 c5", check_nothing_lost, .once = true },
+		  "c10 s20 c5",
+		  check_nothing_lost,
+		  .once = true },
 	};
 	RUN(scripts);
 }
@@ -683,10 +834,15 @@ static void memory_is_bounded(void **state)
 	(void)state;
 	static const struct script scripts[] = {
 		{ "kept bytes",
-		  { ANSWERED, { 60, S, ACK, 1487, 1448, 100 }, { 60.1, S, ACK, 2935, 1448, 100 },
-		    { 60.2, S, ACK, 4383, 1448, 100 }, { 60.3, S, ACK, 5831, 1448, 100 },
-		    { 60.9, S, ACK, 39, 1448, 100 }, { 61, C, ACK, 100, 0, 7279 } },
-		  "c100 s39 s1448 s1448 s1448 s-1448(memory) s-1448(memory)", check_memory,
+		  { ANSWERED,
+		    { 60, S, ACK, 1487, 1448, 100 },
+		    { 60.1, S, ACK, 2935, 1448, 100 },
+		    { 60.2, S, ACK, 4383, 1448, 100 },
+		    { 60.3, S, ACK, 5831, 1448, 100 },
+		    { 60.9, S, ACK, 39, 1448, 100 },
+		    { 61, C, ACK, 100, 0, 7279 } },
+		  "c100 s39 s1448 s1448 s1448 s-1448(memory) s-1448(memory)",
+		  check_memory,
 		  .limits = { .max_kept_each = 3400 } },
 	};
 	RUN(scripts);
@@ -695,9 +851,13 @@ static void memory_is_bounded(void **state)
 static void the_owner_is_asked_until_it_knows(void **state)
 {
 	(void)state;
-	static const struct script script = {
-		"asked again", { HANDSHAKE, { 21, C, PSH, 0, 3 }, { 22, C, PSH, 3, 3 },
-		                 { 23, S, PSH, 0, 4, 6 }, { 24, C, PSH, 6, 50, 4 } }, "" };
+	static const struct script script = { "asked again",
+					      { HANDSHAKE,
+						{ 21, C, PSH, 0, 3 },
+						{ 22, C, PSH, 3, 3 },
+						{ 23, S, PSH, 0, 4, 6 },
+						{ 24, C, PSH, 6, 50, 4 } },
+					      "" };
 	static const struct way way = { .isn = { UINT32_MAX - 2, 9 } };
 	play = (struct play){ .script = &script, .wish = STREAM_WATCH, .again = 3 };
 	play_script(&script, &way);
@@ -717,8 +877,13 @@ static void the_owner_is_asked_until_it_knows(void **state)
 
 static struct segment lone(uint32_t number, uint8_t flags, int side, nanos at)
 {
-	struct segment seg = { .at = at, .frame = number + 1, .flags = flags, .window = 1,
-		               .ip_id = (uint16_t)(number + 1), .seq = 1, .ack = 1 };
+	struct segment seg = { .at = at,
+			       .frame = number + 1,
+			       .flags = flags,
+			       .window = 1,
+			       .ip_id = (uint16_t)(number + 1),
+			       .seq = 1,
+			       .ack = 1 };
 	struct address client, proxy;
 	host(&client, false, (uint8_t)(10 + number / 60000), (uint16_t)(2000 + number % 60000));
 	host(&proxy, false, 1, 80);
@@ -800,9 +965,9 @@ static void icmp_finds_its_connection(void **state)
 	(void)state;
 	static const struct step before[] = { ANSWERED, { 50, C, ACK, 100, 1448, 39 } };
 	static const struct step after[] = { { 300, C, ACK, 100, 1448, 39 },
-		                             { 500, C, ACK, 100, 1000, 39 },
-		                             { 501, C, ACK, 1100, 448, 39 },
-		                             { 521, S, ACK, 39, 0, 1548 } };
+					     { 500, C, ACK, 100, 1000, 39 },
+					     { 501, C, ACK, 1100, 448, 39 },
+					     { 521, S, ACK, 39, 0, 1548 } };
 	static const struct way way = { .isn = { UINT32_MAX - 2, 9 } };
 	static const struct script script = { "icmp", { { 0 } }, "" };
 	play = (struct play){ .script = &script, .wish = STREAM_WATCH };
@@ -813,9 +978,14 @@ static void icmp_finds_its_connection(void **state)
 		seg = segment_of(&before[i], &way, ++frame);
 		stream_segment(t, &seg);
 	}
-	struct icmp_note note = { .at = seg.at + NANOS_PER_MS, .frame = ++frame,
-		                  .kind = ICMP_TOO_BIG, .mtu = 1200, .from = seg.from,
-		                  .to = seg.to, .seq = seg.seq, .ip_len = seg.ip_len };
+	struct icmp_note note = { .at = seg.at + NANOS_PER_MS,
+				  .frame = ++frame,
+				  .kind = ICMP_TOO_BIG,
+				  .mtu = 1200,
+				  .from = seg.from,
+				  .to = seg.to,
+				  .seq = seg.seq,
+				  .ip_len = seg.ip_len };
 	stream_icmp(t, &note);
 	note.at += 1000;
 	stream_icmp(t, &note); /* the capture's copy */

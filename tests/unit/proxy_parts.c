@@ -1,5 +1,5 @@
-/* The parts of the data path that need no socket: the PROXY protocol's header, buckets and the table
- * of clients, bodies decoded and framed anew. */
+/* The parts of the data path that need no socket: the PROXY protocol's header, buckets and the
+ * table of clients, bodies decoded and framed anew. */
 #include "proxy/body.h"
 #include "proxy/limits.h"
 #include "proxy/proxy_header.h"
@@ -31,7 +31,10 @@ static struct address address_of(const char *text)
 /* ---- the PROXY protocol -------------------------------------------------------------------- */
 
 #define V2 "\r\n\r\n\0\r\nQUIT\n"
-#define HEADER(literal) { (const uint8_t *)("" literal), sizeof(literal) - 1 }
+#define HEADER(literal)                                                                            \
+	{                                                                                          \
+		(const uint8_t *)("" literal), sizeof(literal) - 1                                 \
+	}
 
 static const struct {
 	struct slice text;
@@ -57,7 +60,8 @@ static const struct {
 	{ HEADER("GET / HTTP/1.1\r\n"), HTTP_BAD, 0, false, NULL, NULL },
 	{ HEADER(V2 "\x21\x11\0\x0c\x0a\0\0\1\x0a\0\0\2\x04\xd2\0\x50X"), HTTP_DONE, 28, true,
 	  "10.0.0.1:1234", "10.0.0.2:80" },
-	{ HEADER(V2 "\x21\x21\0\x26\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"
+	{ HEADER(V2 "\x21\x21\0\x26\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0"
+		    "\0\0\1"
 		    "\xff\xff\0\0\4\0"),
 	  HTTP_DONE, 54, true, "[2001:db8::1]:65535", "::1" },
 	{ HEADER(V2 "\x20\0\0\0"), HTTP_DONE, 16, false, NULL, NULL },
@@ -116,7 +120,8 @@ static void headers_are_written_as_they_are_read(void **state)
 			size_t used;
 			buffer_init(&out, 256);
 			proxy_header_write(version, &from, &to, &out);
-			assert_int_equal(proxy_header_read(buffer_slice(&out), &h, &used), HTTP_DONE);
+			assert_int_equal(proxy_header_read(buffer_slice(&out), &h, &used),
+					 HTTP_DONE);
 			assert_int_equal(used, out.len);
 			assert_true(address_equal(&h.from, &from) && address_equal(&h.to, &to));
 			buffer_done(&out);
