@@ -106,48 +106,40 @@ static uint32_t letter(uint8_t c)
 	return UINT32_C(1) << (c & 31);
 }
 
-/* The fields by what they are worth: the answer's own count for more than Via, which may name a
- * proxy further on. */
-static const enum where BY_RANK[] = { IN_SQUID_ERROR, IN_AGENT,  IN_SERVER, IN_STATUS_FIELD,
-				      IN_TITLE,       IN_REASON, IN_REALM,  IN_VIA };
-enum { RANKS = sizeof BY_RANK / sizeof *BY_RANK, MOST_SIGNS = 8 };
+enum { FIELDS = IN_VIA + 1, MOST_SIGNS = 8 };
 
 /* All signs that stand in one field, in the order of the dialects. The catalogue has them by
  * dialect, and to walk through it for every answer took a twentieth of the time of a record; so
- * they are put in order once, before anything runs. */
+ * they are put in order once, before anything runs. The words themselves are not looked at then:
+ * many a process never needs them, and would have them in its memory. */
 static struct sign {
-	uint32_t letter; /* its first */
 	enum dialect dialect;
 	const char *word;
-} signs[RANKS][DIALECT_COUNT_ * 2];
-static size_t sign_count[RANKS];
+} signs[FIELDS][DIALECT_COUNT_ * 2];
+static size_t sign_count[FIELDS];
 
 __attribute__((constructor)) static void order_signs(void)
 {
-	for (size_t r = 0; r < RANKS; r++)
-		for (int d = DIALECT_UNKNOWN + 1; d < DIALECT_COUNT_; d++)
-			for (size_t i = 0; i < MOST_SIGNS && DIALECT_WORDS[d].signs[i].word; i++) {
-				const struct dialect_sign *s = &DIALECT_WORDS[d].signs[i];
-				if (s->where != BY_RANK[r])
-					continue;
-				assert(sign_count[r] < sizeof signs[r] / sizeof *signs[r]);
-				signs[r][sign_count[r]++] =
-					(struct sign){ letter((uint8_t)s->word[0]), (enum dialect)d,
-						       s->word };
-			}
+	for (int d = DIALECT_UNKNOWN + 1; d < DIALECT_COUNT_; d++)
+		for (size_t i = 0; i < MOST_SIGNS && DIALECT_WORDS[d].signs[i].word; i++) {
+			const struct dialect_sign *s = &DIALECT_WORDS[d].signs[i];
+			assert(sign_count[s->where] < sizeof signs[0] / sizeof *signs[0]);
+			signs[s->where][sign_count[s->where]++] =
+				(struct sign){ (enum dialect)d, s->word };
+		}
 }
 
-/* The first sign that is found in the field of that rank. Most words begin with a letter that does
- * not occur there. */
-static enum dialect by_field(const struct exchange *x, size_t rank)
+/* The first sign that is found in that field. Most words begin with a letter that does not occur
+ * there. */
+static enum dialect by_field(const struct exchange *x, enum where where)
 {
-	struct slice field = field_of(&x->response, BY_RANK[rank]);
+	struct slice field = field_of(&x->response, where);
 	uint32_t letters = 0;
 	for (size_t i = 0; i < field.len; i++)
 		letters |= letter(field.at[i]);
-	for (const struct sign *s = signs[rank]; s < signs[rank] + sign_count[rank]; s++)
-		if ((letters & s->letter) && says(field, s->word) &&
-		    !may_be_the_origins(x, &DIALECT_WORDS[s->dialect], BY_RANK[rank]))
+	for (const struct sign *s = signs[where]; s < signs[where] + sign_count[where]; s++)
+		if ((letters & letter((uint8_t)s->word[0])) && says(field, s->word) &&
+		    !may_be_the_origins(x, &DIALECT_WORDS[s->dialect], where))
 			return s->dialect;
 	return DIALECT_UNKNOWN;
 }
@@ -155,12 +147,11 @@ static enum dialect by_field(const struct exchange *x, size_t rank)
 /* Pages and reasons of good answers are the origin's, or say nothing. */
 static enum dialect by_signs(const struct exchange *x, enum where *ret_where)
 {
-	for (size_t r = 0; r < RANKS; r++) {
-		enum where w = BY_RANK[r];
+	for (enum where w = IN_SQUID_ERROR; w <= IN_VIA; w++) {
 		bool page = w == IN_TITLE || w == IN_REASON || w == IN_REALM;
 		if ((page && x->response.status < 400) || !field_of(&x->response, w).len)
 			continue;
-		enum dialect found = by_field(x, r);
+		enum dialect found = by_field(x, w);
 		if (found != DIALECT_UNKNOWN) {
 			*ret_where = w;
 			return found;

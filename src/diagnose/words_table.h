@@ -35,17 +35,18 @@ struct dialect_code {
 	const char *meaning;
 };
 
-/* Where to look for a word: the fields of an answer. */
+/* Where to look for a word: the fields of an answer, by what they are worth. Its own count for more than
+ * Via, which may name a proxy further on. */
 enum where {
 	IN_NOWHERE,
-	IN_SERVER,
-	IN_VIA,
-	IN_AGENT,
 	IN_SQUID_ERROR,
-	IN_REASON,
+	IN_AGENT,
+	IN_SERVER,
+	IN_STATUS_FIELD,
 	IN_TITLE,
+	IN_REASON,
 	IN_REALM,
-	IN_STATUS_FIELD
+	IN_VIA
 };
 
 struct dialect_sign {
