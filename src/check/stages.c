@@ -99,6 +99,16 @@ static void leave_answered(struct walk *w, const struct exchange *x, bool refuse
 		    offers);
 }
 
+/* The proxy's no to a password. tinyproxy says 401: to CONNECT nobody else can, and to others its
+ * own answers have its name, and no Via as what it passes on. */
+static bool refuses_password(const struct exchange *x)
+{
+	const struct trace_response *r = &x->response;
+	bool own = x->request.is_connect ||
+		   (slice_starts_nocase(r->server, SLICE("tinyproxy")) && r->via.len == 0);
+	return x->request.auth != SCHEME_NONE && (r->status == 407 || (r->status == 401 && own));
+}
+
 static void leave_auth(struct walk *w, const struct exchange *x)
 {
 	char user[SHOWN];
@@ -106,8 +116,9 @@ static void leave_auth(struct walk *w, const struct exchange *x)
 	escape_into(user, sizeof user, x->request.user);
 	if (x->response.status == 407 && x->request.auth == SCHEME_NONE)
 		stage_leave(w, CHECK_FAILED, "none of the schemes on offer can be used");
-	else if (x->response.status == 407)
-		stage_leave(w, CHECK_FAILED, "%s credentials of %s: 407 again", scheme, user);
+	else if (refuses_password(x))
+		stage_leave(w, CHECK_FAILED, "%s credentials of %s: %u%s", scheme, user,
+			    x->response.status, x->response.status == 407 ? " again" : "");
 	else
 		stage_leave(w, CHECK_PASSED, "%s, as %s", scheme, user);
 }
@@ -154,7 +165,7 @@ void stage_look(struct walk *w, const struct exchange *x)
 	if (!x || x == w->told || x->response.status == 0 || (x->probe && x->probe->inside))
 		return;
 	w->told = x;
-	if (x->response.status == 407 && x->request.auth != SCHEME_NONE && x != w->refused) {
+	if (refuses_password(x) && x != w->refused) {
 		w->refused = x;
 		w->spent = atomic_fetch_add(w->options->refusals, 1) + 1 >= WALK_MOST_REFUSALS;
 	}

@@ -194,12 +194,11 @@ static enum answerer who(const struct exchange *x, enum dialect d, enum where wh
 	bool error = r->status >= 400;
 	if (x->request.is_connect || r->status == 407)
 		return error && several_hops(r->via) ? ANSWERER_PARENT : ANSWERER_PROXY;
-	bool inside = x->probe && x->probe->inside;
 	bool by_proxy = r->squid_error.len ||
 			(r->proxy_status.len && says(r->proxy_status, "error=")) ||
 			(d != DIALECT_UNKNOWN && where != IN_VIA && DIALECT_WORDS[d].proxy) ||
 			(d == DIALECT_APACHE && where != IN_SERVER && where != IN_VIA);
-	if (inside) /* a proxy is not heard there, but where it inspects */
+	if (is_inside(x)) /* a proxy is not heard there, but where it inspects */
 		return by_proxy && error ? ANSWERER_INSPECTION : ANSWERER_ORIGIN;
 	if (by_proxy && error)
 		return several_hops(r->via) ? ANSWERER_PARENT : ANSWERER_PROXY;

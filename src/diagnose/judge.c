@@ -84,6 +84,10 @@ nanos last_word(const struct exchange *x, enum trace_side side)
 		       (last >= x->close.at || span(last, x->close.at) < 50 * NANOS_PER_MS);
 	if (side == CLIENT && closing && last > x->tunnel.last[PROXY].at)
 		last = later(x->first_app_up.at, x->hello.at);
+	/* a farewell to the client that left; since the handshake there had been nothing */
+	if (side == PROXY && closing && x->closed_by == CLIENT && last >= x->close.at &&
+	    x->tls->server_hello && !x->tls->out_of_step[PROXY] && !x->from_text)
+		last = x->server_hello.at;
 	return later(last, side == CLIENT ? x->request_end.at : x->response_start.at);
 }
 

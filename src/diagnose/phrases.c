@@ -158,8 +158,7 @@ static void put_host(struct telling *t)
 
 static void put_target(struct telling *t)
 {
-	bool inside = t->x->probe && t->x->probe->inside;
-	if (inside && t->x->tls->sni.len) {
+	if (is_inside(t->x) && t->x->tls->sni.len) {
 		phrase_put(t, "https://");
 		put_foreign(t, t->x->tls->sni);
 	}

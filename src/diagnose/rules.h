@@ -81,6 +81,13 @@ static inline bool has_request(const struct exchange *x)
 	return x->request.method.len > 0;
 }
 
+/* Within a tunnel, whose TLS the probe itself ends: who does not answer there is the origin, or
+ * whoever cut the tunnel, never the proxy that was asked for it. */
+static inline bool is_inside(const struct exchange *x)
+{
+	return x->probe && x->probe->inside;
+}
+
 static inline bool answered(const struct exchange *x)
 {
 	return x->response.status != 0 || x->answer != PROTO_NONE;

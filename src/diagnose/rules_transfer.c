@@ -6,8 +6,10 @@
 static bool plain_unfinished(const struct exchange *x)
 {
 	const struct trace_response *r = &x->response;
-	if (x->tunnel.open || r->status == 0 || r->status >= 400 || r->complete || x->next_began)
+	if (x->tunnel.open || r->status >= 400 || r->complete || x->next_began)
 		return false;
+	if (r->status == 0)
+		return is_inside(x) && x->request.complete; /* all of the answer is missing */
 	bool measured = x->path[PROXY].unseen == 0 || r->body_length != UINT64_MAX;
 	return x->path[PROXY].missing == 0 && measured;
 }
@@ -121,7 +123,8 @@ static void stall_causes(const struct exchange *x, struct finding *f)
 		finding_cause(f, CAUSE_IDLE_TIMEOUT);
 	if (x->path[PROXY].hole > 0 || x->path[CLIENT].unacked > 0)
 		finding_cause(f, CAUSE_PATH_CHANGED);
-	finding_cause(f, CAUSE_SIZE_LIMIT);
+	if (answered(x))
+		finding_cause(f, CAUSE_SIZE_LIMIT);
 }
 
 static bool stalled_now(const struct exchange *x, struct finding *f)
@@ -163,6 +166,14 @@ static bool lost_for_long(const struct exchange *x)
 	return false;
 }
 
+/* Asked inside the tunnel, and not one byte of an answer until the client ended it. As with a proxy
+ * that is silent, less than five seconds tell that, but with doubt. */
+static bool gave_up_waiting(const struct exchange *x, nanos quiet)
+{
+	return is_inside(x) && x->request.complete && !answered(x) && closed_by(x, CLIENT) &&
+	       quiet >= SHORT_WAIT;
+}
+
 /* transfer-stalled: in the middle of something (a body, a record, a request in the tunnel) there
  * was silence for five seconds and ten round trips, until somebody closed or the observation
  * ended. Wrong for answers that take their time on purpose (long polls); and a tunnel that lay
@@ -181,6 +192,11 @@ static bool stalled(const struct exchange *x, struct finding *f)
 		return stalled_now(x, f);
 	}
 	nanos quiet = quiet_at_end(x);
+	if (gave_up_waiting(x, quiet)) {
+		if (quiet < LONG_SILENCE)
+			f->confidence = CONFIDENCE_MEDIUM;
+		return stalled_now(x, f);
+	}
 	if (!is_stall(x, quiet) || !x->both_ways || endless(x))
 		return false;
 	if (plain_unfinished(x) || half_a_head(x)) {
@@ -192,7 +208,10 @@ static bool stalled(const struct exchange *x, struct finding *f)
 		return false;
 	if (record_cut(x))
 		return stalled_now(x, f);
-	if (unanswered_inside(x) && !x->tls->close_notify[PROXY]) {
+	/* a closing alert speaks for good order; not where it is all that ever came */
+	bool farewell = x->tls->close_notify[PROXY] &&
+			(!closed_by(x, CLIENT) || mark_is(&x->tls->last_app[PROXY]));
+	if (unanswered_inside(x) && !farewell) {
 		f->confidence = CONFIDENCE_MEDIUM;
 		return stalled_now(x, f);
 	}
@@ -277,7 +296,8 @@ static bool reset(const struct exchange *x, struct finding *f)
 	finding_cause(f, CAUSE_ORIGIN_RESET);
 	finding_cause(f, CAUSE_FIREWALL_RESET);
 	finding_cause(f, CAUSE_INSPECTION_BREAKS);
-	finding_cause(f, CAUSE_SIZE_LIMIT);
+	if (answered(x))
+		finding_cause(f, CAUSE_SIZE_LIMIT);
 	return true;
 }
 
@@ -308,8 +328,10 @@ static bool truncated(const struct exchange *x, struct finding *f)
 	if (x->links.same_age_cuts)
 		finding_cause(f, CAUSE_TIME_LIMIT);
 	finding_cause(f, CAUSE_ORIGIN_CUT);
-	finding_cause(f, CAUSE_SIZE_LIMIT);
-	finding_cause(f, CAUSE_TIME_LIMIT);
+	if (answered(x)) {
+		finding_cause(f, CAUSE_SIZE_LIMIT);
+		finding_cause(f, CAUSE_TIME_LIMIT);
+	}
 	finding_cause(f, CAUSE_PROXY_CUT);
 	return true;
 }

@@ -221,6 +221,15 @@ static void flowing(struct exchange *x)
 	x->observed_until = at_ms(420).at;
 }
 
+/* A request in a tunnel, and since the handshake not a word. */
+static void unanswered(struct exchange *x)
+{
+	flowing(x);
+	x->first_byte = x->tls->last_app[PROXY] = NO_MARK;
+	x->tunnel.last[PROXY] = x->path[PROXY].last_data = at_ms(90);
+	x->tls->app_bytes[PROXY] = x->tls->last_record[PROXY] = x->tls->largest_record[PROXY] = 0;
+}
+
 static void downloaded(struct exchange *x)
 {
 	flowing(x);
@@ -492,6 +501,14 @@ static void hole_down(struct exchange *x, uint64_t hole, double shown, double en
 	CASE(stalled_unanswered, V_TRANSFER_STALLED, flowing,                                      \
 	     x->tls->last_app[CLIENT] = at_ms(500);                                                \
 	     x->observed_until = at_ms(9000).at)                                                   \
+	CASE(stalled_until_the_client_left, V_TRANSFER_STALLED, unanswered,                        \
+	     closes(x, CLIENT, false, 6100))                                                       \
+	CASE(stalled_then_a_farewell, V_TRANSFER_STALLED, unanswered,                              \
+	     x->first_byte = x->tunnel.last[PROXY] = at_ms(6101);                                  \
+	     x->tls->close_notify[PROXY] = true; closes(x, CLIENT, false, 6100))                   \
+	CASE(unanswered_and_left_soon, V_OK, unanswered,                                           \
+	     x->first_byte = x->tunnel.last[PROXY] = at_ms(2101);                                  \
+	     x->tls->close_notify[PROXY] = true; closes(x, CLIENT, false, 2100))                   \
 	CASE(stalled_text, V_TRANSFER_STALLED, flowing, x->from_text = true; x->rtt = NO_TIME;     \
 	     x->tunnel.last[CLIENT] = at_ms(900); x->tls->last_app[CLIENT] = at_ms(900);           \
 	     x->observed_until = at_ms(900).at)                                                    \

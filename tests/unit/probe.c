@@ -111,6 +111,17 @@ static void uploading(struct exchange *x) /* a request of 3 kB that is never ack
 	ended(x, CLIENT, false, 10021);
 }
 
+static void inside(struct exchange *x) /* a request in a tunnel whose TLS the probe ends */
+{
+	connected(x);
+	x->probe->inside = true;
+	x->request.method = SLICE("GET");
+	x->request.target = SLICE("/file");
+	x->request.complete = true;
+	x->request_start = x->request_end = x->request_acked = at_ms(100);
+	x->bytes[CLIENT] = x->path[CLIENT].bytes = 81;
+}
+
 /* ---- what looking around brought ----------------------------------------------------------------
  */
 
@@ -148,6 +159,14 @@ static void hellos(struct exchange *x, enum trace_heard small, enum trace_heard 
 #define CASES(CASE)                                                                                \
 	CASE(settings, V_SETTINGS_INVALID, STAGE_SETTINGS, NULL, begun,                            \
 	     x->probe->settings_fault = "it has no port")                                          \
+	CASE(inside_silence, V_TRANSFER_STALLED, STAGE_TRANSFER, NULL, inside,                     \
+	     ended(x, CLIENT, false, 6100))                                                        \
+	CASE(inside_short_silence, V_TRANSFER_STALLED, STAGE_TRANSFER, NULL, inside,               \
+	     ended(x, CLIENT, false, 2100))                                                        \
+	CASE(inside_end, V_TRANSFER_TRUNCATED, STAGE_TRANSFER, NULL, inside,                       \
+	     ended(x, PROXY, false, 101))                                                          \
+	CASE(inside_reset, V_TRANSFER_RESET, STAGE_TRANSFER, NULL, inside,                         \
+	     ended(x, PROXY, true, 101))                                                           \
 	CASE(no_name, V_PROXY_UNRESOLVED, STAGE_DNS, "misspelt", begun,                            \
 	     x->probe->unresolved = "Name or service not known")                                   \
 	CASE(no_way, V_PROXY_UNREACHABLE, STAGE_CONNECT, "no route", begun,                        \
