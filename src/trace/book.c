@@ -19,6 +19,7 @@ struct cut {
 	struct address proxy;
 	uint64_t size;
 	nanos age;
+	bool torn;          /* it ended within a record or a body: it was cut for certain */
 	struct exchange *x; /* NULL once it was given out */
 };
 
@@ -211,10 +212,13 @@ static bool within_percent(uint64_t a, uint64_t b, unsigned percent)
 	return more - less <= more / 100 * percent;
 }
 
+/* Tunnels that end with a whole record and without a closing alert have one size without any limit,
+ * too, where the same thing is fetched again from a server that leaves the alert out: so one of
+ * two has to be torn. */
 static void count_alike(struct exchange *x, const struct cut *a, const struct cut *b)
 {
 	if (within_percent(a->size, b->size, 2))
-		x->links.same_size_cuts++;
+		x->links.same_size_cuts += a->torn || b->torn;
 	else if (a->age >= NANOS_PER_SECOND &&
 		 within_percent((uint64_t)a->age, (uint64_t)b->age, 5))
 		x->links.same_age_cuts++;
@@ -228,6 +232,7 @@ static void relate_cuts(struct trace_book *b, struct exchange *x)
 	struct cut c = { .proxy = x->proxy,
 			 .size = x->tunnel.open ? x->tunnel.bytes[PROXY] : x->response.body_bytes,
 			 .age = x->close.at - from->at,
+			 .torn = !x->tunnel.open || x->tls->record_left[PROXY] > 0,
 			 .x = x };
 	x->links.cut_size = c.size;
 	x->links.cut_age = c.age;

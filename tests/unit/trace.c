@@ -552,6 +552,35 @@ static void transfers_cut_alike_are_counted(void **state)
 	close_book(b);
 }
 
+/* A server that leaves the closing alert out, asked for the same thing twice: no limit. One that is
+ * torn within a record beside it: a limit. */
+static struct exchange *made_tunnel(double ms, uint64_t size, uint32_t record_left)
+{
+	struct exchange *x = made_cut(ms, 0, 500);
+	trace_open_tls(x);
+	x->request.is_connect = true;
+	x->tunnel.open = x->tls->done = true;
+	x->tunnel.bytes[PROXY] = size;
+	x->tls->record_left[PROXY] = record_left;
+	return x;
+}
+
+static void whole_tunnels_of_one_size_are_no_cuts(void **state)
+{
+	(void)state;
+	for (uint32_t left = 0; left < 2; left++) {
+		struct trace_book *b = open_book((struct trace_book_options){ 0 });
+		trace_book_add(b, made_tunnel(10, 51200, 0));
+		trace_book_add(b, made_tunnel(900, 51200, 0));
+		trace_book_add(b, made_tunnel(1800, 51200, left));
+		trace_book_finish(b);
+		static const unsigned torn[] = { 1, 1, 2 };
+		for (size_t i = 0; i < 3; i++)
+			assert_int_equal(given.x[i]->links.same_size_cuts, left ? torn[i] : 0);
+		close_book(b);
+	}
+}
+
 /* ---- suspects -------------------------------------------------------------------------------- */
 
 static struct exchange *made_suspect(double ms, struct address to)
@@ -797,6 +826,7 @@ int main(void)
 		cmocka_unit_test(each_is_linked_once),
 		cmocka_unit_test(others_are_not_linked),
 		cmocka_unit_test(transfers_cut_alike_are_counted),
+		cmocka_unit_test(whole_tunnels_of_one_size_are_no_cuts),
 		cmocka_unit_test(suspects_are_decided_at_the_end),
 		cmocka_unit_test(a_proxy_may_be_told),
 		cmocka_unit_test(the_proxys_own_connection_explains),
