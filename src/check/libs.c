@@ -23,7 +23,7 @@ static bool open_all(struct error *err)
 	static void *handle;
 	if (handle)
 		return true;
-	void *opened = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+	void *opened = dlopen("libcurl.so.4", RTLD_LAZY | RTLD_LOCAL);
 	if (!opened) {
 		err_set(err, -ENOENT, "libcurl can't be opened (%s): install libcurl4", dlerror());
 		return false;
