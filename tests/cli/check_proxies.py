@@ -263,7 +263,9 @@ def silences():
     quietly = ("proxy-closed", "proxy")   # tinyproxy closes, too, without a word
     return [
         # The client's leg does not show for whom the proxy waits.
-        Row("silent before the head", silence, ("proxy-silent", "proxy"), ("transfer-stalled", "http"), words=wait),
+        # In TLS the origin's closing alert may come between the client's and its FIN: read calls that slow.
+        Row("silent before the head", silence, ("proxy-silent", "proxy"), ("transfer-stalled", "http"), words=wait,
+            told=False),
         # Of the three ours alone hands a reset on through a tunnel: the others close.
         Row("reset before the head", resets, ("bad-gateway", "http"), ("transfer-truncated", "http"),
             but={"tinyproxy": (quietly, ("transfer-truncated", "http")),
@@ -271,8 +273,9 @@ def silences():
         Row("closed before the head", peer.read_head, ("bad-gateway", "http"), ("transfer-truncated", "http"),
             but={"tinyproxy": (quietly, ("transfer-truncated", "http"))}),
         Row("cut at a size", cut, *both("transfer-truncated", "download", "download")),
-        # Between two records: from outside that is a tunnel that lay idle.
-        Row("it stalls", stalls, *both("transfer-stalled", "download", "download"), words=wait, told=ANSWERED),
+        # Between two records: from outside that is a tunnel that lay idle, or one that stalled, or is open
+        # still where squid takes its time.
+        Row("it stalls", stalls, *both("transfer-stalled", "download", "download"), words=wait, told=False),
     ]
 
 
