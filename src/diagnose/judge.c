@@ -67,6 +67,16 @@ void finding_cite_looking(const struct exchange *x, struct finding *f, const cha
 	finding_cite(f, &end, SAW_PROBE, 0);
 }
 
+bool only_farewell(const struct exchange *x)
+{
+	const struct trace_tls *t = x->tls;
+	bool data = mark_is(&t->last_app[PROXY]) && t->last_app[PROXY].at >= x->first_app_up.at;
+	if (!closed_by(x, CLIENT) || !t->server_hello || t->out_of_step[PROXY] || x->from_text ||
+	    data)
+		return false;
+	return t->close_notify[PROXY] || x->tunnel.last[PROXY].at >= x->close.at;
+}
+
 /* A closing alert is no word. Where the observer did not follow the records, a client's last
  * bytes right at the close are taken for one. */
 nanos last_word(const struct exchange *x, enum trace_side side)
@@ -84,9 +94,7 @@ nanos last_word(const struct exchange *x, enum trace_side side)
 		       (last >= x->close.at || span(last, x->close.at) < 50 * NANOS_PER_MS);
 	if (side == CLIENT && closing && last > x->tunnel.last[PROXY].at)
 		last = later(x->first_app_up.at, x->hello.at);
-	/* a farewell to the client that left; since the handshake there had been nothing */
-	if (side == PROXY && closing && x->closed_by == CLIENT && last >= x->close.at &&
-	    x->tls->server_hello && !x->tls->out_of_step[PROXY] && !x->from_text)
+	if (side == PROXY && closing && only_farewell(x))
 		last = x->server_hello.at;
 	return later(last, side == CLIENT ? x->request_end.at : x->response_start.at);
 }

@@ -139,6 +139,11 @@ static inline bool tls_settled(const struct exchange *x)
 	return x->tls->done || mark_is(&x->first_byte);
 }
 
+/* The client asked inside of TLS and left, and all that came to it after its request is the closing
+ * alert with which the other side answers that: before the client's FIN or behind it. Session tickets,
+ * which come ahead of a request, are no answer either. */
+bool only_farewell(const struct exchange *x);
+
 /* When that side last sent what the other was waiting for (no closing alert). */
 nanos last_word(const struct exchange *x, enum trace_side side);
 /* How long neither had said anything when the story ended. */

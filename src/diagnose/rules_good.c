@@ -190,8 +190,7 @@ static bool slow(const struct exchange *x, struct finding *f)
 	nanos connect = span(x->syn.at, x->syn_ack.at);
 	nanos wait = span(asked_at(x), x->response_start.at);
 	nanos tls = span(x->hello.at, x->tls_done.at);
-	bool late = closed_by(x, CLIENT) && x->first_byte.at >= x->close.at; /* nobody waited */
-	nanos first = late ? 0 : span(x->first_app_up.at, x->first_byte.at);
+	nanos first = only_farewell(x) ? 0 : span(x->first_app_up.at, x->first_byte.at);
 	nanos body = span(x->response_start.at, x->response_end.at);
 	bool trickle = !x->tunnel.open && x->response.body_length != UINT64_MAX &&
 		       body >= 10 * NANOS_PER_SECOND &&

@@ -209,9 +209,7 @@ static bool stalled(const struct exchange *x, struct finding *f)
 	if (record_cut(x))
 		return stalled_now(x, f);
 	/* a closing alert speaks for good order; not where it is all that ever came */
-	bool farewell = x->tls->close_notify[PROXY] &&
-			(!closed_by(x, CLIENT) || mark_is(&x->tls->last_app[PROXY]));
-	if (unanswered_inside(x) && !farewell) {
+	if (unanswered_inside(x) && (!x->tls->close_notify[PROXY] || only_farewell(x))) {
 		f->confidence = CONFIDENCE_MEDIUM;
 		return stalled_now(x, f);
 	}

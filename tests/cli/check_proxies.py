@@ -263,9 +263,7 @@ def silences():
     quietly = ("proxy-closed", "proxy")   # tinyproxy closes, too, without a word
     return [
         # The client's leg does not show for whom the proxy waits.
-        # In TLS the origin's closing alert may come between the client's and its FIN: read calls that slow.
-        Row("silent before the head", silence, ("proxy-silent", "proxy"), ("transfer-stalled", "http"), words=wait,
-            told=False),
+        Row("silent before the head", silence, ("proxy-silent", "proxy"), ("transfer-stalled", "http"), words=wait),
         # Of the three ours alone hands a reset on through a tunnel: the others close.
         Row("reset before the head", resets, ("bad-gateway", "http"), ("transfer-truncated", "http"),
             but={"tinyproxy": (quietly, ("transfer-truncated", "http")),

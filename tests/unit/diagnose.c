@@ -509,6 +509,16 @@ static void hole_down(struct exchange *x, uint64_t hole, double shown, double en
 	CASE(stalled_then_a_farewell, V_TRANSFER_STALLED, unanswered,                              \
 	     x->first_byte = x->tunnel.last[PROXY] = at_ms(6101);                                  \
 	     x->tls->close_notify[PROXY] = true; closes(x, CLIENT, false, 6100))                   \
+	CASE(stalled_then_a_farewell_before_the_fin, V_TRANSFER_STALLED, unanswered,               \
+	     x->first_byte = x->tunnel.last[PROXY] = at_ms(6099);                                  \
+	     x->tls->close_notify[PROXY] = true; closes(x, CLIENT, false, 6100))                   \
+	CASE(stalled_behind_a_ticket, V_TRANSFER_STALLED, unanswered,                              \
+	     x->tls->last_app[PROXY] = at_ms(92);                                                  \
+	     x->first_byte = x->tunnel.last[PROXY] = at_ms(6099);                                  \
+	     x->tls->close_notify[PROXY] = true; closes(x, CLIENT, false, 6100))                   \
+	CASE(slow_and_then_a_farewell, V_SLOW, unanswered,                                         \
+	     x->first_byte = x->tls->last_app[PROXY] = x->tunnel.last[PROXY] = at_ms(6000);        \
+	     x->tls->close_notify[PROXY] = true; closes(x, CLIENT, false, 6100))                   \
 	CASE(unanswered_and_left_soon, V_OK, unanswered,                                           \
 	     x->first_byte = x->tunnel.last[PROXY] = at_ms(2101);                                  \
 	     x->tls->close_notify[PROXY] = true; closes(x, CLIENT, false, 2100))                   \
