@@ -96,7 +96,7 @@ static struct exchange *heap_pop(struct trace_book *b)
 	}
 	b->heap[i] = last;
 	if (b->held > 0)
-		trace_fetch(b->heap[0].x, true); /* it comes out next */
+		trace_fetch(b->heap[0].x); /* it comes out next */
 	trace_fetch_path(top);
 	return top;
 }

@@ -441,9 +441,9 @@ bool trace_open_view(struct exchange *x);
 bool trace_open_leg(struct exchange *x);
 bool trace_open_probe(struct exchange *x);
 
-/* It is about to be added to, or read as a whole: brings what that will touch into the cache, all
+/* It is about to be read as a whole: brings what that will touch into the cache, all
  * lines at once, where each would be waited for alone. */
-void trace_fetch(const struct exchange *x, bool whole);
+void trace_fetch(const struct exchange *x);
 void trace_fetch_path(const struct exchange *x); /* looks into x, which had better be there */
 
 /* Adds an event; the timeline keeps the first TRACE_MAX_EVENTS - 8 and always has room for FIN,
