@@ -31,8 +31,7 @@ struct set {
 	struct used used[WAYS];
 };
 
-static uint8_t key[AUTH_KEY];
-static struct hash_key signer; /* made of it */
+static struct hash_key signer;
 static _Atomic uint64_t next_number;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -41,26 +40,15 @@ static struct set *table; /* touched where it is used, so an idle proxy does not
 
 static void make_key(void)
 {
+	uint8_t key[HASH_MAX];
 	uint64_t first;
 	if (getrandom(key, sizeof key, 0) != sizeof key ||
 	    getrandom(&first, sizeof first, 0) != sizeof first)
 		abort(); /* cannot be: so few bytes are never cut short */
 	hash_key_make(&signer, key);
+	explicit_bzero(key, sizeof key);
 	next_number = first;
 	table = calloc(SETS, sizeof *table);
-}
-
-void auth_get_key(uint8_t ret_key[AUTH_KEY])
-{
-	pthread_once(&once, make_key);
-	memcpy(ret_key, key, sizeof key);
-}
-
-void auth_set_key(const uint8_t new_key[AUTH_KEY])
-{
-	pthread_once(&once, make_key);
-	memcpy(key, new_key, sizeof key);
-	hash_key_make(&signer, key);
 }
 
 void auth_mac(const struct slice *part, size_t parts, uint8_t ret_mac[HASH_MAX])
