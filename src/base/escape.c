@@ -26,6 +26,30 @@ size_t escape_read_utf8(struct slice s, uint32_t *ret_code)
 	return len;
 }
 
+size_t escape_write_utf8(uint32_t code, uint8_t ret_bytes[4])
+{
+	if (code < 0x80) {
+		ret_bytes[0] = (uint8_t)code;
+		return 1;
+	}
+	if (code < 0x800) {
+		ret_bytes[0] = (uint8_t)(0xc0 | code >> 6);
+		ret_bytes[1] = (uint8_t)(0x80 | (code & 0x3f));
+		return 2;
+	}
+	if (code < 0x10000) {
+		ret_bytes[0] = (uint8_t)(0xe0 | code >> 12);
+		ret_bytes[1] = (uint8_t)(0x80 | (code >> 6 & 0x3f));
+		ret_bytes[2] = (uint8_t)(0x80 | (code & 0x3f));
+		return 3;
+	}
+	ret_bytes[0] = (uint8_t)(0xf0 | code >> 18);
+	ret_bytes[1] = (uint8_t)(0x80 | (code >> 12 & 0x3f));
+	ret_bytes[2] = (uint8_t)(0x80 | (code >> 6 & 0x3f));
+	ret_bytes[3] = (uint8_t)(0x80 | (code & 0x3f));
+	return 4;
+}
+
 unsigned escape_width(uint32_t code)
 {
 	static const struct {

@@ -4,11 +4,6 @@
 
 enum { NEAR_THE_END = 64 << 10, MOST_BUFFERED = 512 << 10 };
 
-static const struct trace_download *download_of(const struct exchange *x)
-{
-	return x->probe ? x->probe->download : NULL;
-}
-
 static bool alike(uint64_t a, uint64_t b, unsigned percent)
 {
 	uint64_t more = a > b ? a : b, less = a > b ? b : a;

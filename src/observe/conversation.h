@@ -46,7 +46,6 @@ struct tls_half {
 	uint8_t alert[2];     /* one in the clear */
 	uint64_t at;          /* offset of the next byte in the stream */
 	uint64_t app_records; /* of type 23 */
-	uint32_t answers;     /* application records of the proxy since the client's first */
 	uint32_t left;        /* bytes of the record still to come */
 	uint32_t record_len;  /* of that record */
 	uint32_t last_len;    /* of the last whole one */

@@ -229,8 +229,6 @@ static void note_record(struct conversation *c, struct exchange *x, enum trace_s
 		x->first_app_up = *mark;
 		x->tls->done = true;
 	}
-	if (app && side == PROXY && mark_is(&x->first_app_up))
-		h->answers++;
 	if (app && side == PROXY && mark_is(&x->first_app_up) && !mark_is(&x->first_byte)) {
 		x->first_byte = *mark;
 		trace_add(x, EV_FIRST_BYTE, PROXY, mark, 0);
@@ -494,22 +492,17 @@ static bool is_alert_record(const struct tls_half *h)
 	       (h->last_type == TLS_APPLICATION && h->last_len == ALERT_RECORD);
 }
 
-/* In TLS 1.3 alerts are encrypted: a client whose first encrypted record has an alert's size, and
- * a server that after the client's Finished says nothing but such a record, have refused. */
+/* In TLS 1.3 alerts are encrypted: a client whose first encrypted record has an alert's size has
+ * refused. */
 static void find_likely_alert(struct conversation *c, struct exchange *x)
 {
-	const struct tls_half *up = &c->talk[CLIENT].tls, *down = &c->talk[PROXY].tls;
+	const struct tls_half *up = &c->talk[CLIENT].tls;
 	if (x->tls->alert || !x->tls->server_hello || x->tls->out_of_step[CLIENT])
 		return;
 	if (up->app_records == 1 && up->last_type == TLS_APPLICATION &&
 	    up->last_len == ALERT_RECORD) {
 		x->tls->likely_alert = true;
 		x->tls->likely_alert_from = CLIENT;
-	} else if (x->tls->done && !x->tls->out_of_step[PROXY] && down->answers == 1 &&
-		   down->last_type == TLS_APPLICATION && down->last_len == ALERT_RECORD &&
-		   x->closed && x->closed_by == PROXY) {
-		x->tls->likely_alert = true;
-		x->tls->likely_alert_from = PROXY;
 	}
 }
 
