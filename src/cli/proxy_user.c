@@ -200,12 +200,8 @@ static int add(struct edit *e, const char *name, const char *realm, struct error
 		code = edit_save(e, &text, err);
 	if (code == 0)
 		printf("%s: %s is %s\n", e->path, shown, before ? "changed" : "added");
-	if (line.at)
-		explicit_bzero(line.at, line.room);
-	if (text.at)
-		explicit_bzero(text.at, text.room);
-	buffer_done(&line);
-	buffer_done(&text);
+	buffer_wipe(&line);
+	buffer_wipe(&text);
 	return code;
 }
 
@@ -221,9 +217,7 @@ static int drop(struct edit *e, const char *name, const char *realm, struct erro
 			   : err_set(err, -ENOENT, "%s has no user '%s'", e->path, shown);
 	if (code == 0)
 		printf("%s: %s is removed\n", e->path, shown);
-	if (text.at)
-		explicit_bzero(text.at, text.room);
-	buffer_done(&text);
+	buffer_wipe(&text);
 	return code;
 }
 

@@ -70,9 +70,7 @@ static int export(const struct settings_wish *w, size_t format, struct settings 
 		fwrite(out.at, 1, out.len, stdout);
 		say_of_password(export_format(format), s, w->with_password);
 	}
-	if (out.at)
-		explicit_bzero(out.at, out.room);
-	buffer_done(&out);
+	buffer_wipe(&out);
 	return code;
 }
 

@@ -39,9 +39,7 @@ int host_plan_change(const char *root, size_t target, const struct settings *s,
 		c->to.exists = exists;
 		code = host_change_set(c, buffer_slice(&after), err);
 	}
-	if (after.at)
-		explicit_bzero(after.at, after.room);
-	buffer_done(&after);
+	buffer_wipe(&after);
 	*ret_differs = code == 0 && !same;
 	return code;
 }

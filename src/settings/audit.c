@@ -46,9 +46,7 @@ static struct slice unescaped(struct audit_work *w, struct slice s)
 	proxy_url_unescape(&out, s);
 	struct slice kept = arena_copy(w->arena, buffer_slice(&out));
 	w->failed |= out.failed || kept.len != out.len;
-	if (out.at)
-		explicit_bzero(out.at, out.room);
-	buffer_done(&out);
+	buffer_wipe(&out);
 	return kept;
 }
 

@@ -46,9 +46,7 @@ static int export_plan(const char *path, const struct settings *s, struct buffer
 	if (slice_starts(rest, SLICE("#"))) /* that apply wrote it is not so here */
 		slice_cut(&rest, '\n');
 	buffer_add(out, rest);
-	if (text.at)
-		explicit_bzero(text.at, text.room);
-	buffer_done(&text);
+	buffer_wipe(&text);
 	return code;
 }
 
