@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/options.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -71,6 +72,14 @@ void settings_complain(const struct settings_remarks *r)
 		complain("%s%s", r->remark[i].fault ? "" : "warning: ", r->remark[i].text);
 }
 
+int settings_must_work(const struct settings *s, const char *otherwise, struct error *err)
+{
+	struct settings_remarks r;
+	settings_check(s, &r);
+	settings_complain(&r);
+	return r.faulty ? err_set(err, -EINVAL, "%s can't work", otherwise) : 0;
+}
+
 /* ---- show ---------------------------------------------------------------------------------- */
 
 static void show_text(const struct host_settings *h, const struct settings *s)
@@ -130,9 +139,7 @@ static int show(const struct settings_wish *w, int argc, char **argv)
 		complain("show takes no argument; it shows all there is");
 		return EXIT_TROUBLE;
 	}
-	int code = host_settings_open(&h, w->file, false, &err);
-	if (code == 0)
-		code = host_settings_read(&h, h.text.text, host_settings_password(&h), &s, &err);
+	int code = host_settings_load(&h, w->file, &s, &err);
 	if (code == 0) {
 		settings_check(&s, &r);
 		if (w->json)
