@@ -620,6 +620,9 @@ def testing(program, tap):
         status, out, err = host.do("test", "http://a.invalid/")
         tap.case("without a proxy there is nothing to test", differ("said", (status, out), (2, "")) +
                  ([] if "no proxy is enabled" in err else [err]))
+        status, out, err = host.do("test", "--file", "/dev/null", "http://a.invalid/")
+        tap.case("what is no file is no settings", differ("said", (status, out), (2, "")) +
+                 ([] if "/dev/null can't be read" in err else [err]))
         for text, why in (("PROXY_HOST a;", "there is no port"), ("PROXY_HOST a; PROXY_PORT x;", "PROXY_PORT"),
                           ("PROXY_HOST \"a b\"; PROXY_PORT 1;", "character"),
                           ("PROXY_HOST a; PROXY_PORT 1; PROXY_USER u;", "no password"), ("{", "line 1")):
