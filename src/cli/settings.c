@@ -99,11 +99,8 @@ static void show_text(const struct host_settings *h, const struct settings *s)
 
 static void add_json_text(struct buffer *out, const char *name, struct slice text)
 {
-	if (text.len == 0)
-		return;
-	buffer_printf(out, ",\"%s\":\"", name);
-	escape_json(out, text);
-	buffer_add_byte(out, '"');
+	if (text.len > 0)
+		escape_json_member(out, name, text);
 }
 
 static void show_json(const struct settings *s, const struct settings_remarks *r)

@@ -77,23 +77,11 @@ static void go_to(struct page *p, size_t column)
 	p->column = column;
 }
 
-static size_t width_of(struct slice s)
-{
-	size_t width = 0;
-	while (s.len > 0) {
-		uint32_t code = 0;
-		size_t len = escape_read_utf8(s, &code);
-		width += len ? escape_width(code) : 1;
-		s = slice_from(s, len ? len : 1);
-	}
-	return width;
-}
-
 static void add_cell(struct page *p, size_t column, struct slice text)
 {
 	go_to(p, column);
 	buffer_add(p->out, text);
-	p->column += width_of(text);
+	p->column += escape_columns(text);
 }
 
 static void end_line(struct page *p)
@@ -107,7 +95,7 @@ static void add_words(struct page *p, size_t column, struct slice text, uint8_t 
 {
 	while (text.len > 0) {
 		struct slice word = slice_cut(&text, between);
-		size_t width = width_of(word) + (between != ' ' && text.len > 0);
+		size_t width = escape_columns(word) + (between != ' ' && text.len > 0);
 		if (p->column > column && p->column + 1 + width > p->width)
 			end_line(p);
 		if (p->column < column)
@@ -141,7 +129,7 @@ static void add_remarks(struct page *p, const struct audit_row *row)
 /* Where a place is to stand: behind the rest, or on a line of its own. */
 static size_t place_column(struct page *p, const struct buffer *place)
 {
-	size_t width = width_of(buffer_slice(place));
+	size_t width = escape_columns(buffer_slice(place));
 	if (p->column < AT_PLACE && AT_PLACE + width <= p->width)
 		return AT_PLACE;
 	end_line(p);
@@ -222,20 +210,13 @@ static void add_table(struct buffer *out, const struct result *r)
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
-static void add_text(struct buffer *out, const char *name, struct slice text)
-{
-	buffer_printf(out, ",\"%s\":\"", name);
-	escape_json(out, text);
-	buffer_add_byte(out, '"');
-}
-
 static void add_json_remarks(struct buffer *out, const struct audit_row *row)
 {
 	buffer_add_text(out, ",\"remarks\":[");
 	for (const struct audit_remark *r = row->remarks; r; r = r->next) {
 		buffer_printf(out, "%s{\"conflict\":%s", r == row->remarks ? "" : ",",
 			      r->conflict ? "true" : "false");
-		add_text(out, "what", slice_of(r->text));
+		escape_json_member(out, "what", slice_of(r->text));
 		buffer_add_byte(out, '}');
 	}
 	buffer_add_text(out, "]}");
@@ -245,12 +226,12 @@ static void add_json_place(struct buffer *out, const struct said *s)
 {
 	if (!s)
 		return;
-	add_text(out, "place", s->place);
+	escape_json_member(out, "place", s->place);
 	if (s->line)
 		buffer_printf(out, ",\"line\":%u", s->line);
-	add_text(out, "key", s->key);
+	escape_json_member(out, "key", s->key);
 	if (s->scope.len > 0)
-		add_text(out, "scope", s->scope);
+		escape_json_member(out, "scope", s->scope);
 }
 
 /* Host, port and user are left out where they can't be told from what may be a password. */
@@ -258,12 +239,12 @@ static void add_json_url(struct buffer *out, const struct proxy_url *u)
 {
 	if (u->fault)
 		return;
-	add_text(out, "scheme", u->scheme.len ? u->scheme : SLICE("http"));
-	add_text(out, "host", u->host);
+	escape_json_member(out, "scheme", u->scheme.len ? u->scheme : SLICE("http"));
+	escape_json_member(out, "host", u->host);
 	if (u->port)
 		buffer_printf(out, ",\"port\":%u", u->port);
 	if (u->has_user && !u->unescaped)
-		add_text(out, "user", u->user);
+		escape_json_member(out, "user", u->user);
 	buffer_printf(out, ",\"password\":%s", u->has_password ? "true" : "false");
 }
 
@@ -273,7 +254,7 @@ static void add_json_row(struct buffer *out, const struct audit_row *row, bool f
 	escape_json(out, row->who);
 	buffer_add_byte(out, '"');
 	if (row->use == SAID_EXCEPT) {
-		add_text(out, "list", row->list);
+		escape_json_member(out, "list", row->list);
 	} else {
 		buffer_printf(out, ",\"for\":[%s],\"direct\":%s",
 			      row->use == SAID_HTTP    ? "\"http\""

@@ -69,24 +69,17 @@ static void add_pac(struct buffer *out, const struct settings *s)
 	buffer_add_text(out, "\";\n}\n");
 }
 
-static void add_member(struct buffer *out, const char *name, struct slice text)
-{
-	buffer_printf(out, ",\"%s\":\"", name);
-	escape_json(out, text);
-	buffer_add_byte(out, '"');
-}
-
 static void add_json(struct buffer *out, const struct settings *s)
 {
 	buffer_add_text(out, "{\"v\":1,\"url\":\"");
 	plan_add_url(out, s);
 	buffer_add_byte(out, '"');
-	add_member(out, "host", s->host);
+	escape_json_member(out, "host", s->host);
 	buffer_printf(out, ",\"port\":%u", s->port);
 	if (s->auth)
-		add_member(out, "user", s->user);
+		escape_json_member(out, "user", s->user);
 	if (s->auth && s->password.len > 0)
-		add_member(out, "password", s->password);
+		escape_json_member(out, "password", s->password);
 	buffer_add_text(out, ",\"except\":[\"localhost\",\"127.0.0.1\",\"::1\"]}\n");
 }
 
