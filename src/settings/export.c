@@ -50,14 +50,6 @@ static int export_plan(const char *path, const struct settings *s, struct buffer
 	return code;
 }
 
-static void add_host(struct buffer *out, const struct settings *s)
-{
-	bool is_v6 = slice_find_byte(s->host, ':') < s->host.len;
-	buffer_add_text(out, is_v6 ? "[" : "");
-	buffer_add(out, s->host);
-	buffer_printf(out, "%s:%u", is_v6 ? "]" : "", s->port);
-}
-
 static void add_pac(struct buffer *out, const struct settings *s)
 {
 	buffer_add_text(out, "function FindProxyForURL(url, host) {\n"
@@ -65,7 +57,7 @@ static void add_pac(struct buffer *out, const struct settings *s)
 			     "\"::1\" || host == \"[::1]\")\n"
 			     "\t\treturn \"DIRECT\";\n"
 			     "\treturn \"PROXY ");
-	add_host(out, s);
+	plan_add_host(out, s);
 	buffer_add_text(out, "\";\n}\n");
 }
 

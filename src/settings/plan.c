@@ -31,9 +31,16 @@ static void add_escaped(struct buffer *out, struct slice s)
 	}
 }
 
-void plan_add_url(struct buffer *out, const struct settings *s)
+void plan_add_host(struct buffer *out, const struct settings *s)
 {
 	bool is_v6 = slice_find_byte(s->host, ':') < s->host.len;
+	buffer_add_text(out, is_v6 ? "[" : "");
+	buffer_add(out, s->host);
+	buffer_printf(out, "%s:%u", is_v6 ? "]" : "", s->port);
+}
+
+void plan_add_url(struct buffer *out, const struct settings *s)
+{
 	buffer_add_text(out, "http://");
 	if (s->auth) {
 		add_escaped(out, s->user);
@@ -41,9 +48,7 @@ void plan_add_url(struct buffer *out, const struct settings *s)
 		add_escaped(out, s->password);
 		buffer_add_byte(out, '@');
 	}
-	buffer_add_text(out, is_v6 ? "[" : "");
-	buffer_add(out, s->host);
-	buffer_printf(out, "%s:%u", is_v6 ? "]" : "", s->port);
+	plan_add_host(out, s);
 }
 
 /* ---- texts --------------------------------------------------------------------------------- */
