@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ARENA = 64 << 20, MAX_OUTPUT = 64 << 20, MAX_CELL = 4096, WIDEST = 100 };
+enum { ARENA = 64 << 20, MAX_OUTPUT = 64 << 20, MAX_CELL = 4096, MAX_LIST = 1 << 22, WIDEST = 100 };
 
 /* What the table is made of. */
 struct result {
@@ -136,37 +136,27 @@ static size_t place_column(struct page *p, const struct buffer *place)
 	return AT_PROXY + width <= p->width ? AT_PROXY : 2;
 }
 
+/* A row of either table. */
 static void add_row(struct page *p, const struct result *r, const struct audit_row *row)
 {
 	struct buffer cell;
-	buffer_init(&cell, MAX_CELL);
+	buffer_init(&cell, row->use == SAID_EXCEPT ? MAX_LIST : MAX_CELL);
 	escape_text(&cell, row->who);
 	add_made(p, 0, &cell);
-	add_for(&cell, row);
-	add_made(p, AT_FOR, &cell);
-	add_proxy(&cell, row);
-	add_made(p, AT_PROXY, &cell);
+	if (row->use == SAID_EXCEPT) {
+		escape_text(&cell, row->list);
+		add_words(p, AT_FOR, buffer_slice(&cell), ',');
+		buffer_reset(&cell);
+	} else {
+		add_for(&cell, row);
+		add_made(p, AT_FOR, &cell);
+		add_proxy(&cell, row);
+		add_made(p, AT_PROXY, &cell);
+	}
 	if (row->said) {
 		add_place(&cell, r, row->said);
 		add_made(p, place_column(p, &cell), &cell);
 	}
-	end_line(p);
-	add_remarks(p, row);
-	p->out->failed |= cell.failed;
-	buffer_done(&cell);
-}
-
-static void add_list(struct page *p, const struct result *r, const struct audit_row *row)
-{
-	struct buffer cell;
-	buffer_init(&cell, 1 << 22);
-	escape_text(&cell, row->who);
-	add_made(p, 0, &cell);
-	escape_text(&cell, row->list);
-	add_words(p, AT_FOR, buffer_slice(&cell), ',');
-	buffer_reset(&cell);
-	add_place(&cell, r, row->said);
-	add_made(p, place_column(p, &cell), &cell);
 	end_line(p);
 	add_remarks(p, row);
 	p->out->failed |= cell.failed;
@@ -204,7 +194,7 @@ static void add_table(struct buffer *out, const struct result *r)
 	if (r->audit.exceptions)
 		buffer_printf(out, "\n%-16s%-38s%s\n", "WHO", "DIRECTLY TO", "SAID IN");
 	for (const struct audit_row *row = r->audit.exceptions; row; row = row->next)
-		add_list(&p, r, row);
+		add_row(&p, r, row);
 	add_counts(out, r);
 }
 
