@@ -209,18 +209,13 @@ enum { VERB_COUNT = sizeof VERBS / sizeof *VERBS };
 static int verb_of(const char *word)
 {
 	const char *names[VERB_COUNT];
-	char shown[80];
 	for (int i = 0; i < VERB_COUNT; i++) {
 		names[i] = VERBS[i].name;
 		if (strcmp(word, names[i]) == 0)
 			return i;
 	}
-	const char *near = nearest_word(word, names, VERB_COUNT);
-	escape_into(shown, sizeof shown, slice_of(word));
-	if (near)
-		complain("'%s' can't be done with users; did you mean '%s'?", shown, near);
-	else
-		complain("'%s' can't be done with users: add NAME, remove NAME or list", shown);
+	options_unknown_word(word, "can't be done with users", names, VERB_COUNT,
+			     "add NAME, remove NAME or list");
 	return -1;
 }
 

@@ -217,15 +217,9 @@ static int print_task_help(const struct task *t)
 static int unknown_task(const char *word)
 {
 	const char *names[TASK_COUNT];
-	char shown[80];
 	for (size_t i = 0; i < TASK_COUNT; i++)
 		names[i] = TASKS[i].name;
-	const char *near = nearest_word(word, names, TASK_COUNT);
-	escape_into(shown, sizeof shown, slice_of(word));
-	if (near)
-		complain("'%s' is nothing to do; did you mean '%s'?", shown, near);
-	else
-		complain("'%s' is nothing to do; --help lists what is", shown);
+	options_unknown_word(word, "is nothing to do", names, TASK_COUNT, "--help lists what is");
 	return EXIT_TROUBLE;
 }
 
