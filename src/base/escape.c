@@ -72,6 +72,18 @@ unsigned escape_width(uint32_t code)
 	return 1;
 }
 
+unsigned escape_columns(struct slice text)
+{
+	unsigned sum = 0;
+	while (text.len > 0) {
+		uint32_t code = 0;
+		size_t len = escape_read_utf8(text, &code);
+		sum += len ? escape_width(code) : 1;
+		text = slice_from(text, len ? len : 1);
+	}
+	return sum;
+}
+
 /* Control characters, those that turn the reading direction or hide (UTS 55), and what XML does
  * not allow. */
 static bool is_harmful(uint32_t code)
@@ -179,6 +191,13 @@ void escape_json(struct buffer *out, struct slice s)
 		}
 		s = slice_from(s, len ? len : 1);
 	}
+}
+
+void escape_json_member(struct buffer *out, const char *name, struct slice text)
+{
+	buffer_printf(out, ",\"%s\":\"", name);
+	escape_json(out, text);
+	buffer_add_byte(out, '"');
 }
 
 static const char *html_entity(uint32_t code)

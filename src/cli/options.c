@@ -115,6 +115,18 @@ int options_read(int argc, char **argv, const struct option *table, size_t count
 	return operands;
 }
 
+void options_unknown_word(const char *word, const char *trouble, const char *const *names,
+			  size_t count, const char *hint)
+{
+	char shown[80];
+	const char *near = nearest_word(word, names, count);
+	escape_into(shown, sizeof shown, slice_of(word));
+	if (near)
+		complain("'%s' %s; did you mean '%s'?", shown, trouble, near);
+	else
+		complain("'%s' %s; %s", shown, trouble, hint);
+}
+
 void options_print(const struct option *table, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {

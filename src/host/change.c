@@ -42,6 +42,16 @@ static bool lies_within(const char *root, const char *path)
 	return strncmp(real, real_root, len) == 0 && (real[len] == '/' || real[len] == 0);
 }
 
+int host_change_name(char *into, const char *root, const char *path, struct error *err)
+{
+	const char *home = *root ? "/root" : getenv("HOME");
+	if (path[0] != '~')
+		return join(into, "", path, err);
+	if (!home || home[0] != '/')
+		return err_set(err, -EINVAL, "there is no HOME for %s", path);
+	return join(into, home, path + 1, err);
+}
+
 int host_change_open(struct host_change *c, const char *root, const char *name, struct error *err)
 {
 	*c = (struct host_change){ 0 };
