@@ -5,8 +5,9 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
-enum { VERSION_SIZE = 9 };
+enum { VERSION_SIZE = 60 };
 
 static const char *const FIELDS[] = {
 	[SETTING_HOST] = "host", [SETTING_PORT] = "port", [SETTING_ENABLED] = "enabled",
@@ -22,15 +23,18 @@ int form_load(const struct console *c, struct host_settings *h, struct settings 
 					     ret_settings, err);
 }
 
-/* Changes with every change, so that nobody writes over what another has saved meanwhile. */
+/* Changes with every change, so that nobody writes over what another has saved meanwhile. Whoever
+ * may look sees it, so nothing of the password goes into it: its file is another after each change.
+ */
 static const char *write_version(char into[VERSION_SIZE], const struct host_settings *h)
 {
-	const struct slice parts[] = { h->text.text, host_settings_password(h) };
+	struct stat st = { 0 };
 	uint32_t sum = 2166136261; /* FNV-1a */
-	for (int k = 0; k < 2; k++)
-		for (size_t i = 0; i < parts[k].len; i++)
-			sum = (sum ^ parts[k].at[i]) * 16777619;
-	snprintf(into, VERSION_SIZE, "%08x", sum);
+	for (size_t i = 0; i < h->text.text.len; i++)
+		sum = (sum ^ h->text.text.at[i]) * 16777619;
+	(void)stat(h->password_path, &st); /* it may not be there */
+	snprintf(into, VERSION_SIZE, "%08x-%llx-%llx.%lx", sum, (unsigned long long)st.st_ino,
+		 (unsigned long long)st.st_mtim.tv_sec, (unsigned long)st.st_mtim.tv_nsec);
 	return into;
 }
 

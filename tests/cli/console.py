@@ -567,6 +567,23 @@ def two(program):
         want(b'"event":"end"' in streams[0], streams[0])
 
 
+@case("the settings' version changes with a password, and tells nothing of it")
+def version_of_settings(program):
+    with Console(program) as console:
+        b, versions = Browser(console, "admin"), []
+        for word in ("one password", "two password"):
+            form = {"auth": True, "user": "u", "password": word, "confirmed": True}
+            same(b.save(**form)[0], 200)
+            versions.append(b.get("/settings")["version"])
+        want(versions[0] != versions[1], versions)
+        path = console.settings + ".password"
+        then = os.stat(path)
+        with open(path, "r+b") as file:
+            file.write(b"six")
+        os.utime(path, ns=(then.st_atime_ns, then.st_mtime_ns))
+        same(b.get("/settings")["version"], versions[1])
+
+
 @case("TLS, and beyond this host nothing without it")
 def tls(program):
     with tempfile.TemporaryDirectory() as folder:
