@@ -2,13 +2,13 @@
  * connections by host. */
 #include "cli/console.h"
 
-#include "base/escape.h"
 #include "check/check.h"
 #include "cli/check.h"
 #include "cli/connections.h"
 #include "cli/decisive.h"
 #include "cli/version.h"
 #include "cli/which_proxy.h"
+#include "console/json.h"
 #include "capture/feed.h"
 #include "packet/text.h"
 
@@ -273,30 +273,25 @@ static int connections(struct slice host, uint16_t port, struct buffer *out, str
 
 /* ---- profiles ------------------------------------------------------------------------------ */
 
-static void add_text(struct buffer *out, const char *name, const char *text)
-{
-	buffer_printf(out, "%s\"%s\":\"", out->at[out->len - 1] == '{' ? "" : ",", name);
-	escape_json(out, slice_of(text));
-	buffer_add_byte(out, '"');
-}
-
 static void add_profile(void *context, const char *name, const struct check_profile *p)
 {
 	struct buffer *out = context;
-	buffer_add_text(out, out->at[out->len - 1] == '[' ? "{" : ",{");
-	add_text(out, "name", name);
-	add_text(out, "title", p->title ? p->title : name);
-	add_text(out, "date", p->date ? p->date : "");
-	buffer_add_text(out, ",\"targets\":[");
+	json_open(out, NULL, '{');
+	json_word(out, "name", name);
+	json_word(out, "title", p->title ? p->title : name);
+	json_word(out, "date", p->date ? p->date : "");
+	json_open(out, "targets", '[');
 	for (size_t i = 0; i < p->goals; i++) {
 		if (!p->goal[i].url)
 			continue;
-		buffer_add_text(out, out->at[out->len - 1] == '[' ? "{" : ",{");
-		add_text(out, "url", p->goal[i].url);
-		add_text(out, "purpose", p->goal[i].purpose);
-		buffer_printf(out, ",\"head\":%s}", p->goal[i].head ? "true" : "false");
+		json_open(out, NULL, '{');
+		json_word(out, "url", p->goal[i].url);
+		json_word(out, "purpose", p->goal[i].purpose);
+		json_bool(out, "head", p->goal[i].head);
+		json_close(out, '}');
 	}
-	buffer_add_text(out, "]}");
+	json_close(out, ']');
+	json_close(out, '}');
 }
 
 static void profiles(struct buffer *out)
