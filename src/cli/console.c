@@ -237,12 +237,6 @@ static int first_user(const char *state, struct error *err)
 
 /* ---- serving ------------------------------------------------------------------------------- */
 
-static bool is_loopback(const struct address *a)
-{
-	static const uint8_t six[16] = { [15] = 1 };
-	return address_is_v4(a) ? a->ip[12] == 127 : memcmp(a->ip, six, sizeof six) == 0;
-}
-
 /* Port 0 is the kernel's choice, and none that address_parse would take. */
 static bool read_listen(struct slice text, struct address *ret_at)
 {
@@ -264,7 +258,7 @@ static bool read_where(const struct wish *w, struct console_options *o)
 		complain("--cert and --key belong together");
 		return false;
 	}
-	if (is_loopback(&o->listen) || w->cert || w->plain)
+	if (address_is_loopback(&o->listen) || w->cert || w->plain)
 		return true;
 	complain("beyond this host, passwords would travel for all to read: give --cert and --key, "
 		 "or, where something in front of it does TLS, --plain");
