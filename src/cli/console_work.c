@@ -150,11 +150,6 @@ static void on_connection(void *context, const struct trace_connection *c)
 	trace_book_connection(r->book, c);
 }
 
-static struct slice text_name(void *context, const struct address *a)
-{
-	return packet_text_name(context, a);
-}
-
 /* A feed with a book of its own, for one capture or one example of a text. */
 static struct feed *begin(struct reader *r, const struct feed_options *options)
 {
@@ -194,15 +189,10 @@ static int read_packets(struct reader *r, struct capture *c, struct error *err)
 	return end(r, feed, code, err);
 }
 
-static int read_example(struct reader *r, struct packet_text *text, const struct packet_example *e,
-			struct error *err)
+static int read_example(struct reader *r, const struct packet_text *text,
+			const struct packet_example *e, struct error *err)
 {
-	const struct feed_options options = { .keep_heads = true,
-					      .text = true,
-					      .name = text_name,
-					      .name_context = text,
-					      .heading = e->heading,
-					      .first_line = e->first_line };
+	const struct feed_options options = { .keep_heads = true, .text = text, .example = e };
 	struct feed *feed = begin(r, &options);
 	for (size_t i = 0, n = 0; feed && (i < e->count || n < e->notes);) {
 		bool note = n < e->notes && (i == e->count || e->note[n].at < e->segment[i].at);
