@@ -61,18 +61,12 @@ static const struct option USER_OPTIONS[] = {
 
 static bool take_bytes(const char *name, const char *value, uint64_t *ret_bytes)
 {
-	struct slice digits = slice_of(value);
-	uint64_t n;
-	unsigned shift = slice_ends(digits, SLICE("k"))   ? 10
-			 : slice_ends(digits, SLICE("m")) ? 20
-			 : slice_ends(digits, SLICE("g")) ? 30
-							  : 0;
-	digits.len -= shift > 0;
-	if (!slice_parse_u64(digits, 10, &n) || n == 0 || n > (UINT64_MAX >> 1) >> shift) {
+	uint64_t bytes;
+	if (!options_read_size(value, &bytes) || bytes == 0) {
 		complain("--%s takes a number of bytes: 512m, 2g", name);
 		return false;
 	}
-	*ret_bytes = n << shift;
+	*ret_bytes = bytes;
 	return true;
 }
 

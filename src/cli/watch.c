@@ -66,17 +66,10 @@ static int print_help(void)
 
 static bool take_size(const char *what, const char *value, uint64_t least, uint64_t *ret)
 {
-	static const char units[] = "kmgt";
-	struct slice s = slice_of(value);
 	char shown[60];
-	uint64_t n = 0, unit = 1;
-	const char *at = s.len ? strchr(units, s.at[s.len - 1] | 0x20) : NULL;
-	if (at && *at) {
-		unit <<= 10 * (at - units + 1);
-		s.len--;
-	}
-	if (slice_parse_u64(s, 10, &n) && n <= (UINT64_C(1) << 50) / unit && n * unit >= least) {
-		*ret = n * unit;
+	uint64_t bytes;
+	if (options_read_size(value, &bytes) && bytes >= least && bytes <= UINT64_C(1) << 50) {
+		*ret = bytes;
 		return true;
 	}
 	complain("%s: '%s' is not a size such as 500M or 2G, of %lluM at least", what,
