@@ -18,24 +18,20 @@ static int table_side(const struct link *l, enum trace_side side)
 	return l->flip ? 1 - (int)side : (int)side;
 }
 
-static struct slice name_of(const struct feed *f, const struct address *a)
-{
-	return f->options.name ? f->options.name(f->options.name_context, a) : (struct slice){ 0 };
-}
-
 void feed_set_ends(const struct feed *f, struct exchange *x, const struct address *client,
 		   const struct address *proxy)
 {
 	x->client = *client;
 	x->proxy = *proxy;
 	x->file = f->options.file;
-	x->from_text = f->options.text;
-	if (!f->options.text)
+	const struct packet_text *text = f->options.text;
+	x->from_text = text != NULL;
+	if (!text)
 		return;
-	x->client_name = trace_keep(x, name_of(f, client), 100);
-	x->proxy_name = trace_keep(x, name_of(f, proxy), 100);
-	x->heading = trace_keep(x, f->options.heading, 200);
-	x->first_line = f->options.first_line;
+	x->client_name = trace_keep(x, packet_text_name(text, client), 100);
+	x->proxy_name = trace_keep(x, packet_text_name(text, proxy), 100);
+	x->heading = trace_keep(x, f->options.example->heading, 200);
+	x->first_line = f->options.example->first_line;
 }
 
 void feed_set_handshake(struct exchange *x, const struct stream *s, int client)

@@ -141,3 +141,17 @@ void options_print(const struct option *table, size_t count)
 		printf("  %-28s %s\n", left, o->help);
 	}
 }
+
+bool options_read_size(const char *value, uint64_t *ret_bytes)
+{
+	static const char units[] = "kmgt";
+	struct slice s = slice_of(value);
+	const char *unit = s.len ? strchr(units, s.at[s.len - 1] | 0x20) : NULL;
+	unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+	uint64_t n;
+	s.len -= unit != NULL;
+	if (!slice_parse_u64(s, 10, &n) || n > (uint64_t)INT64_MAX >> shift)
+		return false;
+	*ret_bytes = n << shift;
+	return true;
+}

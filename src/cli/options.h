@@ -36,4 +36,8 @@ void options_unknown_word(const char *word, const char *trouble, const char *con
 /* The table as lines of help. */
 void options_print(const struct option *table, size_t count);
 
+/* A value that is a number of bytes: digits, and k, m, g or t behind them for powers of 1024. False where it
+ * is none, or INT64_MAX is less. */
+bool options_read_size(const char *value, uint64_t *ret_bytes);
+
 #endif
