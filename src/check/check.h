@@ -14,7 +14,6 @@
 #include "base/error.h"
 #include "check/choice.h"
 #include "check/connect.h"
-#include "tls/certificate.h"
 #include "trace/exchange.h"
 
 #include <signal.h>
@@ -93,8 +92,6 @@ struct check_owner {
 	void *context;
 	/* For the curious; each may be NULL. While a download runs, twice a second: */
 	void (*tcp)(void *context, const struct check_tcp *now);
-	/* Once: the certificates that the target shows, leaf first. */
-	void (*chain)(void *context, const struct tls_certificate *list, size_t count);
 	void (*still)(void *context, nanos so_far); /* a tunnel held quiet, every second; or NULL */
 };
 

@@ -108,8 +108,10 @@ void talk_certificate(int sent, int version, int type, const void *bytes, size_t
 }
 
 /* All of the certificates that are shown. */
-static void note_chain(struct exchange *x, const struct tls_certificate *list, size_t count)
+static void note_chain(struct exchange *x, int version, struct slice body)
 {
+	struct tls_certificate list[TLS_MAX_CHAIN];
+	size_t count = tls_read_certificates(body, version == TLS1_3_VERSION, list);
 	struct trace_way *way = trace_open_probe(x) ? arena_alloc(x->arena, sizeof *way) : NULL;
 	for (size_t i = 0; way && i < count && i < TRACE_MOST_LINKS; i++) {
 		way->link[way->links++] = (struct trace_link){
@@ -123,17 +125,6 @@ static void note_chain(struct exchange *x, const struct tls_certificate *list, s
 	}
 }
 
-static void note_certificates(const struct walk *w, struct exchange *x, int version,
-			      struct slice body)
-{
-	struct tls_certificate list[TLS_MAX_CHAIN];
-	size_t count = tls_read_certificates(body, version == TLS1_3_VERSION, list);
-	if (!w->through.seen && w->owner->chain)
-		w->owner->chain(w->owner->context, list, count);
-	if (x)
-		note_chain(x, list, count);
-}
-
 /* Handshake messages in the clear. In TLS 1.3 who listens in can't see them. */
 static void on_message(int sent, int version, int type, const void *bytes, size_t len, SSL *ssl,
 		       void *context)
@@ -142,8 +133,8 @@ static void on_message(int sent, int version, int type, const void *bytes, size_
 	struct slice message = { bytes, len };
 	struct exchange *x = way_now(w) ? wire_now(way_now(w)) : NULL;
 	struct mark mark = { .at = check_now() };
-	if (is_certificate(sent, type, message))
-		note_certificates(w, x, version, slice_from(message, HANDSHAKE_HEADER));
+	if (x && is_certificate(sent, type, message))
+		note_chain(x, version, slice_from(message, HANDSHAKE_HEADER));
 	if (!w->through.seen) /* a redirect may lead to another host, which is not compared */
 		talk_certificate(sent, version, type, bytes, len, ssl, &w->through);
 	if (!x || version != TLS1_3_VERSION)
