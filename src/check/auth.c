@@ -5,9 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* The same as in the walk itself: refused so often, the password is not sent again. */
-enum { MOST_REFUSALS = 2 };
-
 static bool is_to_proxy(const struct exchange *x)
 {
 	return x->response.status != 0 && !(x->probe && x->probe->inside);
@@ -122,7 +119,7 @@ int check_auth(struct check_around *a, struct error *err)
 		code = ask_bare(options, t, err);
 	bool basic = code == 0 && t->with == 407 && t->algorithm && t->stales == 0 &&
 		     offers(refused, SCHEME_BASIC);
-	t->spared = basic && *options->refusals >= MOST_REFUSALS;
+	t->spared = basic && *options->refusals >= CHECK_MOST_REFUSALS;
 	if (basic && !t->spared)
 		code = ask_basic(options, t, err);
 	t->refusals = (uint8_t)*options->refusals;

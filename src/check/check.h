@@ -23,6 +23,9 @@ enum check_step {
 	CHECK_REDIRECTS, CHECK_DOWNLOAD, CHECK_CLOSING, CHECK_DIRECT, CHECK_IDLE,
 };
 
+/* No account is to be locked: two refusals of a password are enough, whatever else there is to try. */
+enum { CHECK_MOST_REFUSALS = 2 };
+
 enum check_result { CHECK_PASSED, CHECK_ODD, CHECK_FAILED };
 
 /* What the kernel knew of the connection to the proxy at a moment (TCP_INFO). */
@@ -75,7 +78,7 @@ struct check_options {
 	bool keep_heads;
 	uint64_t most;                   /* bytes of a body; then it is enough */
 	nanos patience;                  /* silence at any stage, until it is given up */
-	/* 407s to the password so far, in whichever walk: it is not sent once they are two. The
+	/* 407s to the password so far, in whichever walk: it is not sent once they are CHECK_MOST_REFUSALS. The
 	   caller's, one for all that a run of the program does. */
 	_Atomic unsigned *refusals;
 	bool resume;                     /* of a download that was cut, ask for the rest by Range */

@@ -167,7 +167,7 @@ void stage_look(struct walk *w, const struct exchange *x)
 	w->told = x;
 	if (refuses_password(x) && x != w->refused) {
 		w->refused = x;
-		w->spent = atomic_fetch_add(w->options->refusals, 1) + 1 >= WALK_MOST_REFUSALS;
+		w->spent = atomic_fetch_add(w->options->refusals, 1) + 1 >= CHECK_MOST_REFUSALS;
 	}
 	if (w->step == CHECK_PROXY || w->step == CHECK_AUTH) {
 		look_first(w, x);

@@ -231,7 +231,7 @@ static bool set_proxy(struct walk *w)
 	bool fine = true;
 	SET(CURLOPT_PROXY, "http://127.0.0.1:1");
 	SET(CURLOPT_NOPROXY, "");
-	if (o->user && *o->refusals < WALK_MOST_REFUSALS) {
+	if (o->user && *o->refusals < CHECK_MOST_REFUSALS) {
 		SET(CURLOPT_PROXYAUTH,
 		    (long)(o->altered.basic ? CURLAUTH_BASIC : CURLAUTH_BASIC | CURLAUTH_DIGEST));
 		SET(CURLOPT_PROXYUSERNAME, o->user);

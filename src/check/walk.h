@@ -10,9 +10,6 @@
 
 enum { WALK_MAX_WIRES = 24, WALK_MAX_HEAD = 64 << 10 };
 
-/* No account is to be locked: two refusals of a password are enough, whatever else there is to try. */
-enum { WALK_MOST_REFUSALS = 2 };
-
 /* Who speaks in libcurl's debug output: the CONNECT, or what is inside its tunnel. */
 enum walk_voice { VOICE_PROXY, VOICE_INSIDE };
 
