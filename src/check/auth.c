@@ -58,19 +58,25 @@ static const struct exchange *read_trial(struct exchange *const *seen, size_t co
 	return refused;
 }
 
+static int walk_again(const struct check_options *o, struct trace_trial *found, struct error *err)
+{
+	struct repeat r = { .still = NULL };
+	int code = repeat_walk(o, &r, err);
+	if (code < 0)
+		return code;
+	read_trial(r.exchange, r.count, found);
+	repeat_done(&r);
+	return 0;
+}
+
 static int ask_bare(const struct check_options *options, struct trace_trial *t, struct error *err)
 {
 	struct check_options o = repeat_options(options);
 	struct trace_trial found = { .bare = 0 };
-	struct repeat r = { .still = NULL };
 	o.user = o.password = NULL;
-	int code = repeat_walk(&o, &r, err);
-	if (code < 0)
-		return code;
-	read_trial(r.exchange, r.count, &found);
+	int code = walk_again(&o, &found, err);
 	t->bare = found.bare;
-	repeat_done(&r);
-	return 0;
+	return code;
 }
 
 /* A proxy whose user directory has no hashes can check Basic alone, whatever else it offers. */
@@ -78,15 +84,10 @@ static int ask_basic(const struct check_options *options, struct trace_trial *t,
 {
 	struct check_options o = repeat_options(options);
 	struct trace_trial found = { .bare = 0 };
-	struct repeat r = { .still = NULL };
 	o.altered.basic = true;
-	int code = repeat_walk(&o, &r, err);
-	if (code < 0)
-		return code;
-	read_trial(r.exchange, r.count, &found);
+	int code = walk_again(&o, &found, err);
 	t->again = found.with;
-	repeat_done(&r);
-	return 0;
+	return code;
 }
 
 static void say(struct check_around *a, const struct trace_trial *t)
