@@ -133,7 +133,7 @@ uint64_t again_bytes(const struct again *a, bool inside)
 	uint64_t sum = 0;
 	for (size_t i = 0; i < a->exchanges; i++) {
 		const struct exchange *x = a->exchange[i];
-		if ((x->probe && x->probe->inside) == inside)
+		if (trace_is_inside(x) == inside)
 			sum += x->bytes[PROXY];
 	}
 	return sum;

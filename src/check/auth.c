@@ -7,7 +7,7 @@
 
 static bool is_to_proxy(const struct exchange *x)
 {
-	return x->response.status != 0 && !(x->probe && x->probe->inside);
+	return x->response.status != 0 && !trace_is_inside(x);
 }
 
 static bool offers(const struct exchange *x, enum trace_scheme scheme)

@@ -15,11 +15,6 @@ static nanos between(nanos from, nanos to)
 	return from == NO_TIME || to == NO_TIME || to < from ? 0 : to - from;
 }
 
-static bool is_inside(const struct exchange *x)
-{
-	return x->probe && x->probe->inside;
-}
-
 /* ---- a fetch, from its exchanges ----------------------------------------------------------------
  */
 
@@ -56,7 +51,7 @@ static struct trace_fetch fetch_of(struct exchange *const *seen, size_t count)
 	struct trace_fetch f = { .how = CUT_NO_BODY, .promised = UINT64_MAX };
 	const struct exchange *request = repeat_request(seen, count);
 	const struct exchange *carrier =
-		request && is_inside(request) ? repeat_connect(seen, count) : request;
+		request && trace_is_inside(request) ? repeat_connect(seen, count) : request;
 	if (!request || !carrier || request->response.status == 0)
 		return f;
 	f.status = request->response.status;

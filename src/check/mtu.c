@@ -229,11 +229,6 @@ static void try_up(struct hunt *h, const uint32_t *sizes, enum fate *ret_fates, 
 
 /* ---- down: the walk again -------------------------------------------------------------------- */
 
-static bool is_inside(const struct check_around *a)
-{
-	return a->x->probe->inside;
-}
-
 /* It went through; or got beyond where the plain walk broke, and then met something else than
  * silence; or at least so much more came that it can't have been what fits small segments alone. */
 static bool got_on(const struct again *a, const void *context)
@@ -243,7 +238,7 @@ static bool got_on(const struct again *a, const void *context)
 	uint64_t least = r->x->bytes[PROXY] + h->top;
 	return a->code == 0 && a->step >= CHECK_PROXY &&
 	       (!a->failed || (!a->silent && a->step > r->where) ||
-		again_bytes(a, is_inside(r)) >= least);
+		again_bytes(a, trace_is_inside(r->x)) >= least);
 }
 
 /* One whose connection took a second SYN had too little time for the rest. */

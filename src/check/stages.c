@@ -162,7 +162,7 @@ static void look_first(struct walk *w, const struct exchange *x)
 void stage_look(struct walk *w, const struct exchange *x)
 {
 	char location[SHOWN];
-	if (!x || x == w->told || x->response.status == 0 || (x->probe && x->probe->inside))
+	if (!x || x == w->told || x->response.status == 0 || trace_is_inside(x))
 		return;
 	w->told = x;
 	if (refuses_password(x) && x != w->refused) {

@@ -198,7 +198,7 @@ static bool is_cut(const struct exchange *x)
 {
 	if (!x->closed || x->closed_by != PROXY || x->next_began)
 		return false;
-	if (x->probe && x->probe->inside) /* the tunnel's cut, seen from within */
+	if (trace_is_inside(x)) /* the tunnel's cut, seen from within */
 		return false;
 	if (x->tunnel.open)
 		return x->tls->done &&

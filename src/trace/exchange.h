@@ -418,6 +418,9 @@ struct exchange {
 	uint32_t first_line;
 };
 
+/* What the probe itself sent and got inside of a tunnel's TLS. */
+static inline bool trace_is_inside(const struct exchange *x) { return x->probe && x->probe->inside; }
+
 /* An exchange with everything unknown; NULL when out of memory. limit: bytes it may ever take. */
 struct exchange *trace_new(enum trace_source source, size_t limit);
 void trace_free(struct exchange *x); /* NULL is fine */
