@@ -99,20 +99,14 @@ static int fetch(const struct check_options *o, struct trace_download *d, struct
 	return 0;
 }
 
-static bool alike(uint64_t a, uint64_t b, unsigned percent)
-{
-	uint64_t more = a > b ? a : b, less = a > b ? b : a;
-	return more - less <= more / 100 * percent;
-}
-
 /* Cut at the same byte and at the same age: which of them it is, another speed tells. Limits on
  * time are hardly ever below a second. */
 static bool both_fit(const struct trace_fetch *a, const struct trace_fetch *b)
 {
 	bool cut = (a->how == CUT_FIN || a->how == CUT_RST) &&
 		   (b->how == CUT_FIN || b->how == CUT_RST);
-	return cut && a->age >= NANOS_PER_SECOND && alike(a->body, b->body, 2) &&
-	       alike((uint64_t)a->age, (uint64_t)b->age, 10);
+	return cut && a->age >= NANOS_PER_SECOND && trace_is_alike(a->body, b->body, 2) &&
+	       trace_is_alike((uint64_t)a->age, (uint64_t)b->age, 10);
 }
 
 /* ---- the rest by Range
