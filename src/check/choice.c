@@ -91,21 +91,15 @@ static bool is_exempt(const char *list, const char *host)
 
 /* ---- a proxy's URL --------------------------------------------------------------------------- */
 
-static int hex(uint8_t c)
-{
-	return isdigit(c) ? c - '0' : isxdigit(c) ? (c | 0x20) - 'a' + 10 : -1;
-}
-
 /* %41 is A, as in any URL; false where it does not fit or holds a NUL. */
 static bool unescape(struct slice s, char *into, size_t size)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < s.len; i++) {
-		uint8_t c = s.at[i];
-		if (c == '%' && i + 2 < s.len && hex(s.at[i + 1]) >= 0 && hex(s.at[i + 2]) >= 0) {
-			c = (uint8_t)(hex(s.at[i + 1]) << 4 | hex(s.at[i + 2]));
+		struct slice digits = slice_first(slice_from(s, i + 1), 2);
+		uint64_t c = s.at[i];
+		if (c == '%' && digits.len == 2 && slice_parse_u64(digits, 16, &c))
 			i += 2;
-		}
 		if (c == 0 || n + 1 >= size)
 			return false;
 		into[n++] = (char)c;
