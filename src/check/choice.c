@@ -213,14 +213,19 @@ static const char *first_of(check_variable *variable, const char *const *names,
 }
 
 /* HTTP_PROXY in upper case is not read: a CGI program finds a client's "Proxy:" field there. */
+const char *check_proxy_variable(bool secure, check_variable *variable, const char **ret_name)
+{
+	static const char *const plain[] = { "http_proxy", "all_proxy", "ALL_PROXY", NULL };
+	static const char *const https[] = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
+					     NULL };
+	return first_of(variable, secure ? https : plain, ret_name);
+}
+
 static const char *from_environment(const struct check_target *t, check_variable *variable,
 				    struct check_proxy *p)
 {
-	static const char *const plain[] = { "http_proxy", "all_proxy", "ALL_PROXY", NULL };
-	static const char *const secure[] = { "https_proxy", "HTTPS_PROXY", "all_proxy",
-					      "ALL_PROXY", NULL };
 	const char *name = NULL;
-	const char *value = first_of(variable, t->secure ? secure : plain, &name);
+	const char *value = check_proxy_variable(t->secure, variable, &name);
 	bool ignored = !t->secure && !set(variable, "http_proxy") && set(variable, "HTTP_PROXY");
 	const char *aside = ignored ? "; HTTP_PROXY is set in upper case, which curl ignores" : "";
 	if (!value)
