@@ -178,9 +178,13 @@ static void add_looks(struct buffer *out, const struct desk *d)
 	buffer_add_text(out, "]");
 }
 
-void desk_record(struct buffer *out, const struct desk *d, const struct exchange *x,
-		 const struct diagnosis *found)
+void desk_begin_record(struct buffer *out, const struct desk *d, const struct exchange *x,
+		       const struct diagnosis *found)
 {
+	if (!found) {
+		buffer_add_text(out, "{\"v\":1,\"source\":\"check\"");
+		return;
+	}
 	render_json(out, x, found);
 	if (!out->failed)
 		out->len -= 2; /* "}\n": the rest comes before them */
@@ -189,7 +193,6 @@ void desk_record(struct buffer *out, const struct desk *d, const struct exchange
 		add_looks(out, d);
 	if (d->samples)
 		add_samples(out, d);
-	buffer_add_text(out, "}\n");
 }
 
 static void show_chain(struct buffer *out, const struct trace_way *way)
@@ -256,7 +259,8 @@ static void render(struct buffer *out, const struct desk *d, const struct exchan
 {
 	const struct trace_way *chain = d->verbose ? desk_chain(d) : NULL;
 	if (d->json) {
-		desk_record(out, d, x, found);
+		desk_begin_record(out, d, x, found);
+		buffer_add_text(out, "}\n");
 		return;
 	}
 	for (size_t i = 0; d->verbose && i < d->exchanges; i++) {

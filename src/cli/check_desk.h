@@ -63,9 +63,10 @@ struct exchange *desk_decisive(const struct desk *d, struct finding *ret_finding
 /* The target's certificates: trace_way's links, leaf first. NULL: none were seen. */
 const struct trace_way *desk_chain(const struct desk *d);
 
-/* One line of NDJSON: the exchange's record, with the stages and what else the desk has. */
-void desk_record(struct buffer *out, const struct desk *d, const struct exchange *x,
-		 const struct diagnosis *found);
+/* One line of NDJSON, but for its end ("}" and the line feed), so that members can follow: the
+ * exchange's record, with the stages and what else the desk has. found NULL: nothing was judged. */
+void desk_begin_record(struct buffer *out, const struct desk *d, const struct exchange *x,
+		       const struct diagnosis *found);
 
 /* Prints the diagnosis: the card, or the record. The exit status. */
 int desk_show(const struct desk *d);

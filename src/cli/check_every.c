@@ -72,12 +72,7 @@ static void add_record(struct buffer *out, const struct every *e, const struct o
 		       struct slice changes)
 {
 	const char *between = "";
-	if (o->found)
-		desk_record(out, o->desk, o->x, o->found);
-	else
-		buffer_add_text(out, "{\"v\":1,\"source\":\"check\"}\n");
-	if (!out->failed)
-		out->len -= 2; /* "}\n" */
+	desk_begin_record(out, o->desk, o->x, o->found);
 	buffer_add_text(out, ",\"url\":\"");
 	escape_json(out, slice_of(e->memory[o->number].name));
 	buffer_printf(out, "\",\"reached\":%s,\"changed\":[", o->reached ? "true" : "false");

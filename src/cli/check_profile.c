@@ -63,12 +63,7 @@ static void add_text(struct buffer *out, const char *name, const char *text)
 static void add_record(struct buffer *out, const struct table *t, const struct outcome *o,
 		       const struct render_target *row)
 {
-	if (row->trouble)
-		buffer_add_text(out, "{\"v\":1,\"source\":\"check\"");
-	else
-		desk_record(out, o->desk, o->x, o->found);
-	if (!row->trouble && !out->failed)
-		out->len -= 2; /* "}\n" */
+	desk_begin_record(out, o->desk, o->x, o->found);
 	add_text(out, "profile", t->name);
 	add_text(out, "url", o->goal->url);
 	if (row->purpose[0])
