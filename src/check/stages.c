@@ -182,7 +182,7 @@ void stage_shaken(struct walk *w)
 	char issuer[SHOWN] = "", shown[SHOWN];
 	if (w->step != CHECK_TLS)
 		return;
-	const struct exchange *x = wire_now(way_now(w));
+	const struct exchange *x = way_exchange(w);
 	const char *version = x ? tls_version_name(x->tls->version) : NULL;
 	if (x && x->tls->certificates)
 		snprintf(issuer, sizeof issuer, ", certificate issued by %s",

@@ -68,7 +68,7 @@ static int on_debug(CURL *easy, curl_infotype type, char *bytes, size_t len, voi
 	bool connect = type == CURLINFO_HEADER_OUT && slice_starts(s, SLICE("CONNECT "));
 	(void)easy;
 	if (type == CURLINFO_HEADER_OUT) {
-		const struct exchange *x = way_now(w) ? wire_now(way_now(w)) : NULL;
+		const struct exchange *x = way_exchange(w);
 		bool inside = !connect && x && x->tunnel.open;
 		if (inside && w->voice != VOICE_INSIDE)
 			inside_begin(w);
@@ -131,7 +131,7 @@ static void on_message(int sent, int version, int type, const void *bytes, size_
 {
 	struct walk *w = context;
 	struct slice message = { bytes, len };
-	struct exchange *x = way_now(w) ? wire_now(way_now(w)) : NULL;
+	struct exchange *x = way_exchange(w);
 	struct mark mark = { .at = check_now() };
 	if (x && is_certificate(sent, type, message))
 		note_chain(x, version, slice_from(message, HANDSHAKE_HEADER));
@@ -329,7 +329,7 @@ static void take_result(struct walk *w)
 /* libcurl compares names when the handshake is over, and then just closes. */
 static void note_distrust(struct walk *w)
 {
-	struct exchange *x = way_now(w) ? wire_now(way_now(w)) : NULL;
+	struct exchange *x = way_exchange(w);
 	if (w->over && w->result == CURLE_PEER_FAILED_VERIFICATION && x && trace_open_probe(x))
 		x->probe->distrusted = true;
 }
@@ -338,7 +338,7 @@ static void note_distrust(struct walk *w)
 static void note_complaint(struct walk *w)
 {
 	char shown[2 * CURL_ERROR_SIZE];
-	struct exchange *x = w->inner ? w->inner : way_now(w) ? wire_now(way_now(w)) : NULL;
+	struct exchange *x = w->inner ? w->inner : way_exchange(w);
 	struct slice text = slice_of(w->trouble);
 	if (!w->over || w->result == CURLE_OK || !x || !trace_open_probe(x))
 		return;
@@ -356,7 +356,7 @@ enum { SAID_ENOUGH = 100 };
 static bool say_hello(struct walk *w)
 {
 	const struct check_altered *a = &w->options->altered;
-	const struct exchange *x = way_now(w) ? wire_now(way_now(w)) : NULL;
+	const struct exchange *x = way_exchange(w);
 	if (!x || !x->tunnel.open || x->closed || x->tls->server_hello || x->tls->alert ||
 	    x->tunnel.bytes[PROXY] >= SAID_ENOUGH)
 		return false;

@@ -95,6 +95,7 @@ bool way_open(struct walk *w);
 /* A wire for libcurl, on the connection that is ready or a new one. -1: none is to be had. */
 int way_take(struct walk *w, struct curl_sockaddr *ret_address);
 struct wire *way_now(const struct walk *w); /* the newest */
+struct exchange *way_exchange(const struct walk *w); /* under way there; NULL: none */
 
 /* ---- the conversation (talk.c) ------------------------------------------------------------- */
 
