@@ -10,7 +10,6 @@
 #include "cli/check_door.h"
 #include "cli/check_memory.h"
 #include "cli/command.h"
-#include "cli/terminal.h"
 #include "render/targets.h"
 #include "store/store.h"
 
@@ -369,12 +368,11 @@ static int of_profile(struct every *e)
 
 int run_every(const struct check_wish *w, const char *url)
 {
-	struct every e = { .wish = w, .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct every e = { .wish = w,
+			   .style = check_style_of(w),
+			   .lock = PTHREAD_MUTEX_INITIALIZER };
 	struct check_goal goal = { .url = url, .purpose = "" };
 	struct targets_plan plan = { .goal = &goal, .goals = 1 };
-	e.style.colour = terminal_colour(w->colour);
-	e.style.utf8 = terminal_utf8();
-	e.style.width = terminal_width();
 	struct error err;
 	int status = EXIT_TROUBLE;
 	if (w->store && !(e.store = store_open(w->store, &err)))
