@@ -1,6 +1,7 @@
 /* Proxies as they are written in arguments and in the environment. */
 #include "cli/which_proxy.h"
 
+#include "check/choice.h"
 #include "net/sockaddr.h"
 #include "settings/proxy_url.h"
 
@@ -51,21 +52,9 @@ int which_proxy_read(struct slice text, struct which_proxy *ret_proxy, struct er
 
 /* ---- the environment ---------------------------------------------------------------------- */
 
-/* An empty variable counts as none. */
 static const char *variable(const char *name)
 {
-	const char *value = getenv(name);
-	return value && *value ? value : NULL;
-}
-
-/* The first of these that is set. HTTP_PROXY is not among them: in a CGI script anybody's header
- * "Proxy:" would set it, so curl reads http_proxy alone. */
-static const char *first_of(const char *const names[4])
-{
-	for (size_t i = 0; i < 4 && names[i]; i++)
-		if (variable(names[i]))
-			return names[i];
-	return NULL;
+	return getenv(name);
 }
 
 static void add_name(struct which_proxy *p, const char *name)
@@ -87,18 +76,14 @@ static int find_same(const struct which_proxy *all, int count, const struct whic
 int which_proxy_from_environment(struct which_proxy ret_proxy[WHICH_MOST_VARIABLES],
 				 struct error *err)
 {
-	static const char *const names[WHICH_MOST_VARIABLES][4] = {
-		{ "http_proxy", "all_proxy", "ALL_PROXY" },
-		{ "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" },
-	};
 	int count = 0;
-	for (size_t i = 0; i < WHICH_MOST_VARIABLES; i++) {
-		const char *name = first_of(names[i]);
+	for (int secure = 0; secure < WHICH_MOST_VARIABLES; secure++) {
+		const char *name, *value = check_proxy_variable(secure, variable, &name);
 		struct which_proxy p = { .port = 0 };
 		struct error why;
-		if (!name)
+		if (!value)
 			continue;
-		if (which_proxy_read(slice_of(variable(name)), &p, &why) < 0)
+		if (which_proxy_read(slice_of(value), &p, &why) < 0)
 			return err_set(err, -EINVAL, "%s: %s", name, why.text);
 		if (p.port == 0)
 			p.port = p.tls ? 443 : CURLS_PORT;

@@ -353,6 +353,16 @@ struct exchange {
 	uint32_t first_line;
 };
 
+/* What the probe itself sent and got inside of a tunnel's TLS. */
+static inline bool trace_is_inside(const struct exchange *x) { return x->probe && x->probe->inside; }
+
+/* Are two figures the same, but for so many percent of the larger one? */
+static inline bool trace_is_alike(uint64_t a, uint64_t b, unsigned percent)
+{
+	uint64_t more = a > b ? a : b, less = a > b ? b : a;
+	return more - less <= more / 100 * percent;
+}
+
 /* An exchange with everything unknown; NULL when out of memory. limit: bytes it may ever take. */
 struct exchange *trace_new(enum trace_source source, size_t limit);
 void trace_free(struct exchange *x); /* NULL is fine */

@@ -152,13 +152,12 @@ void trace_publish_text(struct buffer *out, struct slice text)
 void trace_publish(struct exchange *x)
 {
 	struct trace_response *r = &x->response;
-	bool inside = x->probe && x->probe->inside;
 	x->request.target = publish_url(x, x->request.target);
 	x->request.head = publish_head(x, x->request.head);
 	r->head = publish_head(x, r->head);
 	r->location = publish_url(x, r->location);
 	r->proxy_authenticate = (struct slice){ 0 };
-	if (inside || r->status < 400) { /* the origin's own words */
+	if (trace_is_inside(x) || r->status < 400) { /* the origin's own words */
 		r->title = (struct slice){ 0 };
 		if (x->probe)
 			x->probe->page = (struct slice){ 0 };
