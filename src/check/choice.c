@@ -184,7 +184,9 @@ static void read_proxy(struct check_proxy *p, const char *text)
 	struct slice host = slice_from(slice_first(rest, end), bracket);
 	struct slice behind = slice_from(rest, end + bracket);
 	read_host(p, host);
-	if (behind.len && behind.at[0] != ':')
+	if (bracket && end == rest.len)
+		fault(p, "its address has no ] at its end, as in http://[2001:db8::1]:8080");
+	else if (behind.len && behind.at[0] != ':')
 		fault(p, "behind its host stands something that is no port");
 	else
 		read_port(p, slice_from(behind, 1));

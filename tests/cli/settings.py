@@ -358,6 +358,11 @@ def asking(program, tap):
 
 
 def escaping(program, tap):
+    with Host(program) as host:
+        host.do("set", "host=a", "port=1")
+        status, _, err = host.do("apply", "--root", "/nowhere/image", "--yes", "wget")
+        tap.case("an image that is not there is named", differ("status", status, 2) +
+                 ([] if "/nowhere/image: No such file" in err else [err]))
     with Image(program) as host:
         host.do("set", "host=a", "port=1")
         outside = os.path.join(host.folder.name, "outside")
