@@ -34,7 +34,8 @@ static int add_frame(const struct capture *c, struct error *err, int code)
 	return code;
 }
 
-/* A text has no control characters but those of layout, colour and titles, and none of UTF-16's zeros. */
+/* A text has no control characters but those of layout, colour and titles, and none of UTF-16's
+ * zeros. */
 static bool is_text(struct slice head)
 {
 	for (size_t i = 0; i < head.len; i++) {
