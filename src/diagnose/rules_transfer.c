@@ -61,14 +61,16 @@ static bool paced_flow(const struct exchange *x)
 }
 
 /* A request in the tunnel that was not answered. Small records are no requests: HTTP/2 sends
- * window updates, pings and acknowledgements of settings, all below 80 bytes. */
+ * window updates, pings and acknowledgements of settings, all below 80 bytes. Of the other side any
+ * byte may be the answer where its records could not be followed. */
 static bool unanswered_inside(const struct exchange *x)
 {
-	if (x->from_text && x->tls->out_of_step[PROXY])
+	const struct trace_tls *t = x->tls;
+	if (x->from_text && t->out_of_step[PROXY])
 		return false; /* the answer may stand in a line that does not part its records */
-	return tls_settled(x) && in_step(x, CLIENT) && x->tls->last_record[CLIENT] > 80 &&
-	       mark_is(&x->tls->last_app[CLIENT]) &&
-	       x->tls->last_app[CLIENT].at > x->tls->last_app[PROXY].at;
+	nanos answer = t->out_of_step[PROXY] ? x->tunnel.last[PROXY].at : t->last_app[PROXY].at;
+	return tls_settled(x) && in_step(x, CLIENT) && t->last_record[CLIENT] > 80 &&
+	       mark_is(&t->last_app[CLIENT]) && t->last_app[CLIENT].at > answer;
 }
 
 static void cite_transfer(const struct exchange *x, struct finding *f)

@@ -8,6 +8,7 @@
 
 enum {
 	ALERT_RECORD = 19, /* an encrypted alert in TLS 1.3: two bytes, the type, a tag of 16 */
+	MAX_TICKET = 511, /* a session ticket: a session's state of some 200 bytes, and its frame */
 	MAX_BANNER = 100,
 	MAX_HOST = 255,
 };
@@ -187,7 +188,37 @@ static bool is_app_data(const struct exchange *x, const struct tls_half *h, enum
 	return h->app_records > (x->tls->version >= 0x0304 ? 1 : 0);
 }
 
-/* The last record of an alert's size is the closing alert, most likely: no data. */
+/* What came of what the client asked inside, as far as that can be told. */
+static void note_first_byte(struct exchange *x, const struct mark *mark)
+{
+	if (!mark_is(&x->first_app_up) || mark_is(&x->first_byte) || mark->at < x->first_app_up.at)
+		return;
+	x->first_byte = *mark;
+	trace_add(x, EV_FIRST_BYTE, PROXY, mark, 0);
+}
+
+/* What follows, or that nothing does, shows that it was data. */
+static void count_held(struct exchange *x, struct tls_half *h, enum trace_side side)
+{
+	if (!mark_is(&h->held))
+		return;
+	count_app_record(x->tls, side, h->held_len, &h->held);
+	if (side == PROXY)
+		note_first_byte(x, &h->held);
+	h->held = NO_MARK;
+}
+
+/* A server's first word after the client's Finished (RFC 8446, 4.6.1)? */
+static bool may_be_ticket(const struct exchange *x, const struct tls_half *h, enum trace_side side)
+{
+	return side == PROXY && x->tls->version >= 0x0304 && !h->tickets &&
+	       !mark_is(&x->tls->last_app[PROXY]) && h->record_len > ALERT_RECORD &&
+	       h->record_len <= MAX_TICKET;
+}
+
+/* The last record of an alert's size is the closing alert, most likely: no data. Nor are two small
+ * ones of one size that come before all others: session tickets, of which OpenSSL sends two, and
+ * which answer nothing. */
 static void note_app_record(struct exchange *x, struct tls_half *h, enum trace_side side,
 			    const struct mark *mark)
 {
@@ -196,13 +227,22 @@ static void note_app_record(struct exchange *x, struct tls_half *h, enum trace_s
 	x->tls->app_bytes[side] += h->record_len;
 	if (!is_app_data(x, h, side))
 		return;
-	if (mark_is(&h->held))
-		count_app_record(x->tls, side, ALERT_RECORD, &h->held);
-	h->held = NO_MARK;
-	if (h->record_len == ALERT_RECORD)
+	bool ticket = may_be_ticket(x, h, side);
+	if (ticket && mark_is(&h->held) && h->held_len == h->record_len) {
+		h->tickets = true;
+		h->held = NO_MARK;
+		return;
+	}
+	ticket &= !mark_is(&h->held);
+	count_held(x, h, side);
+	if (ticket || h->record_len == ALERT_RECORD) {
 		h->held = *mark;
-	else
+		h->held_len = h->record_len;
+	} else {
 		count_app_record(x->tls, side, h->record_len, mark);
+	}
+	if (side == PROXY && !ticket)
+		note_first_byte(x, mark);
 }
 
 /* Marks that a record's beginning sets: the end of the handshake, the first application data. */
@@ -231,10 +271,6 @@ static void note_record(struct conversation *c, struct exchange *x, enum trace_s
 	}
 	if (app && side == PROXY && mark_is(&x->first_app_up))
 		h->answers++;
-	if (app && side == PROXY && mark_is(&x->first_app_up) && !mark_is(&x->first_byte)) {
-		x->first_byte = *mark;
-		trace_add(x, EV_FIRST_BYTE, PROXY, mark, 0);
-	}
 	/* in TLS 1.3 a ChangeCipherSpec means nothing, and a hello may follow a retry request */
 	if (h->type == TLS_CHANGE_CIPHER && x->tls->version < 0x0304)
 		h->cipher_changed = true;
@@ -524,7 +560,9 @@ void tunnel_end(struct conversation *c, struct exchange *x)
 	if (!mark_is(&x->hello))
 		peek_cut_hello(c, x);
 	for (int side = CLIENT; side <= PROXY; side++) {
-		const struct tls_half *h = &c->talk[side].tls;
+		struct tls_half *h = &c->talk[side].tls;
+		if (h->held_len != ALERT_RECORD)
+			count_held(x, h, (enum trace_side)side);
 		x->tls->record_left[side] = x->tls->out_of_step[side] ? 0 : h->left;
 		if (x->tls->out_of_step[side])
 			forget_records(x->tls, side);

@@ -71,6 +71,45 @@ def _(w):
     c.finish()
 
 
+def ticketed(w, size: int = 250, **how):
+    """A server of OpenSSL's kind: two session tickets come behind the client's first request."""
+    c = w.talk(**({'proxy': '10.3.0.1:3128'} | how))
+    c.tunnel(f'{NAME}:443')
+    c.up(speech.client_hello(NAME))
+    c.down(speech.flight13(), after=0.03)
+    c.up(speech.finished13() + app(190, seed=31))
+    c.down(app(size, seed=32) + app(size, seed=33), after=0.001)
+    return c
+
+
+@scenario('unanswered-but-for-tickets', Expect('transfer-stalled', closed_by='client'))
+def _(w):
+    c = ticketed(w)
+    c.wait(9)
+    c.up(speech.close_notify())
+    c.finish(CLIENT)
+
+
+@scenario('unanswered-but-for-tickets-cut', Expect('transfer-truncated'))
+def _(w):
+    ticketed(w, rtt=0.07).finish(PROXY, after=4.2)
+
+
+@scenario('answered-in-one-small-record-and-idle', Expect('ok'), near='transfer-truncated')
+def _(w):
+    c = secured(w)
+    c.up(app(190, seed=31))
+    c.down(app(250, seed=32), after=0.04)
+    c.finish(PROXY, after=4.2)
+
+
+@scenario('answered-behind-tickets-late', Expect('slow', first_byte_ms=lambda ms: ms > 6000), near='transfer-stalled')
+def _(w):
+    c = ticketed(w)
+    c.down(app(250, seed=34), after=6.2)
+    c.end_tls()
+
+
 # ---- cuts -----------------------------------------------------------------------------------------------
 
 @scenario('cut-before-content-length', Expect('transfer-truncated', stage='transfer', bytes_down=lambda n: n >= 30000))
