@@ -530,6 +530,17 @@ static bool is_alert_record(const struct tls_half *h)
 	       (h->last_type == TLS_APPLICATION && h->last_len == ALERT_RECORD);
 }
 
+/* The server's last record, of an alert's size, ended it: it closed, or had said so before the
+ * client, who then merely follows, said anything of the kind. */
+static bool server_ended(const struct exchange *x, const struct mark *farewell,
+			 const struct mark *clients)
+{
+	if (!x->closed || x->closed_by == PROXY)
+		return x->closed;
+	return mark_is(farewell) && farewell->at < x->close.at &&
+	       !(mark_is(clients) && clients->at < farewell->at);
+}
+
 /* In TLS 1.3 alerts are encrypted: a client whose first encrypted record has an alert's size, and
  * a server that after the client's Finished says nothing but such a record, have refused. */
 static void find_likely_alert(struct conversation *c, struct exchange *x)
@@ -543,7 +554,7 @@ static void find_likely_alert(struct conversation *c, struct exchange *x)
 		x->tls->likely_alert_from = CLIENT;
 	} else if (x->tls->done && !x->tls->out_of_step[PROXY] && down->answers == 1 &&
 		   down->last_type == TLS_APPLICATION && down->last_len == ALERT_RECORD &&
-		   x->closed && x->closed_by == PROXY) {
+		   server_ended(x, &down->held, &up->held)) {
 		x->tls->likely_alert = true;
 		x->tls->likely_alert_from = PROXY;
 	}
