@@ -215,7 +215,10 @@ static bool stalled(const struct exchange *x, struct finding *f)
 		f->confidence = CONFIDENCE_MEDIUM;
 		return stalled_now(x, f);
 	}
-	bool bulk = x->tls->app_bytes[PROXY] >= 16384 && in_step(x, PROXY);
+	/* silence before the FIN is proof enough that no closing alert came with it */
+	bool followed = !x->tls->out_of_step[PROXY];
+	bool bulk = (followed ? x->tls->app_bytes[PROXY] : x->tunnel.bytes[PROXY]) >= 16384 &&
+		    (in_step(x, PROXY) || (!followed && x->path[PROXY].hole == 0));
 	bool cut_off = closed_by(x, PROXY) && !x->tls->close_notify[PROXY];
 	if (!(bulk && cut_off) && !paced_flow(x))
 		return false;
