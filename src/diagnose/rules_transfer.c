@@ -341,8 +341,26 @@ static bool truncated(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+/* By the capture's clock the client's close follows upon what it was sent so much later than by its
+ * own: a round trip, but where the handshake shows that the capture was taken at the client. */
+static nanos close_travels(const struct exchange *x)
+{
+	bool at_client =
+		mark_is(&x->syn_ack) && span(x->syn.at, x->syn_ack.at) >= times(1, x->rtt) / 2;
+	return at_client ? 0 : times(1, x->rtt);
+}
+
+/* When the client showed that it was leaving: some wait between the closing alert and the FIN. */
+static nanos left_at(const struct exchange *x)
+{
+	nanos farewell = x->tls->close_notify[CLIENT] ? x->tunnel.last[CLIENT].at : NO_TIME;
+	bool first = farewell >= x->path[PROXY].last_data.at && farewell < x->close.at;
+	return first ? farewell : x->close.at;
+}
+
 /* The client closed while an even flow was running: neither at once after the last record, as one
- * who has all does, nor after more than three times the flow's own interval. */
+ * who has all does (which on a busy host takes some milliseconds, but no part of the flow's own
+ * interval to speak of), nor after more than three times that interval. */
 static bool left_a_flow(const struct exchange *x)
 {
 	if (!even_flow(x) || x->tls->records[PROXY] < 2 || !mark_is(&x->first_byte))
@@ -351,8 +369,8 @@ static bool left_a_flow(const struct exchange *x)
 	nanos flow = span(x->first_byte.at, last);
 	uint64_t gaps = x->tls->records[PROXY] - 1;
 	nanos interval = flow / (nanos)(gaps < INT32_MAX ? gaps : INT32_MAX);
-	nanos pause = span(last, x->close.at);
-	return pause >= 2 * NANOS_PER_MS && pause <= times(3, interval);
+	nanos pause = span(last, left_at(x)) - close_travels(x);
+	return pause >= later(2 * NANOS_PER_MS, interval / 8) && pause <= times(3, interval);
 }
 
 /* client-aborted: the client ended it first, in the middle of a body, a record or a flow.

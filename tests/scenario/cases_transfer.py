@@ -197,6 +197,37 @@ def _(w):
     c.linger = 3
 
 
+def paced(w, **how):
+    """An answer that trickles in records of one size."""
+    c = secured(w, **how)
+    c.fetch(522)
+    for _ in range(14):
+        c.down(app(522), after=0.1)
+    return c
+
+
+@scenario('client-leaves-a-flow', Expect('client-aborted', closed_by='client'))
+def _(w):
+    c = paced(w)
+    c.up(speech.close_notify(), after=0.04)
+    c.finish(CLIENT)
+
+
+# Whoever has all closes as soon as its turn on a busy host comes; at the proxy that is seen later.
+@scenario('flow-that-ends-even', Expect('ok'), near='client-aborted')
+def _(w):
+    c = paced(w)
+    c.up(speech.close_notify(), after=0.006)
+    c.finish(CLIENT)
+
+
+@scenario('flow-that-ends-even-at-the-proxy', Expect('ok'), near='client-aborted')
+def _(w):
+    c = paced(w, rtt=0.05, point=PROXY)
+    c.up(speech.close_notify(), after=0.003)
+    c.finish(CLIENT)
+
+
 @scenario('client-resets-in-tunnel', Expect('client-aborted', closed_by='client', close='rst'))
 def _(w):
     c = secured(w, proxy='10.60.0.9:8080')
