@@ -251,9 +251,10 @@ static enum undone left_undone(const struct exchange *x)
 	}
 	if (!tls_settled(x) || !x->both_ways)
 		return DONE_OR_UNKNOWN;
-	/* one age of two tunnels that were idle most of it is the origin's idle time-out, whose end
-	   many servers leave without the alert */
-	bool of_age = x->links.same_age_cuts > 0 && quiet_at_end(x) < x->links.cut_age / 2;
+	/* a limit on time strikes transfers that run; one age of two tunnels that lay idle at the
+	   end is the origin's idle time-out behind answers alike, which many servers leave without
+	   the alert */
+	bool of_age = x->links.same_age_cuts > 0 && quiet_at_end(x) < SHORT_WAIT;
 	if (x->links.same_size_cuts || of_age || even_flow(x) || unanswered_inside(x))
 		return PERHAPS_UNDONE;
 	/* A bulk of data, a pause too long for the end of an answer (whoever says "close" closes at

@@ -71,6 +71,14 @@ def _(w):
     c.finish()
 
 
+@scenario('idle-time-outs-behind-answers-alike', *2 * [Expect('ok')], near='transfer-truncated')
+def _(w):
+    for at, size in ((0.0, 60000), (20.0, 20000)):
+        c = secured(w, at=at, rtt=0.6)
+        c.fetch(size, think=0.3)
+        c.finish(PROXY, after=2.7)
+
+
 def ticketed(w, size: int = 250, **how):
     """A server of OpenSSL's kind: two session tickets come behind the client's first request."""
     c = w.talk(**({'proxy': '10.3.0.1:3128'} | how))
