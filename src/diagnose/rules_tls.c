@@ -115,12 +115,23 @@ static void cite_alert(const struct exchange *x, struct finding *f)
 		finding_cite(f, &e->mark, SAW_ALERT, x->tls->alert_what);
 }
 
+/* In TLS 1.3 the client's first encrypted record is its Finished, unless it has an alert's size.
+ * Who had a second to refuse that and did not, or whom the client left first, refused nothing:
+ * browsers make such connections in advance, and servers end them by their idle time-out. */
+static bool finished_and_idle(const struct exchange *x)
+{
+	const struct trace_tls *t = x->tls;
+	return t->records[CLIENT] > 0 && mark_is(&x->tls_done) && !t->alert && !t->likely_alert &&
+	       x->path[CLIENT].unacked == 0 &&
+	       (closed_by(x, CLIENT) || span(x->tls_done.at, end_of(x)) >= SHORT_WAIT);
+}
+
 /* Where the client's records could not be followed, what it said behind the server's hello may have
  * been its Finished, and requests with it. */
 static bool unfinished(const struct exchange *x)
 {
 	bool hidden = x->tls->out_of_step[CLIENT] && mark_is(&x->tls_done);
-	return in_tls(x) && !tls_settled(x) && !hidden && !x->next_began;
+	return in_tls(x) && !tls_settled(x) && !hidden && !finished_and_idle(x) && !x->next_began;
 }
 
 /* tls-intercepted: the issuer says inspection, and the client turned the certificate down. The

@@ -245,6 +245,15 @@ static void note_app_record(struct exchange *x, struct tls_half *h, enum trace_s
 		note_first_byte(x, mark);
 }
 
+/* In TLS 1.3 the client's Finished is its first encrypted record, and ends the handshake: what the
+ * server says then, be it tickets alone, shows that it took it. */
+static bool heard_finished(const struct conversation *c, const struct exchange *x)
+{
+	const struct tls_half *up = &c->talk[CLIENT].tls;
+	return x->tls->version >= 0x0304 && mark_is(&x->tls_done) && up->app_records > 0 &&
+	       up->record_len != ALERT_RECORD && !x->tls->out_of_step[CLIENT];
+}
+
 /* Marks that a record's beginning sets: the end of the handshake, the first application data. */
 static void note_record(struct conversation *c, struct exchange *x, enum trace_side side,
 			const struct mark *mark)
@@ -269,6 +278,8 @@ static void note_record(struct conversation *c, struct exchange *x, enum trace_s
 		x->first_app_up = *mark;
 		x->tls->done = true;
 	}
+	if (app && side == PROXY && heard_finished(c, x) && h->record_len != ALERT_RECORD)
+		x->tls->done = true;
 	if (app && side == PROXY && mark_is(&x->first_app_up))
 		h->answers++;
 	/* in TLS 1.3 a ChangeCipherSpec means nothing, and a hello may follow a retry request */
