@@ -343,12 +343,11 @@ static bool truncated(const struct exchange *x, struct finding *f)
 }
 
 /* By the capture's clock the client's close follows upon what it was sent so much later than by its
- * own: a round trip, but where the handshake shows that the capture was taken at the client. */
+ * own: what the round trip is on the client's side of the capture, which the handshake shows. */
 static nanos close_travels(const struct exchange *x)
 {
-	bool at_client =
-		mark_is(&x->syn_ack) && span(x->syn.at, x->syn_ack.at) >= times(1, x->rtt) / 2;
-	return at_client ? 0 : times(1, x->rtt);
+	nanos beyond = mark_is(&x->syn_ack) ? span(x->syn.at, x->syn_ack.at) : 0;
+	return x->rtt > beyond ? x->rtt - beyond : 0;
 }
 
 /* When the client showed that it was leaving: some wait between the closing alert and the FIN. */
@@ -361,7 +360,8 @@ static nanos left_at(const struct exchange *x)
 
 /* The client closed while an even flow was running: neither at once after the last record, as one
  * who has all does (which on a busy host takes some milliseconds, but no part of the flow's own
- * interval to speak of), nor after more than three times that interval. */
+ * interval to speak of), nor after more than three times that interval. Or before that record can
+ * have come to it. */
 static bool left_a_flow(const struct exchange *x)
 {
 	if (!even_flow(x) || x->tls->records[PROXY] < 2 || !mark_is(&x->first_byte))
@@ -370,7 +370,11 @@ static bool left_a_flow(const struct exchange *x)
 	nanos flow = span(x->first_byte.at, last);
 	uint64_t gaps = x->tls->records[PROXY] - 1;
 	nanos interval = flow / (nanos)(gaps < INT32_MAX ? gaps : INT32_MAX);
-	nanos pause = span(last, left_at(x)) - close_travels(x);
+	nanos travels = close_travels(x);
+	nanos pause = span(last, left_at(x)) - travels;
+	if (mark_is(&x->syn) && mark_is(&x->syn_ack) &&
+	    pause < -later(2 * NANOS_PER_MS, travels / 8))
+		return true;
 	return pause >= later(2 * NANOS_PER_MS, interval / 8) && pause <= times(3, interval);
 }
 

@@ -221,6 +221,17 @@ def _(w):
     c.finish(CLIENT)
 
 
+@scenario('client-leaves-a-flow-as-more-comes', Expect('client-aborted', closed_by='client'))
+def _(w):
+    c = paced(w, rtt=0.05, point=PROXY)
+    c.wait(0.09)
+    c.do(lambda: c.client.write(speech.close_notify()))
+    c.do(c.client.close, after=0)
+    c.wait(0.01)
+    c.do(lambda: c.proxy.write(app(522)), after=0)
+    c.close(PROXY)
+
+
 # Whoever has all closes as soon as its turn on a busy host comes; at the proxy that is seen later.
 @scenario('flow-that-ends-even', Expect('ok'), near='client-aborted')
 def _(w):
