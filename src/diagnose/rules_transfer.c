@@ -359,9 +359,8 @@ static nanos left_at(const struct exchange *x)
 }
 
 /* The client closed while an even flow was running: neither at once after the last record, as one
- * who has all does (which on a busy host takes some milliseconds, but no part of the flow's own
- * interval to speak of), nor after more than three times that interval. Or before that record can
- * have come to it. */
+ * who has all does (which on a busy host takes some milliseconds), nor after more than three times
+ * the flow's own interval. Or before that record can have come to it. */
 static bool left_a_flow(const struct exchange *x)
 {
 	if (!even_flow(x) || x->tls->records[PROXY] < 2 || !mark_is(&x->first_byte))
@@ -375,7 +374,8 @@ static bool left_a_flow(const struct exchange *x)
 	if (mark_is(&x->syn) && mark_is(&x->syn_ack) &&
 	    pause < -later(2 * NANOS_PER_MS, travels / 8))
 		return true;
-	return pause >= later(2 * NANOS_PER_MS, interval / 8) && pause <= times(3, interval);
+	nanos at_once = interval < 40 * NANOS_PER_MS ? interval / 8 : 5 * NANOS_PER_MS;
+	return pause >= later(2 * NANOS_PER_MS, at_once) && pause <= times(3, interval);
 }
 
 /* client-aborted: the client ended it first, in the middle of a body, a record or a flow.

@@ -236,7 +236,7 @@ def _(w):
 @scenario('flow-that-ends-even', Expect('ok'), near='client-aborted')
 def _(w):
     c = paced(w)
-    c.up(speech.close_notify(), after=0.006)
+    c.up(speech.close_notify(), after=0.004)
     c.finish(CLIENT)
 
 
