@@ -50,7 +50,7 @@ static struct exchange *make(uint64_t number, uint64_t count)
 	x->request.method = SLICE("CONNECT");
 	x->request.target = slice_of(target);
 	x->request.is_connect = x->request.complete = true;
-	x->request.host = SLICE("curl/7.88.1");
+	x->request.host = slice_of(target);
 	address_parse(SLICE("10.40.40.1:48716"), &x->client);
 	address_parse(next() % 3 ? SLICE("10.10.10.1:80") : SLICE("10.10.10.2:80"), &x->proxy);
 	x->first = x->request_start = x->request_end = (struct mark){ .at = at };

@@ -20,6 +20,17 @@ def free_port():
         return s.getsockname()[1]
 
 
+HELD = []
+
+
+def deaf_port():
+    """A port at which nobody listens, and nobody can begin to while the test runs."""
+    s = socket.socket()
+    s.bind(("127.0.0.1", 0))
+    HELD.append(s)
+    return s.getsockname()[1]
+
+
 class Proxy:
     """`viaduct proxy` with a configuration of its own; stop() ends it and gives its exit status."""
 

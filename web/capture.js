@@ -63,8 +63,7 @@ export function capture(room, { session, may }) {
 	}
 
 	function open(one) {
-		const rows = pager({ label: one.name, filter: () => ({ capture: one.id }),
-			path: (values, before, most) => get(`/exchanges${query({ ...values, before, most })}`) });
+		const rows = pager({ label: one.name, filter: () => ({ capture: one.id }) });
 		replace(found, h("h2", { tabindex: "-1" }, one.name), rows.element);
 		rows.restart();
 	}

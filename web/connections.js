@@ -22,8 +22,8 @@ function sparkline(history) {
 		s("path", { class: "axis", d: `M0 ${middle}H${WIDTH}` })));
 }
 
-const fact = (name, value) => value === undefined ? null
-	: h("div", {}, h("dt", {}, t(`live.${name}`)), h("dd", {}, value));
+const fact = (name, value, show) => value === undefined ? null
+	: h("div", {}, h("dt", {}, t(`live.${name}`)), h("dd", {}, show(value)));
 
 function card(one, history) {
 	return h("li", { class: `card live ${one.severity}` },
@@ -33,18 +33,18 @@ function card(one, history) {
 			one.process ? h("span", { class: "process" }, `${one.process} (${one.pid})`) : null),
 		one.bytes_up === undefined ? null : h("div", { class: "body" }, sparkline(history),
 			h("dl", { class: "numbers" },
-				fact("up", one.bytes_up !== undefined ? bytes(one.bytes_up) : undefined),
-				fact("down", one.bytes_down !== undefined ? bytes(one.bytes_down) : undefined),
-				fact("rtt", one.rtt_ms !== undefined ? span(one.rtt_ms) : undefined),
-				fact("retrans", one.retrans !== undefined ? number(one.retrans) : undefined),
-				fact("mss", one.mss_out !== undefined ? number(one.mss_out) : undefined),
-				fact("mtu", one.path_mtu !== undefined ? number(one.path_mtu) : undefined),
-				fact("idle", one.idle_ms !== undefined ? span(one.idle_ms) : undefined))),
+				fact("up", one.bytes_up, bytes),
+				fact("down", one.bytes_down, bytes),
+				fact("rtt", one.rtt_ms, span),
+				fact("retrans", one.retrans, number),
+				fact("mss", one.mss_out, number),
+				fact("mtu", one.path_mtu, number),
+				fact("idle", one.idle_ms, span))),
 		(one.signs ?? []).map((sign) => h("p", { class: "sign", lang: "en" },
 			shape(sign.severity, sign.sign), sign.what)));
 }
 
-export function connections(room, _) {
+export function connections(room) {
 	const known = new Map(); // of each socket: bytes so far, and those of each second
 	const said = h("p", { class: "dim", role: "status" });
 	const cards = h("ul", { class: "cards" });

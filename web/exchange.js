@@ -1,5 +1,5 @@
 // One exchange: its diagnosis card, its ladder, what to send to others. And lists of them.
-import { get, picture } from "./api.js";
+import { get, picture, query } from "./api.js";
 import { announce, h, newId, replace, severityOf, shape } from "./dom.js";
 import { clock, date, number, span, start } from "./format.js";
 import { draw } from "./ladder.js";
@@ -8,7 +8,7 @@ import { t, verdictMeaning } from "./words.js";
 const SIDES = { "on the client": "client", "in the network": "network", "on the proxy": "proxy",
 	"on the origin": "origin", "at the origin": "origin" };
 
-export function badge(record) {
+function badge(record) {
 	const severity = severityOf(record);
 	return h("span", { class: `badge ${severity}` }, shape(severity, t(`severity.${severity}`)),
 		h("span", {}, record.verdict));
@@ -95,7 +95,7 @@ export function exchange(key, one) {
 const COLUMNS = ["verdict", "when", "target", "proxy", "status", "took", "source"];
 
 // Rows whose verdict is a button, which opens the exchange below its row.
-export function list({ label, onOpen }) {
+function list({ label, onOpen }) {
 	const body = h("tbody");
 	const table = h("div", { class: "scroll wide" }, h("table", { class: "exchanges" },
 		h("caption", { class: "unseen" }, label),
@@ -149,7 +149,7 @@ export function list({ label, onOpen }) {
 }
 
 // Pages of a list: the next one comes when asked for.
-export function pager({ path, filter, label, onOpen, onCount }) {
+export function pager({ filter, label, onOpen }) {
 	const rows = list({ label, onOpen });
 	const said = h("p", { class: "dim count", role: "status" });
 	const more = h("button", { type: "button", hidden: true, onclick: () => load() }, t("more"));
@@ -161,7 +161,7 @@ export function pager({ path, filter, label, onOpen, onCount }) {
 		more.disabled = true;
 		let want = 50;
 		do {
-			const answer = await path(values, next, want);
+			const answer = await get(`/exchanges${query({ ...values, before: next, most: want })}`);
 			if (mine !== turn)
 				return;
 			answer.exchanges.forEach(rows.add);
@@ -172,7 +172,6 @@ export function pager({ path, filter, label, onOpen, onCount }) {
 		} while (want > 0 && next);
 		more.hidden = !next;
 		more.disabled = false;
-		onCount?.(rows.count());
 	}
 
 	function restart() {

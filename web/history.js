@@ -60,7 +60,6 @@ export function history(room, { parameters }) {
 		set({ from: String(Math.floor(from)), to: String(Math.ceil(to)) }) });
 	const rows = pager({
 		label: t("page.history"), filter: () => ({ ...filter }),
-		path: (values, before, most) => get(`/exchanges${query({ ...values, before, most })}`),
 		onOpen: (key) => { open = key; remember(); },
 	});
 

@@ -27,6 +27,12 @@ bool address_is_none(const struct address *a)
 	return address_same_host(a, &none);
 }
 
+bool address_is_loopback(const struct address *a)
+{
+	static const struct address six = { .ip = { [15] = 1 } };
+	return address_is_v4(a) ? a->ip[12] == 127 : address_same_host(a, &six);
+}
+
 static void add_v4(struct buffer *out, const uint8_t *ip)
 {
 	for (int i = 0; i < 4; i++) {

@@ -20,6 +20,7 @@ bool address_equal(const struct address *a, const struct address *b);
 bool address_same_host(const struct address *a, const struct address *b);
 bool address_is_v4(const struct address *a);
 bool address_is_none(const struct address *a); /* all zeros */
+bool address_is_loopback(const struct address *a); /* 127.0.0.0/8, ::1 */
 
 /* "10.1.2.3:80", "[2001:db8::1]:80" (RFC 5952); without the port where it is 0. */
 void address_add(struct buffer *out, const struct address *a);

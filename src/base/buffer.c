@@ -18,6 +18,13 @@ void buffer_done(struct buffer *b)
 	*b = (struct buffer){ 0 };
 }
 
+void buffer_wipe(struct buffer *b)
+{
+	if (b->at)
+		explicit_bzero(b->at, b->room);
+	buffer_done(b);
+}
+
 void buffer_reset(struct buffer *b)
 {
 	b->len = 0;

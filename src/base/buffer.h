@@ -18,6 +18,7 @@ struct buffer {
 /* limit: the most bytes it may ever hold (4 GiB at most). Allocates nothing yet. */
 void buffer_init(struct buffer *b, size_t limit);
 void buffer_done(struct buffer *b);
+void buffer_wipe(struct buffer *b);  /* buffer_done of secrets: overwritten first */
 void buffer_reset(struct buffer *b); /* empty again; keeps its memory, clears `failed` */
 
 void buffer_add(struct buffer *b, struct slice s);

@@ -26,6 +26,30 @@ size_t escape_read_utf8(struct slice s, uint32_t *ret_code)
 	return len;
 }
 
+size_t escape_write_utf8(uint32_t code, uint8_t ret_bytes[4])
+{
+	if (code < 0x80) {
+		ret_bytes[0] = (uint8_t)code;
+		return 1;
+	}
+	if (code < 0x800) {
+		ret_bytes[0] = (uint8_t)(0xc0 | code >> 6);
+		ret_bytes[1] = (uint8_t)(0x80 | (code & 0x3f));
+		return 2;
+	}
+	if (code < 0x10000) {
+		ret_bytes[0] = (uint8_t)(0xe0 | code >> 12);
+		ret_bytes[1] = (uint8_t)(0x80 | (code >> 6 & 0x3f));
+		ret_bytes[2] = (uint8_t)(0x80 | (code & 0x3f));
+		return 3;
+	}
+	ret_bytes[0] = (uint8_t)(0xf0 | code >> 18);
+	ret_bytes[1] = (uint8_t)(0x80 | (code >> 12 & 0x3f));
+	ret_bytes[2] = (uint8_t)(0x80 | (code >> 6 & 0x3f));
+	ret_bytes[3] = (uint8_t)(0x80 | (code & 0x3f));
+	return 4;
+}
+
 unsigned escape_width(uint32_t code)
 {
 	static const struct {
@@ -46,6 +70,18 @@ unsigned escape_width(uint32_t code)
 		if (code >= wide[i].first && code <= wide[i].last)
 			return 2;
 	return 1;
+}
+
+unsigned escape_columns(struct slice text)
+{
+	unsigned sum = 0;
+	while (text.len > 0) {
+		uint32_t code = 0;
+		size_t len = escape_read_utf8(text, &code);
+		sum += len ? escape_width(code) : 1;
+		text = slice_from(text, len ? len : 1);
+	}
+	return sum;
 }
 
 /* Control characters, those that turn the reading direction or hide (UTS 55), and what XML does
@@ -155,6 +191,13 @@ void escape_json(struct buffer *out, struct slice s)
 		}
 		s = slice_from(s, len ? len : 1);
 	}
+}
+
+void escape_json_member(struct buffer *out, const char *name, struct slice text)
+{
+	buffer_printf(out, ",\"%s\":\"", name);
+	escape_json(out, text);
+	buffer_add_byte(out, '"');
 }
 
 static const char *html_entity(uint32_t code)

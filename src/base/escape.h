@@ -15,6 +15,9 @@ void escape_text(struct buffer *out, struct slice s);
  * U+FFFD. */
 void escape_json(struct buffer *out, struct slice s);
 
+/* A member of a JSON object, behind another one: ,"name":"text". The name is our own. */
+void escape_json_member(struct buffer *out, const char *name, struct slice text);
+
 /* For HTML and SVG text and quoted attributes. */
 void escape_html(struct buffer *out, struct slice s);
 
@@ -26,7 +29,12 @@ const char *escape_into(char *into, size_t size, struct slice s);
  * one (RFC 3629: no surrogates, no overlong forms). */
 size_t escape_read_utf8(struct slice s, uint32_t *ret_code);
 
+/* The other way round: the bytes of one that is neither a surrogate nor beyond U+10FFFF. Returns how
+ * many. */
+size_t escape_write_utf8(uint32_t code, uint8_t ret_bytes[4]);
+
 /* Columns that a character takes on a terminal: 0 (combining), 1, or 2 (East Asian wide). */
 unsigned escape_width(uint32_t code);
+unsigned escape_columns(struct slice text); /* of all of it; bytes that are no UTF-8 take one each */
 
 #endif

@@ -69,6 +69,15 @@ struct slice slice_cut(struct slice *rest, uint8_t byte);
 /* The next line of *rest without its LF or CRLF; *rest moves behind it. */
 struct slice slice_line(struct slice *rest);
 
+/* For tables (FNV-1a): where it matters that nobody outside chooses what falls together, it is no use. */
+static inline uint32_t slice_hash(struct slice s)
+{
+	uint32_t hash = 2166136261U;
+	for (size_t i = 0; i < s.len; i++)
+		hash = (hash ^ s.at[i]) * 16777619U;
+	return hash;
+}
+
 /* Digits alone, at least one, no overflow; false (and nothing written) otherwise. */
 bool slice_parse_u64(struct slice s, unsigned base, uint64_t *ret_value);
 

@@ -12,6 +12,7 @@
 #include "capture/file.h"
 #include "packet/decode.h"
 #include "packet/stream.h"
+#include "packet/text.h"
 #include "trace/book.h"
 
 struct feed_options {
@@ -22,12 +23,9 @@ struct feed_options {
 	uint32_t max_connections;  /* 0: the default of stream.h */
 	uint32_t file;             /* which capture; goes into every mark */
 	bool live;                 /* somebody waits: what is over is told within seconds; see feed_until */
-	bool text;                 /* the segments were read from text */
-	/* names that stand for addresses in a text; NULL: none */
-	struct slice (*name)(void *context, const struct address *a);
-	void *name_context;
-	struct slice heading;      /* of the text's example */
-	uint32_t first_line;
+	/* The segments are those of an example in a text, which outlives the feed; NULL: of packets. */
+	const struct packet_text *text;
+	const struct packet_example *example;
 };
 
 struct feed_owner {

@@ -34,12 +34,13 @@ static int add_frame(const struct capture *c, struct error *err, int code)
 	return code;
 }
 
-/* A text has no control characters but those of layout and colour, and none of UTF-16's zeros. */
+/* A text has no control characters but those of layout, colour and titles, and none of UTF-16's
+ * zeros. */
 static bool is_text(struct slice head)
 {
 	for (size_t i = 0; i < head.len; i++) {
 		uint8_t ch = head.at[i];
-		bool layout = (ch >= '\b' && ch <= '\r') || ch == 0x1b;
+		bool layout = (ch >= '\a' && ch <= '\r') || ch == 0x1b;
 		if ((ch < 0x20 && !layout) || ch == 0x7f)
 			return false;
 	}

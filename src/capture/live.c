@@ -38,8 +38,7 @@ struct live {
 	uint32_t link;
 	nanos unit; /* of the fraction in a time stamp */
 	volatile sig_atomic_t stop;
-	nanos end; /* of the packets that are on their way to us when it is told to stop; 0: not yet
-		    */
+	nanos end; /* of the packets that were on their way when it was told to stop; 0: not yet */
 	nanos counted_at;
 	struct pcap_stat last; /* numbers of 32 bits, which wrap */
 	struct capture_live_counts counts;
@@ -52,8 +51,7 @@ static nanos now_of(clockid_t clock)
 	return t.tv_sec * NANOS_PER_SECOND + t.tv_nsec;
 }
 
-/* ---- counting ----------------------------------------------------------------------------------
- */
+/* ---- counting -------------------------------------------------------------------------------- */
 
 static bool is_down(const struct live *l)
 {
@@ -85,8 +83,7 @@ static void count_now_and_then(struct live *l)
 	count(l);
 }
 
-/* ---- reading -----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void take(struct capture *c, struct capture_batch *b, const struct pcap_pkthdr *head,
 		 const uint8_t *data)
@@ -150,8 +147,7 @@ static int fill(struct capture *c, struct capture_batch *b, struct error *err)
 	return 1;
 }
 
-/* ---- opening -----------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 /* "; did you mean 'eth0'? There are eth0, lo", as far as there is room. */
 static int no_interface(const struct live *l, struct error *err)

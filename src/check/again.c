@@ -24,34 +24,9 @@ struct runner {
 	bool begun, over, told; /* over: under the crowd's lock */
 };
 
-static void on_begin(void *context, enum check_step step)
-{
-	struct again *a = context;
-	a->step = step;
-}
-
-static void on_stage(void *context, const struct check_stage *stage)
-{
-	struct again *a = context;
-	a->failed = stage->result == CHECK_FAILED;
-	a->silent = stage->silent;
-}
-
-static void on_exchange(void *context, struct exchange *x)
-{
-	struct again *a = context;
-	if (a->exchanges < AGAIN_EXCHANGES)
-		a->exchange[a->exchanges++] = x;
-	else
-		trace_free(x);
-}
-
 static void *run(void *context)
 {
 	struct runner *r = context;
-	struct check_owner owner = {
-		.begin = on_begin, .stage = on_stage, .exchange = on_exchange, .context = r->a
-	};
 	struct check_options o = *r->crowd->options;
 	struct error err;
 	nanos begun = check_now();
@@ -59,7 +34,7 @@ static void *run(void *context)
 	o.patience = r->crowd->longest;
 	o.altered = r->a->altered;
 	o.altered.until = &r->crowd->until;
-	r->a->code = check_walk(&o, &owner, &err);
+	r->a->code = repeat_walk(&o, &r->a->walk, &err);
 	r->a->took = check_now() - begun;
 	pthread_mutex_lock(&r->crowd->lock);
 	r->over = true;
@@ -121,19 +96,16 @@ void again_walk(const struct check_options *options, struct again *walks, size_t
 
 void again_done(struct again *walks, size_t count)
 {
-	for (size_t i = 0; i < count; i++) {
-		for (size_t k = 0; k < walks[i].exchanges; k++)
-			trace_free(walks[i].exchange[k]);
-		walks[i].exchanges = 0;
-	}
+	for (size_t i = 0; i < count; i++)
+		repeat_done(&walks[i].walk);
 }
 
 uint64_t again_bytes(const struct again *a, bool inside)
 {
 	uint64_t sum = 0;
-	for (size_t i = 0; i < a->exchanges; i++) {
-		const struct exchange *x = a->exchange[i];
-		if ((x->probe && x->probe->inside) == inside)
+	for (size_t i = 0; i < a->walk.count; i++) {
+		const struct exchange *x = a->walk.exchange[i];
+		if (trace_is_inside(x) == inside)
 			sum += x->bytes[PROXY];
 	}
 	return sum;

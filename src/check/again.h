@@ -6,20 +6,16 @@
 #ifndef CHECK_AGAIN_H
 #define CHECK_AGAIN_H
 
-#include "check/check.h"
+#include "check/repeat.h"
 
-enum { AGAIN_MOST = 12, AGAIN_EXCHANGES = 8 };
+enum { AGAIN_MOST = 12 };
 
 struct again {
 	struct check_altered altered; /* in: what is different this time; `until` is not the caller's */
 
 	int code;                     /* negative errno: this host lacks what a walk needs */
-	enum check_step step;         /* the last stage that was entered */
-	bool failed;                  /* there it ended, */
-	bool silent;                  /* because nothing came any more, or not in time */
 	nanos took;
-	struct exchange *exchange[AGAIN_EXCHANGES]; /* in order */
-	size_t exchanges;
+	struct repeat walk;           /* what it came to */
 };
 
 /* Is this one as good as they get? */

@@ -5,12 +5,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* The same as in the walk itself: refused so often, the password is not sent again. */
-enum { MOST_REFUSALS = 2 };
-
 static bool is_to_proxy(const struct exchange *x)
 {
-	return x->response.status != 0 && !(x->probe && x->probe->inside);
+	return x->response.status != 0 && !trace_is_inside(x);
 }
 
 static bool offers(const struct exchange *x, enum trace_scheme scheme)
@@ -61,19 +58,25 @@ static const struct exchange *read_trial(struct exchange *const *seen, size_t co
 	return refused;
 }
 
+static int walk_again(const struct check_options *o, struct trace_trial *found, struct error *err)
+{
+	struct repeat r = { .still = NULL };
+	int code = repeat_walk(o, &r, err);
+	if (code < 0)
+		return code;
+	read_trial(r.exchange, r.count, found);
+	repeat_done(&r);
+	return 0;
+}
+
 static int ask_bare(const struct check_options *options, struct trace_trial *t, struct error *err)
 {
 	struct check_options o = repeat_options(options);
 	struct trace_trial found = { .bare = 0 };
-	struct repeat r = { .still = NULL };
 	o.user = o.password = NULL;
-	int code = repeat_walk(&o, &r, err);
-	if (code < 0)
-		return code;
-	read_trial(r.exchange, r.count, &found);
+	int code = walk_again(&o, &found, err);
 	t->bare = found.bare;
-	repeat_done(&r);
-	return 0;
+	return code;
 }
 
 /* A proxy whose user directory has no hashes can check Basic alone, whatever else it offers. */
@@ -81,15 +84,10 @@ static int ask_basic(const struct check_options *options, struct trace_trial *t,
 {
 	struct check_options o = repeat_options(options);
 	struct trace_trial found = { .bare = 0 };
-	struct repeat r = { .still = NULL };
 	o.altered.basic = true;
-	int code = repeat_walk(&o, &r, err);
-	if (code < 0)
-		return code;
-	read_trial(r.exchange, r.count, &found);
+	int code = walk_again(&o, &found, err);
 	t->again = found.with;
-	repeat_done(&r);
-	return 0;
+	return code;
 }
 
 static void say(struct check_around *a, const struct trace_trial *t)
@@ -122,7 +120,7 @@ int check_auth(struct check_around *a, struct error *err)
 		code = ask_bare(options, t, err);
 	bool basic = code == 0 && t->with == 407 && t->algorithm && t->stales == 0 &&
 		     offers(refused, SCHEME_BASIC);
-	t->spared = basic && *options->refusals >= MOST_REFUSALS;
+	t->spared = basic && *options->refusals >= CHECK_MOST_REFUSALS;
 	if (basic && !t->spared)
 		code = ask_basic(options, t, err);
 	t->refusals = (uint8_t)*options->refusals;

@@ -14,7 +14,6 @@
 #include "base/error.h"
 #include "check/choice.h"
 #include "check/connect.h"
-#include "tls/certificate.h"
 #include "trace/exchange.h"
 
 #include <signal.h>
@@ -23,6 +22,9 @@ enum check_step {
 	CHECK_SETTINGS, CHECK_DNS, CHECK_TCP, CHECK_PROXY, CHECK_AUTH, CHECK_TLS, CHECK_HTTP,
 	CHECK_REDIRECTS, CHECK_DOWNLOAD, CHECK_CLOSING, CHECK_DIRECT, CHECK_IDLE,
 };
+
+/* No account is to be locked: two refusals of a password are enough, whatever else there is to try. */
+enum { CHECK_MOST_REFUSALS = 2 };
 
 enum check_result { CHECK_PASSED, CHECK_ODD, CHECK_FAILED };
 
@@ -76,7 +78,7 @@ struct check_options {
 	bool keep_heads;
 	uint64_t most;                   /* bytes of a body; then it is enough */
 	nanos patience;                  /* silence at any stage, until it is given up */
-	/* 407s to the password so far, in whichever walk: it is not sent once they are two. The
+	/* 407s to the password so far, in whichever walk: it is not sent once they are CHECK_MOST_REFUSALS. The
 	   caller's, one for all that a run of the program does. */
 	_Atomic unsigned *refusals;
 	bool resume;                     /* of a download that was cut, ask for the rest by Range */
@@ -93,8 +95,6 @@ struct check_owner {
 	void *context;
 	/* For the curious; each may be NULL. While a download runs, twice a second: */
 	void (*tcp)(void *context, const struct check_tcp *now);
-	/* Once: the certificates that the target shows, leaf first. */
-	void (*chain)(void *context, const struct tls_certificate *list, size_t count);
 	void (*still)(void *context, nanos so_far); /* a tunnel held quiet, every second; or NULL */
 };
 

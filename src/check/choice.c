@@ -91,21 +91,15 @@ static bool is_exempt(const char *list, const char *host)
 
 /* ---- a proxy's URL --------------------------------------------------------------------------- */
 
-static int hex(uint8_t c)
-{
-	return isdigit(c) ? c - '0' : isxdigit(c) ? (c | 0x20) - 'a' + 10 : -1;
-}
-
 /* %41 is A, as in any URL; false where it does not fit or holds a NUL. */
 static bool unescape(struct slice s, char *into, size_t size)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < s.len; i++) {
-		uint8_t c = s.at[i];
-		if (c == '%' && i + 2 < s.len && hex(s.at[i + 1]) >= 0 && hex(s.at[i + 2]) >= 0) {
-			c = (uint8_t)(hex(s.at[i + 1]) << 4 | hex(s.at[i + 2]));
+		struct slice digits = slice_first(slice_from(s, i + 1), 2);
+		uint64_t c = s.at[i];
+		if (c == '%' && digits.len == 2 && slice_parse_u64(digits, 16, &c))
 			i += 2;
-		}
 		if (c == 0 || n + 1 >= size)
 			return false;
 		into[n++] = (char)c;
@@ -190,7 +184,9 @@ static void read_proxy(struct check_proxy *p, const char *text)
 	struct slice host = slice_from(slice_first(rest, end), bracket);
 	struct slice behind = slice_from(rest, end + bracket);
 	read_host(p, host);
-	if (behind.len && behind.at[0] != ':')
+	if (bracket && end == rest.len)
+		fault(p, "its address has no ] at its end, as in http://[2001:db8::1]:8080");
+	else if (behind.len && behind.at[0] != ':')
 		fault(p, "behind its host stands something that is no port");
 	else
 		read_port(p, slice_from(behind, 1));
@@ -219,14 +215,19 @@ static const char *first_of(check_variable *variable, const char *const *names,
 }
 
 /* HTTP_PROXY in upper case is not read: a CGI program finds a client's "Proxy:" field there. */
+const char *check_proxy_variable(bool secure, check_variable *variable, const char **ret_name)
+{
+	static const char *const plain[] = { "http_proxy", "all_proxy", "ALL_PROXY", NULL };
+	static const char *const https[] = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
+					     NULL };
+	return first_of(variable, secure ? https : plain, ret_name);
+}
+
 static const char *from_environment(const struct check_target *t, check_variable *variable,
 				    struct check_proxy *p)
 {
-	static const char *const plain[] = { "http_proxy", "all_proxy", "ALL_PROXY", NULL };
-	static const char *const secure[] = { "https_proxy", "HTTPS_PROXY", "all_proxy",
-					      "ALL_PROXY", NULL };
 	const char *name = NULL;
-	const char *value = first_of(variable, t->secure ? secure : plain, &name);
+	const char *value = check_proxy_variable(t->secure, variable, &name);
 	bool ignored = !t->secure && !set(variable, "http_proxy") && set(variable, "HTTP_PROXY");
 	const char *aside = ignored ? "; HTTP_PROXY is set in upper case, which curl ignores" : "";
 	if (!value)

@@ -32,6 +32,10 @@ typedef const char *check_variable(const char *name);
  * credentials. */
 bool check_read_target(const char *url, struct check_target *ret_target, bool *ret_userinfo);
 
+/* The variable from which curl takes the proxy, and its name; an empty one counts for none. NULL: none
+ * is set. */
+const char *check_proxy_variable(bool secure, check_variable *variable, const char **ret_name);
+
 /* given: what -x says, or NULL. */
 void check_choose_proxy(const char *given, const struct check_target *target,
 			check_variable *variable, struct check_proxy *ret_proxy);

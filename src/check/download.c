@@ -15,11 +15,6 @@ static nanos between(nanos from, nanos to)
 	return from == NO_TIME || to == NO_TIME || to < from ? 0 : to - from;
 }
 
-static bool is_inside(const struct exchange *x)
-{
-	return x->probe && x->probe->inside;
-}
-
 /* ---- a fetch, from its exchanges ----------------------------------------------------------------
  */
 
@@ -56,7 +51,7 @@ static struct trace_fetch fetch_of(struct exchange *const *seen, size_t count)
 	struct trace_fetch f = { .how = CUT_NO_BODY, .promised = UINT64_MAX };
 	const struct exchange *request = repeat_request(seen, count);
 	const struct exchange *carrier =
-		request && is_inside(request) ? repeat_connect(seen, count) : request;
+		request && trace_is_inside(request) ? repeat_connect(seen, count) : request;
 	if (!request || !carrier || request->response.status == 0)
 		return f;
 	f.status = request->response.status;
@@ -104,20 +99,14 @@ static int fetch(const struct check_options *o, struct trace_download *d, struct
 	return 0;
 }
 
-static bool alike(uint64_t a, uint64_t b, unsigned percent)
-{
-	uint64_t more = a > b ? a : b, less = a > b ? b : a;
-	return more - less <= more / 100 * percent;
-}
-
 /* Cut at the same byte and at the same age: which of them it is, another speed tells. Limits on
  * time are hardly ever below a second. */
 static bool both_fit(const struct trace_fetch *a, const struct trace_fetch *b)
 {
 	bool cut = (a->how == CUT_FIN || a->how == CUT_RST) &&
 		   (b->how == CUT_FIN || b->how == CUT_RST);
-	return cut && a->age >= NANOS_PER_SECOND && alike(a->body, b->body, 2) &&
-	       alike((uint64_t)a->age, (uint64_t)b->age, 10);
+	return cut && a->age >= NANOS_PER_SECOND && trace_is_alike(a->body, b->body, 2) &&
+	       trace_is_alike((uint64_t)a->age, (uint64_t)b->age, 10);
 }
 
 /* ---- the rest by Range

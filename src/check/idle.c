@@ -97,7 +97,7 @@ static void say(char *seen, size_t size, const struct trace_idle *i)
 
 void idle_hold(struct walk *w)
 {
-	struct exchange *x = wire_now(way_now(w));
+	struct exchange *x = way_exchange(w);
 	struct trace_idle *i = x && trace_open_probe(x) ? arena_alloc(x->arena, sizeof *i) : NULL;
 	if (!i) {
 		err_set(w->err, -ENOMEM, "out of memory");

@@ -26,7 +26,7 @@ static void copy_chain(struct exchange *x, const struct trace_way *from)
 static void on_begin(void *context, struct exchange *x)
 {
 	struct walk *w = context;
-	const struct exchange *tunnel = wire_now(way_now(w));
+	const struct exchange *tunnel = way_exchange(w);
 	if (tunnel) {
 		x->client = tunnel->client;
 		x->proxy = tunnel->proxy;

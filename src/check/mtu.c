@@ -229,28 +229,25 @@ static void try_up(struct hunt *h, const uint32_t *sizes, enum fate *ret_fates, 
 
 /* ---- down: the walk again -------------------------------------------------------------------- */
 
-static bool is_inside(const struct check_around *a)
-{
-	return a->x->probe->inside;
-}
-
 /* It went through; or got beyond where the plain walk broke, and then met something else than
  * silence; or at least so much more came that it can't have been what fits small segments alone. */
 static bool got_on(const struct again *a, const void *context)
 {
 	const struct hunt *h = context;
+	const struct repeat *w = &a->walk;
 	const struct check_around *r = h->around;
 	uint64_t least = r->x->bytes[PROXY] + h->top;
-	return a->code == 0 && a->step >= CHECK_PROXY &&
-	       (!a->failed || (!a->silent && a->step > r->where) ||
-		again_bytes(a, is_inside(r)) >= least);
+	return a->code == 0 && w->step >= CHECK_PROXY &&
+	       (!w->failed || (!w->silent && w->step > r->where) ||
+		again_bytes(a, trace_is_inside(r->x)) >= least);
 }
 
 /* One whose connection took a second SYN had too little time for the rest. */
 static bool was_silent(const struct again *a)
 {
-	return a->code == 0 && a->silent && a->step >= CHECK_PROXY && a->exchanges > 0 &&
-	       a->exchange[0]->syns < 2;
+	const struct repeat *w = &a->walk;
+	return a->code == 0 && w->silent && w->step >= CHECK_PROXY && w->count > 0 &&
+	       w->exchange[0]->syns < 2;
 }
 
 static void try_down(struct hunt *h, const uint32_t *sizes, enum fate *ret_fates, size_t count)
@@ -284,16 +281,18 @@ static void try_down(struct hunt *h, const uint32_t *sizes, enum fate *ret_fates
 /* Nothing failed that could be tried again: how large were the segments that came? */
 static void see_down(struct hunt *h)
 {
-	struct again walk = { .altered = { .proxy = &h->proxy, .unverified = true } };
-	again_walk(h->around->options, &walk, 1, h->longest, got_on, h);
-	for (size_t i = 0; i < walk.exchanges; i++)
-		if (walk.exchange[i]->path && walk.exchange[i]->path[PROXY].largest > h->largest)
-			h->largest = walk.exchange[i]->path[PROXY].largest;
+	struct again one = { .altered = { .proxy = &h->proxy, .unverified = true } };
+	again_walk(h->around->options, &one, 1, h->longest, got_on, h);
+	for (size_t i = 0; i < one.walk.count; i++) {
+		const struct trace_path *path = one.walk.exchange[i]->path;
+		if (path && path[PROXY].largest > h->largest)
+			h->largest = path[PROXY].largest;
+	}
 	if (h->largest == 0)
 		h->fault = "nothing came that could be measured";
 	h->low = h->top;
 	h->largest += h->options;
-	again_done(&walk, 1);
+	again_done(&one, 1);
 }
 
 /* ---- both ------------------------------------------------------------------------------------ */

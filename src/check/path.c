@@ -39,7 +39,7 @@ static int try_door(const struct check_options *options, struct trace_door *d, s
 		bool reused = x->reused && d->reach == TRACE_CONNECTED;
 		if (reused)
 			d->status = x->response.status;
-		else if (!(x->probe && x->probe->inside))
+		else if (!trace_is_inside(x))
 			*d = seen;
 	}
 	repeat_done(&r);

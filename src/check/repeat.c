@@ -3,14 +3,15 @@
 
 static void on_begin(void *context, enum check_step step)
 {
-	(void)context;
-	(void)step;
+	struct repeat *r = context;
+	r->step = step;
 }
 
 static void on_stage(void *context, const struct check_stage *stage)
 {
-	(void)context;
-	(void)stage;
+	struct repeat *r = context;
+	r->failed = stage->result == CHECK_FAILED;
+	r->silent = stage->silent;
 }
 
 static void on_exchange(void *context, struct exchange *x)
@@ -44,6 +45,8 @@ int repeat_walk(const struct check_options *options, struct repeat *ret_repeat, 
 				     .context = ret_repeat,
 				     .still = ret_repeat->still ? on_still : NULL };
 	ret_repeat->count = 0;
+	ret_repeat->step = CHECK_SETTINGS;
+	ret_repeat->failed = ret_repeat->silent = false;
 	return check_walk(options, &owner, err);
 }
 

@@ -8,8 +8,11 @@
 enum { REPEAT_EXCHANGES = 32 };
 
 struct repeat {
-	struct exchange *exchange[REPEAT_EXCHANGES];
+	struct exchange *exchange[REPEAT_EXCHANGES]; /* in order */
 	size_t count;
+	enum check_step step;         /* the last stage that was entered */
+	bool failed;                  /* there it ended, */
+	bool silent;                  /* because nothing came any more, or not in time */
 	void (*still)(void *context, nanos so_far); /* in: as in check_owner, or NULL */
 	void *context;
 };

@@ -162,12 +162,12 @@ static void look_first(struct walk *w, const struct exchange *x)
 void stage_look(struct walk *w, const struct exchange *x)
 {
 	char location[SHOWN];
-	if (!x || x == w->told || x->response.status == 0 || (x->probe && x->probe->inside))
+	if (!x || x == w->told || x->response.status == 0 || trace_is_inside(x))
 		return;
 	w->told = x;
 	if (refuses_password(x) && x != w->refused) {
 		w->refused = x;
-		w->spent = atomic_fetch_add(w->options->refusals, 1) + 1 >= WALK_MOST_REFUSALS;
+		w->spent = atomic_fetch_add(w->options->refusals, 1) + 1 >= CHECK_MOST_REFUSALS;
 	}
 	if (w->step == CHECK_PROXY || w->step == CHECK_AUTH) {
 		look_first(w, x);
@@ -182,7 +182,7 @@ void stage_shaken(struct walk *w)
 	char issuer[SHOWN] = "", shown[SHOWN];
 	if (w->step != CHECK_TLS)
 		return;
-	const struct exchange *x = wire_now(way_now(w));
+	const struct exchange *x = way_exchange(w);
 	const char *version = x ? tls_version_name(x->tls->version) : NULL;
 	if (x && x->tls->certificates)
 		snprintf(issuer, sizeof issuer, ", certificate issued by %s",

@@ -68,7 +68,7 @@ static int on_debug(CURL *easy, curl_infotype type, char *bytes, size_t len, voi
 	bool connect = type == CURLINFO_HEADER_OUT && slice_starts(s, SLICE("CONNECT "));
 	(void)easy;
 	if (type == CURLINFO_HEADER_OUT) {
-		const struct exchange *x = way_now(w) ? wire_now(way_now(w)) : NULL;
+		const struct exchange *x = way_exchange(w);
 		bool inside = !connect && x && x->tunnel.open;
 		if (inside && w->voice != VOICE_INSIDE)
 			inside_begin(w);
@@ -108,8 +108,10 @@ void talk_certificate(int sent, int version, int type, const void *bytes, size_t
 }
 
 /* All of the certificates that are shown. */
-static void note_chain(struct exchange *x, const struct tls_certificate *list, size_t count)
+static void note_chain(struct exchange *x, int version, struct slice body)
 {
+	struct tls_certificate list[TLS_MAX_CHAIN];
+	size_t count = tls_read_certificates(body, version == TLS1_3_VERSION, list);
 	struct trace_way *way = trace_open_probe(x) ? arena_alloc(x->arena, sizeof *way) : NULL;
 	for (size_t i = 0; way && i < count && i < TRACE_MOST_LINKS; i++) {
 		way->link[way->links++] = (struct trace_link){
@@ -123,27 +125,16 @@ static void note_chain(struct exchange *x, const struct tls_certificate *list, s
 	}
 }
 
-static void note_certificates(const struct walk *w, struct exchange *x, int version,
-			      struct slice body)
-{
-	struct tls_certificate list[TLS_MAX_CHAIN];
-	size_t count = tls_read_certificates(body, version == TLS1_3_VERSION, list);
-	if (!w->through.seen && w->owner->chain)
-		w->owner->chain(w->owner->context, list, count);
-	if (x)
-		note_chain(x, list, count);
-}
-
 /* Handshake messages in the clear. In TLS 1.3 who listens in can't see them. */
 static void on_message(int sent, int version, int type, const void *bytes, size_t len, SSL *ssl,
 		       void *context)
 {
 	struct walk *w = context;
 	struct slice message = { bytes, len };
-	struct exchange *x = way_now(w) ? wire_now(way_now(w)) : NULL;
+	struct exchange *x = way_exchange(w);
 	struct mark mark = { .at = check_now() };
-	if (is_certificate(sent, type, message))
-		note_certificates(w, x, version, slice_from(message, HANDSHAKE_HEADER));
+	if (x && is_certificate(sent, type, message))
+		note_chain(x, version, slice_from(message, HANDSHAKE_HEADER));
 	if (!w->through.seen) /* a redirect may lead to another host, which is not compared */
 		talk_certificate(sent, version, type, bytes, len, ssl, &w->through);
 	if (!x || version != TLS1_3_VERSION)
@@ -240,7 +231,7 @@ static bool set_proxy(struct walk *w)
 	bool fine = true;
 	SET(CURLOPT_PROXY, "http://127.0.0.1:1");
 	SET(CURLOPT_NOPROXY, "");
-	if (o->user && *o->refusals < WALK_MOST_REFUSALS) {
+	if (o->user && *o->refusals < CHECK_MOST_REFUSALS) {
 		SET(CURLOPT_PROXYAUTH,
 		    (long)(o->altered.basic ? CURLAUTH_BASIC : CURLAUTH_BASIC | CURLAUTH_DIGEST));
 		SET(CURLOPT_PROXYUSERNAME, o->user);
@@ -338,7 +329,7 @@ static void take_result(struct walk *w)
 /* libcurl compares names when the handshake is over, and then just closes. */
 static void note_distrust(struct walk *w)
 {
-	struct exchange *x = way_now(w) ? wire_now(way_now(w)) : NULL;
+	struct exchange *x = way_exchange(w);
 	if (w->over && w->result == CURLE_PEER_FAILED_VERIFICATION && x && trace_open_probe(x))
 		x->probe->distrusted = true;
 }
@@ -347,7 +338,7 @@ static void note_distrust(struct walk *w)
 static void note_complaint(struct walk *w)
 {
 	char shown[2 * CURL_ERROR_SIZE];
-	struct exchange *x = w->inner ? w->inner : way_now(w) ? wire_now(way_now(w)) : NULL;
+	struct exchange *x = w->inner ? w->inner : way_exchange(w);
 	struct slice text = slice_of(w->trouble);
 	if (!w->over || w->result == CURLE_OK || !x || !trace_open_probe(x))
 		return;
@@ -365,7 +356,7 @@ enum { SAID_ENOUGH = 100 };
 static bool say_hello(struct walk *w)
 {
 	const struct check_altered *a = &w->options->altered;
-	const struct exchange *x = way_now(w) ? wire_now(way_now(w)) : NULL;
+	const struct exchange *x = way_exchange(w);
 	if (!x || !x->tunnel.open || x->closed || x->tls->server_hello || x->tls->alert ||
 	    x->tunnel.bytes[PROXY] >= SAID_ENOUGH)
 		return false;

@@ -40,7 +40,8 @@ static enum trace_heard heard(const struct exchange *x)
 /* Of the tunnel, which is the last exchange: before it may be a 407. */
 static enum trace_heard heard_again(const struct again *a)
 {
-	const struct exchange *x = a->exchanges ? a->exchange[a->exchanges - 1] : NULL;
+	const struct repeat *w = &a->walk;
+	const struct exchange *x = w->count ? w->exchange[w->count - 1] : NULL;
 	return x && x->tunnel.open ? heard(x) : HEARD_UNKNOWN;
 }
 

@@ -10,9 +10,6 @@
 
 enum { WALK_MAX_WIRES = 24, WALK_MAX_HEAD = 64 << 10 };
 
-/* No account is to be locked: two refusals of a password are enough, whatever else there is to try. */
-enum { WALK_MOST_REFUSALS = 2 };
-
 /* Who speaks in libcurl's debug output: the CONNECT, or what is inside its tunnel. */
 enum walk_voice { VOICE_PROXY, VOICE_INSIDE };
 
@@ -98,6 +95,7 @@ bool way_open(struct walk *w);
 /* A wire for libcurl, on the connection that is ready or a new one. -1: none is to be had. */
 int way_take(struct walk *w, struct curl_sockaddr *ret_address);
 struct wire *way_now(const struct walk *w); /* the newest */
+struct exchange *way_exchange(const struct walk *w); /* under way there; NULL: none */
 
 /* ---- the conversation (talk.c) ------------------------------------------------------------- */
 

@@ -249,3 +249,9 @@ struct wire *way_now(const struct walk *w)
 {
 	return w->wires ? w->wire[w->wires - 1] : NULL;
 }
+
+struct exchange *way_exchange(const struct walk *w)
+{
+	const struct wire *now = way_now(w);
+	return now ? wire_now(now) : NULL;
+}

@@ -281,9 +281,7 @@ static int walk(const struct check_wish *w, const struct check_options *o)
 		complain("%s", err.text);
 		return EXIT_TROUBLE;
 	}
-	d.style.colour = terminal_colour(w->colour);
-	d.style.utf8 = terminal_utf8();
-	d.style.width = terminal_width();
+	d.style = check_style_of(w);
 	d.live = !w->json && d.style.colour && isatty(STDOUT_FILENO);
 	heed_interrupts(w);
 	int code = around_walk(o, w->only, &d, &err);
@@ -306,6 +304,13 @@ static void remark(const struct check_proxy *p, const struct check_target *t)
 	if (p->is && p->port == t->port && slice_equal_nocase(slice_of(p->host), slice_of(t->host)))
 		complain("note: %s:%u is the target's own host and port, not a proxy's",
 			 escape_into(host, sizeof host, slice_of(p->host)), p->port);
+}
+
+struct render_style check_style_of(const struct check_wish *w)
+{
+	return (struct render_style){ .colour = terminal_colour(w->colour),
+				      .utf8 = terminal_utf8(),
+				      .width = terminal_width() };
 }
 
 struct check_options check_options_of(const struct check_wish *w)

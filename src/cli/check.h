@@ -16,8 +16,9 @@ struct check_wish {
 	const struct around *only;
 };
 
-/* What the wish says of every walk. */
+/* What the wish says of every walk, and how its terminal takes what is shown. */
 struct check_options check_options_of(const struct check_wish *w);
+struct render_style check_style_of(const struct check_wish *w);
 
 /* Each gives the exit status. */
 int run_profile(const struct check_wish *w);                 /* check_profile.c */

@@ -74,23 +74,13 @@ static void on_tcp(void *context, const struct check_tcp *now)
 		d->sample[d->samples++] = *now;
 }
 
-static void on_chain(void *context, const struct tls_certificate *list, size_t count)
-{
-	struct desk *d = context;
-	if (d->chain || count == 0 || !(d->chain = calloc(count, sizeof *list)))
-		return;
-	memcpy(d->chain, list, count * sizeof *list);
-	d->certificates = count;
-}
-
 struct check_owner desk_owner(struct desk *d)
 {
 	return (struct check_owner){ .begin = on_begin,
 				     .stage = on_stage,
 				     .exchange = on_exchange,
 				     .context = d,
-				     .tcp = d->verbose || d->thorough ? on_tcp : NULL,
-				     .chain = d->verbose || d->thorough ? on_chain : NULL };
+				     .tcp = d->verbose || d->thorough ? on_tcp : NULL };
 }
 
 void desk_look_begins(const struct desk *d, const char *name)
@@ -118,6 +108,17 @@ void desk_look_ends(struct desk *d, const char *name, nanos took, const char *se
 struct exchange *desk_decisive(const struct desk *d, struct finding *ret_finding)
 {
 	return check_decisive(d->exchange, d->exchanges, ret_finding);
+}
+
+/* A redirect may lead to others: those of the first count. */
+const struct trace_way *desk_chain(const struct desk *d)
+{
+	for (size_t i = 0; i < d->exchanges; i++) {
+		const struct trace_probe *p = d->exchange[i]->probe;
+		if (p && p->way && p->way->links)
+			return p->way;
+	}
+	return NULL;
 }
 
 /* ---- showing it ------------------------------------------------------------------------------ */
@@ -177,9 +178,13 @@ static void add_looks(struct buffer *out, const struct desk *d)
 	buffer_add_text(out, "]");
 }
 
-void desk_record(struct buffer *out, const struct desk *d, const struct exchange *x,
-		 const struct diagnosis *found)
+void desk_begin_record(struct buffer *out, const struct desk *d, const struct exchange *x,
+		       const struct diagnosis *found)
 {
+	if (!found) {
+		buffer_add_text(out, "{\"v\":1,\"source\":\"check\"");
+		return;
+	}
 	render_json(out, x, found);
 	if (!out->failed)
 		out->len -= 2; /* "}\n": the rest comes before them */
@@ -188,24 +193,26 @@ void desk_record(struct buffer *out, const struct desk *d, const struct exchange
 		add_looks(out, d);
 	if (d->samples)
 		add_samples(out, d);
-	buffer_add_text(out, "}\n");
 }
 
-static void show_certificate(struct buffer *out, const struct desk *d, size_t i)
+static void show_chain(struct buffer *out, const struct trace_way *way)
 {
-	const struct tls_certificate *c = &d->chain[i];
-	buffer_printf(out, "certificate %zu of %zu: ", i + 1, d->certificates);
-	escape_text(out, slice_of(c->subject));
-	if (c->names[0])
-		buffer_add_text(out, "\n  names ");
-	escape_text(out, slice_of(c->names));
-	buffer_add_text(out, "\n  issuer ");
-	escape_text(out, slice_of(c->issuer));
-	buffer_add_text(out, "\n  valid from ");
-	when_add_rfc3339(out, c->not_before);
-	buffer_add_text(out, " to ");
-	when_add_rfc3339(out, c->not_after);
 	buffer_add_text(out, "\n");
+	for (size_t i = 0; i < way->links; i++) {
+		const struct trace_link *l = &way->link[i];
+		buffer_printf(out, "certificate %zu of %zu: ", i + 1, way->links);
+		escape_text(out, l->subject);
+		if (l->names.len)
+			buffer_add_text(out, "\n  names ");
+		escape_text(out, l->names);
+		buffer_add_text(out, "\n  issuer ");
+		escape_text(out, l->issuer);
+		buffer_add_text(out, "\n  valid from ");
+		when_add_rfc3339(out, l->not_before);
+		buffer_add_text(out, " to ");
+		when_add_rfc3339(out, l->not_after);
+		buffer_add_text(out, "\n");
+	}
 }
 
 static void show_tcp(struct buffer *out, const char *when, const struct check_tcp *t)
@@ -250,18 +257,18 @@ static void show_connection(struct buffer *out, const struct desk *d)
 static void render(struct buffer *out, const struct desk *d, const struct exchange *x,
 		   const struct diagnosis *found)
 {
+	const struct trace_way *chain = d->verbose ? desk_chain(d) : NULL;
 	if (d->json) {
-		desk_record(out, d, x, found);
+		desk_begin_record(out, d, x, found);
+		buffer_add_text(out, "}\n");
 		return;
 	}
 	for (size_t i = 0; d->verbose && i < d->exchanges; i++) {
 		buffer_add_text(out, "\n");
 		render_details(out, &d->style, d->exchange[i]);
 	}
-	if (d->certificates)
-		buffer_add_text(out, "\n");
-	for (size_t i = 0; i < d->certificates; i++)
-		show_certificate(out, d, i);
+	if (chain)
+		show_chain(out, chain);
 	if (d->verbose)
 		show_connection(out, d);
 	buffer_add_text(out, "\n");
@@ -297,5 +304,4 @@ void desk_done(struct desk *d)
 		free(d->look[i].seen);
 	for (size_t i = 0; i < d->exchanges; i++)
 		trace_free(d->exchange[i]);
-	free(d->chain);
 }

@@ -35,7 +35,7 @@ struct desk {
 	bool live;    /* what is under way stands on the terminal */
 	bool verbose; /* desk_show: the heads, the certificates and the connection, too */
 	bool json;    /* desk_show: the record */
-	bool thorough; /* keeps certificates and samples, as when it is verbose */
+	bool thorough; /* keeps samples, as when it is verbose */
 
 	struct desk_stage stage[DESK_MAX_STAGES];
 	size_t stages;
@@ -45,8 +45,6 @@ struct desk {
 	size_t exchanges;
 	struct check_tcp sample[DESK_MAX_SAMPLES]; /* of a download; where it is verbose or thorough */
 	size_t samples;
-	struct tls_certificate *chain; /* the target's, likewise; leaf first */
-	size_t certificates;
 };
 
 /* For check_walk: the desk hears all of it, and owns the exchanges until desk_done. */
@@ -62,9 +60,13 @@ void desk_look_ends(struct desk *d, const char *name, nanos took, const char *se
  * NULL: none was seen. */
 struct exchange *desk_decisive(const struct desk *d, struct finding *ret_finding);
 
-/* One line of NDJSON: the exchange's record, with the stages and what else the desk has. */
-void desk_record(struct buffer *out, const struct desk *d, const struct exchange *x,
-		 const struct diagnosis *found);
+/* The target's certificates: trace_way's links, leaf first. NULL: none were seen. */
+const struct trace_way *desk_chain(const struct desk *d);
+
+/* One line of NDJSON, but for its end ("}" and the line feed), so that members can follow: the
+ * exchange's record, with the stages and what else the desk has. found NULL: nothing was judged. */
+void desk_begin_record(struct buffer *out, const struct desk *d, const struct exchange *x,
+		       const struct diagnosis *found);
 
 /* Prints the diagnosis: the card, or the record. The exit status. */
 int desk_show(const struct desk *d);

@@ -220,12 +220,6 @@ static void on_listener(struct net_watch *w, unsigned what)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static bool is_loopback(const struct address *a)
-{
-	static const uint8_t six[16] = { [15] = 1 };
-	return address_is_v4(a) ? a->ip[12] == 127 : memcmp(a->ip, six, sizeof six) == 0;
-}
-
 bool door_read_address(const char *text, struct address *ret_address)
 {
 	struct address a = { .ip = { [10] = 0xff, [11] = 0xff, 127, 0, 0, 1 } };
@@ -264,7 +258,7 @@ struct door *door_open(struct net_loop *loop, const struct address *at,
 	}
 	d->loop = loop;
 	d->pages = *pages;
-	d->loopback = is_loopback(at);
+	d->loopback = address_is_loopback(at);
 	d->listener = (struct net_watch){ .ready = on_listener, .fd = fd };
 	int code = net_watch_listener(loop, &d->listener);
 	if (code == 0) {

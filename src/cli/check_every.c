@@ -10,7 +10,6 @@
 #include "cli/check_door.h"
 #include "cli/check_memory.h"
 #include "cli/command.h"
-#include "cli/terminal.h"
 #include "render/targets.h"
 #include "store/store.h"
 
@@ -72,12 +71,7 @@ static void add_record(struct buffer *out, const struct every *e, const struct o
 		       struct slice changes)
 {
 	const char *between = "";
-	if (o->found)
-		desk_record(out, o->desk, o->x, o->found);
-	else
-		buffer_add_text(out, "{\"v\":1,\"source\":\"check\"}\n");
-	if (!out->failed)
-		out->len -= 2; /* "}\n" */
+	desk_begin_record(out, o->desk, o->x, o->found);
 	buffer_add_text(out, ",\"url\":\"");
 	escape_json(out, slice_of(e->memory[o->number].name));
 	buffer_printf(out, "\",\"reached\":%s,\"changed\":[", o->reached ? "true" : "false");
@@ -374,12 +368,11 @@ static int of_profile(struct every *e)
 
 int run_every(const struct check_wish *w, const char *url)
 {
-	struct every e = { .wish = w, .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct every e = { .wish = w,
+			   .style = check_style_of(w),
+			   .lock = PTHREAD_MUTEX_INITIALIZER };
 	struct check_goal goal = { .url = url, .purpose = "" };
 	struct targets_plan plan = { .goal = &goal, .goals = 1 };
-	e.style.colour = terminal_colour(w->colour);
-	e.style.utf8 = terminal_utf8();
-	e.style.width = terminal_width();
 	struct error err;
 	int status = EXIT_TROUBLE;
 	if (w->store && !(e.store = store_open(w->store, &err)))

@@ -33,24 +33,36 @@ static void find_places(struct places *p)
 	snprintf(p->folder[2], sizeof p->folder[2], "%s", VIADUCT_PROFILES);
 }
 
-/* "cisco-fmc, debian, ...": of the first place that has any. */
-static void say_which(struct buffer *out)
+/* Those that are installed: of the first place that has any. */
+static glob_t list_all(void)
 {
 	struct places p;
+	glob_t found = { .gl_pathc = 0 };
 	find_places(&p);
-	for (size_t i = 0; i < PLACES && out->len == 0; i++) {
+	for (size_t i = 0; i < PLACES && found.gl_pathc == 0; i++) {
 		char pattern[sizeof p.folder[0] + 20];
-		glob_t found;
 		snprintf(pattern, sizeof pattern, "%s/*" SUFFIX, p.folder[i]);
-		if (glob(pattern, 0, NULL, &found) != 0)
-			continue;
-		for (size_t k = 0; k < found.gl_pathc; k++) {
-			struct slice name = slice_of(basename(found.gl_pathv[k]));
-			buffer_add_text(out, out->len ? ", " : "");
-			escape_text(out, slice_first(name, name.len - strlen(SUFFIX)));
-		}
 		globfree(&found);
+		glob(pattern, 0, NULL, &found);
 	}
+	return found;
+}
+
+static struct slice name_of(const char *path)
+{
+	struct slice base = slice_of(strrchr(path, '/') + 1);
+	return slice_first(base, base.len - strlen(SUFFIX));
+}
+
+/* "cisco-fmc, debian, ..." */
+static void say_which(struct buffer *out)
+{
+	glob_t all = list_all();
+	for (size_t i = 0; i < all.gl_pathc; i++) {
+		buffer_add_text(out, i ? ", " : "");
+		escape_text(out, name_of(all.gl_pathv[i]));
+	}
+	globfree(&all);
 }
 
 static void complain_none(const char *name)
@@ -136,12 +148,11 @@ static void tell_one(const char *path, check_profile_teller *tell, void *context
 	struct error ignored;
 	char name[100];
 	const struct grammar_faults faults = { pass_over, NULL };
-	struct slice base = slice_of(strrchr(path, '/') + 1);
 	struct arena *arena = arena_new(CHECK_PROFILE_ROOM);
 	if (arena && host_file_read(path, CHECK_MAX_PROFILE, &file, &ignored) == 0) {
 		struct slice text = arena_copy(arena, file.text);
 		host_file_done(&file);
-		escape_into(name, sizeof name, slice_first(base, base.len - strlen(SUFFIX)));
+		escape_into(name, sizeof name, name_of(path));
 		if (text.len && check_profile_read(text, arena, &p, &faults) == 0)
 			tell(context, name, &p);
 	}
@@ -150,17 +161,8 @@ static void tell_one(const char *path, check_profile_teller *tell, void *context
 
 void check_each_profile(check_profile_teller *tell, void *context)
 {
-	struct places p;
-	size_t told = 0;
-	find_places(&p);
-	for (size_t i = 0; i < PLACES && told == 0; i++) {
-		char pattern[sizeof p.folder[0] + 20];
-		glob_t found;
-		snprintf(pattern, sizeof pattern, "%s/*" SUFFIX, p.folder[i]);
-		if (glob(pattern, 0, NULL, &found) != 0)
-			continue;
-		for (size_t k = 0; k < found.gl_pathc; k++, told++)
-			tell_one(found.gl_pathv[k], tell, context);
-		globfree(&found);
-	}
+	glob_t all = list_all();
+	for (size_t i = 0; i < all.gl_pathc; i++)
+		tell_one(all.gl_pathv[i], tell, context);
+	globfree(&all);
 }

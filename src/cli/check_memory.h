@@ -4,6 +4,7 @@
 #define CLI_CHECK_MEMORY_H
 
 #include "cli/check_targets.h"
+#include "tls/certificate.h"
 
 enum { MEMORY_STEPS = CHECK_DIRECT + 1, MEMORY_NAME = 300 };
 

@@ -6,7 +6,6 @@
 #include "cli/check_targets.h"
 #include "cli/command.h"
 #include "cli/new_file.h"
-#include "cli/terminal.h"
 #include "cli/version.h"
 #include "render/targets.h"
 
@@ -63,12 +62,7 @@ static void add_text(struct buffer *out, const char *name, const char *text)
 static void add_record(struct buffer *out, const struct table *t, const struct outcome *o,
 		       const struct render_target *row)
 {
-	if (row->trouble)
-		buffer_add_text(out, "{\"v\":1,\"source\":\"check\"");
-	else
-		desk_record(out, o->desk, o->x, o->found);
-	if (!row->trouble && !out->failed)
-		out->len -= 2; /* "}\n" */
+	desk_begin_record(out, o->desk, o->x, o->found);
 	add_text(out, "profile", t->name);
 	add_text(out, "url", o->goal->url);
 	if (row->purpose[0])
@@ -212,13 +206,10 @@ static int walk_all(struct table *t)
 
 int run_profile(const struct check_wish *w)
 {
-	struct table t = { .wish = w };
+	struct table t = { .wish = w, .style = check_style_of(w) };
 	struct arena *arena = arena_new(CHECK_PROFILE_ROOM + CHECK_MAX_PROFILE);
 	struct error err;
 	int status = EXIT_TROUBLE;
-	t.style.colour = terminal_colour(w->colour);
-	t.style.utf8 = terminal_utf8();
-	t.style.width = terminal_width();
 	buffer_init(&t.seen, TEXT_LIMIT);
 	if (w->request && new_file_try(w->request, &err) < 0)
 		complain("%s", err.text);

@@ -40,11 +40,11 @@ static const char *kept_url(struct sheet *s, const char *text)
 }
 
 /* Foreign: escaped here. */
-static const char *kept_foreign(struct sheet *s, const char *text)
+static const char *kept_foreign(struct sheet *s, struct slice text)
 {
 	struct buffer b;
 	buffer_init(&b, 1 << 16);
-	escape_text(&b, slice_of(text));
+	escape_text(&b, text);
 	return kept(s, &b);
 }
 
@@ -121,7 +121,7 @@ static const char *which_proxy(struct sheet *s)
 static void put_environment(struct sheet *s)
 {
 	const char *cells[] = {
-		"URL",   kept_url(s, kept_foreign(s, s->options->url)),
+		"URL",   kept_url(s, kept_foreign(s, slice_of(s->options->url))),
 		"Proxy", which_proxy(s),
 		"From",  from_where(s),
 		"Host",  this_host(s),
@@ -168,21 +168,23 @@ static void put_stages(struct sheet *s)
 static void put_chain(struct sheet *s)
 {
 	static const char *const columns[] = { "Subject", "Issuer", "Valid from", "to" };
-	const char *cell[4 * TLS_MAX_CHAIN];
-	for (size_t i = 0; i < s->desk->certificates; i++) {
-		const struct tls_certificate *c = &s->desk->chain[i];
-		cell[4 * i] = kept_foreign(s, c->subject);
-		cell[4 * i + 1] = kept_foreign(s, c->issuer);
-		cell[4 * i + 2] = kept_time(s, c->not_before);
-		cell[4 * i + 3] = kept_time(s, c->not_after);
+	const char *cell[4 * TRACE_MOST_LINKS];
+	const struct trace_way *way = desk_chain(s->desk);
+	if (!way)
+		return;
+	for (size_t i = 0; i < way->links; i++) {
+		const struct trace_link *l = &way->link[i];
+		cell[4 * i] = kept_foreign(s, l->subject);
+		cell[4 * i + 1] = kept_foreign(s, l->issuer);
+		cell[4 * i + 2] = kept_time(s, l->not_before);
+		cell[4 * i + 3] = kept_time(s, l->not_after);
 	}
-	if (s->desk->certificates)
-		render_html_table(&s->out, &(struct render_table){
-						   .heading = "Certificates, the target's first",
-						   .column = columns,
-						   .columns = 4,
-						   .rows = s->desk->certificates,
-						   .cell = cell });
+	render_html_table(&s->out,
+			  &(struct render_table){ .heading = "Certificates, the target's first",
+						  .column = columns,
+						  .columns = 4,
+						  .rows = way->links,
+						  .cell = cell });
 }
 
 enum { TCP_COLUMNS = 8 };

@@ -75,18 +75,6 @@ struct page {
 	size_t lines;
 };
 
-static size_t columns(struct slice s)
-{
-	size_t n = 0;
-	while (s.len) {
-		uint32_t code = 0;
-		size_t len = escape_read_utf8(s, &code);
-		n += len ? escape_width(code) : 1;
-		s = slice_from(s, len ? len : 1);
-	}
-	return n;
-}
-
 static void look(struct page *p, const char *code)
 {
 	if (p->style->colour)
@@ -106,7 +94,7 @@ static void add_wrapped(struct page *p, struct slice text, size_t indent)
 	bool first = true;
 	while (text.len) {
 		struct slice word = slice_cut(&text, ' ');
-		size_t wide = columns(word);
+		size_t wide = escape_columns(word);
 		if (!first && column + 1 + wide > p->style->width) {
 			end_line(p);
 			buffer_add_repeat(p->out, ' ', indent);
@@ -123,7 +111,7 @@ static void add_wrapped(struct page *p, struct slice text, size_t indent)
 
 static void add_right(struct buffer *out, struct slice s, size_t width)
 {
-	size_t wide = columns(s);
+	size_t wide = escape_columns(s);
 	if (wide < width)
 		buffer_add_repeat(out, ' ', width - wide);
 	buffer_add(out, s);
@@ -177,7 +165,7 @@ static void add_process(struct buffer *out, const struct connections_page *page,
 	} else {
 		buffer_add_byte(&text, '-');
 	}
-	size_t wide = columns(buffer_slice(&text));
+	size_t wide = escape_columns(buffer_slice(&text));
 	buffer_add(out, buffer_slice(&text));
 	buffer_add_repeat(out, ' ', wide < PROCESS ? PROCESS - wide : 1);
 	buffer_done(&text);
@@ -334,13 +322,6 @@ static void add_ms(struct buffer *out, const char *name, nanos t)
 		buffer_printf(out, ",\"%s\":%.3f", name, (double)t / (double)NANOS_PER_MS);
 }
 
-static void add_string(struct buffer *out, const char *name, struct slice s)
-{
-	buffer_printf(out, ",\"%s\":\"", name);
-	escape_json(out, s);
-	buffer_add_byte(out, '"');
-}
-
 static void add_address(struct buffer *out, const char *name, const struct address *a)
 {
 	buffer_printf(out, ",\"%s\":\"", name);
@@ -359,7 +340,7 @@ static void add_owner(struct buffer *out, const struct connections_page *page,
 {
 	const struct host_owner *o = host_processes_of(page->owner, page->owners, c->inode);
 	if (o && o->pid) {
-		add_string(out, "process", slice_of(o->name));
+		escape_json_member(out, "process", slice_of(o->name));
 		add_number(out, "pid", (uint64_t)o->pid);
 		add_number(out, "processes", o->sharing);
 	}
@@ -403,7 +384,7 @@ static void add_facts(struct buffer *out, const struct host_connection *c)
 	if (host_knows(c, HOST_KNOWS_WINDOW) && has_connected(c))
 		add_number(out, "peer_window_bytes", c->window_bytes);
 	if (c->congestion[0])
-		add_string(out, "congestion", slice_of(c->congestion));
+		escape_json_member(out, "congestion", slice_of(c->congestion));
 }
 
 static void add_timer(struct buffer *out, const struct host_connection *c)
@@ -411,7 +392,7 @@ static void add_timer(struct buffer *out, const struct host_connection *c)
 	const char *name = host_tcp_timer_name(c->timer);
 	if (!name)
 		return;
-	add_string(out, "timer", slice_of(name));
+	escape_json_member(out, "timer", slice_of(name));
 	add_ms(out, "timer_left_ms", c->timer_left);
 	add_number(out, "tries", c->tries);
 }
@@ -428,7 +409,7 @@ static void add_signs(struct buffer *out, const struct host_connection *c)
 		buffer_printf(out, "%s{\"sign\":\"%s\",\"severity\":\"%s\"", first ? "" : ",",
 			      host_sign_name(s), severity_of(t));
 		if (v != V_OK)
-			add_string(out, "verdict", slice_of(verdict_id(v)));
+			escape_json_member(out, "verdict", slice_of(verdict_id(v)));
 		buffer_add_text(out, ",\"what\":\"");
 		host_connection_say(out, c, s); /* our own words: nothing to escape */
 		buffer_add_text(out, "\"}");
@@ -444,8 +425,9 @@ void connections_show_json(struct buffer *out, const struct connections_page *pa
 		buffer_add_text(out, "{\"v\":1,\"at\":\"");
 		when_add_rfc3339(out, page->at);
 		buffer_add_byte(out, '"');
-		add_string(out, "severity", slice_of(severity_of(host_connection_trouble(c))));
-		add_string(out, "state", slice_of(host_tcp_state_name(c->state)));
+		escape_json_member(out, "severity",
+				   slice_of(severity_of(host_connection_trouble(c))));
+		escape_json_member(out, "state", slice_of(host_tcp_state_name(c->state)));
 		add_address(out, "client", &c->local);
 		add_address(out, "proxy", &c->remote);
 		add_owner(out, page, c);

@@ -61,18 +61,12 @@ static const struct option USER_OPTIONS[] = {
 
 static bool take_bytes(const char *name, const char *value, uint64_t *ret_bytes)
 {
-	struct slice digits = slice_of(value);
-	uint64_t n;
-	unsigned shift = slice_ends(digits, SLICE("k"))   ? 10
-			 : slice_ends(digits, SLICE("m")) ? 20
-			 : slice_ends(digits, SLICE("g")) ? 30
-							  : 0;
-	digits.len -= shift > 0;
-	if (!slice_parse_u64(digits, 10, &n) || n == 0 || n > (UINT64_MAX >> 1) >> shift) {
+	uint64_t bytes;
+	if (!options_read_size(value, &bytes) || bytes == 0) {
 		complain("--%s takes a number of bytes: 512m, 2g", name);
 		return false;
 	}
-	*ret_bytes = n << shift;
+	*ret_bytes = bytes;
 	return true;
 }
 
@@ -237,12 +231,6 @@ static int first_user(const char *state, struct error *err)
 
 /* ---- serving ------------------------------------------------------------------------------- */
 
-static bool is_loopback(const struct address *a)
-{
-	static const uint8_t six[16] = { [15] = 1 };
-	return address_is_v4(a) ? a->ip[12] == 127 : memcmp(a->ip, six, sizeof six) == 0;
-}
-
 /* Port 0 is the kernel's choice, and none that address_parse would take. */
 static bool read_listen(struct slice text, struct address *ret_at)
 {
@@ -264,7 +252,7 @@ static bool read_where(const struct wish *w, struct console_options *o)
 		complain("--cert and --key belong together");
 		return false;
 	}
-	if (is_loopback(&o->listen) || w->cert || w->plain)
+	if (address_is_loopback(&o->listen) || w->cert || w->plain)
 		return true;
 	complain("beyond this host, passwords would travel for all to read: give --cert and --key, "
 		 "or, where something in front of it does TLS, --plain");

@@ -2,13 +2,13 @@
  * connections by host. */
 #include "cli/console.h"
 
-#include "base/escape.h"
 #include "check/check.h"
 #include "cli/check.h"
 #include "cli/connections.h"
 #include "cli/decisive.h"
 #include "cli/version.h"
 #include "cli/which_proxy.h"
+#include "console/json.h"
 #include "capture/feed.h"
 #include "packet/text.h"
 
@@ -150,11 +150,6 @@ static void on_connection(void *context, const struct trace_connection *c)
 	trace_book_connection(r->book, c);
 }
 
-static struct slice text_name(void *context, const struct address *a)
-{
-	return packet_text_name(context, a);
-}
-
 /* A feed with a book of its own, for one capture or one example of a text. */
 static struct feed *begin(struct reader *r, const struct feed_options *options)
 {
@@ -194,15 +189,10 @@ static int read_packets(struct reader *r, struct capture *c, struct error *err)
 	return end(r, feed, code, err);
 }
 
-static int read_example(struct reader *r, struct packet_text *text, const struct packet_example *e,
-			struct error *err)
+static int read_example(struct reader *r, const struct packet_text *text,
+			const struct packet_example *e, struct error *err)
 {
-	const struct feed_options options = { .keep_heads = true,
-					      .text = true,
-					      .name = text_name,
-					      .name_context = text,
-					      .heading = e->heading,
-					      .first_line = e->first_line };
+	const struct feed_options options = { .keep_heads = true, .text = text, .example = e };
 	struct feed *feed = begin(r, &options);
 	for (size_t i = 0, n = 0; feed && (i < e->count || n < e->notes);) {
 		bool note = n < e->notes && (i == e->count || e->note[n].at < e->segment[i].at);
@@ -273,30 +263,25 @@ static int connections(struct slice host, uint16_t port, struct buffer *out, str
 
 /* ---- profiles ------------------------------------------------------------------------------ */
 
-static void add_text(struct buffer *out, const char *name, const char *text)
-{
-	buffer_printf(out, "%s\"%s\":\"", out->at[out->len - 1] == '{' ? "" : ",", name);
-	escape_json(out, slice_of(text));
-	buffer_add_byte(out, '"');
-}
-
 static void add_profile(void *context, const char *name, const struct check_profile *p)
 {
 	struct buffer *out = context;
-	buffer_add_text(out, out->at[out->len - 1] == '[' ? "{" : ",{");
-	add_text(out, "name", name);
-	add_text(out, "title", p->title ? p->title : name);
-	add_text(out, "date", p->date ? p->date : "");
-	buffer_add_text(out, ",\"targets\":[");
+	json_open(out, NULL, '{');
+	json_word(out, "name", name);
+	json_word(out, "title", p->title ? p->title : name);
+	json_word(out, "date", p->date ? p->date : "");
+	json_open(out, "targets", '[');
 	for (size_t i = 0; i < p->goals; i++) {
 		if (!p->goal[i].url)
 			continue;
-		buffer_add_text(out, out->at[out->len - 1] == '[' ? "{" : ",{");
-		add_text(out, "url", p->goal[i].url);
-		add_text(out, "purpose", p->goal[i].purpose);
-		buffer_printf(out, ",\"head\":%s}", p->goal[i].head ? "true" : "false");
+		json_open(out, NULL, '{');
+		json_word(out, "url", p->goal[i].url);
+		json_word(out, "purpose", p->goal[i].purpose);
+		json_bool(out, "head", p->goal[i].head);
+		json_close(out, '}');
 	}
-	buffer_add_text(out, "]}");
+	json_close(out, ']');
+	json_close(out, '}');
 }
 
 static void profiles(struct buffer *out)

@@ -1,11 +1,6 @@
 /* Which of a walk's exchanges tells how it went. */
 #include "cli/decisive.h"
 
-static bool is_inside(const struct exchange *x)
-{
-	return x->probe && x->probe->inside;
-}
-
 /* The first that failed: what follows is its consequence. But how a transfer failed, the exchange
  * inside of a tunnel tells better than the tunnel. Where none did, the worst, or else the last. */
 struct exchange *check_decisive(struct exchange *const *exchange, size_t exchanges,
@@ -19,8 +14,8 @@ struct exchange *check_decisive(struct exchange *const *exchange, size_t exchang
 		struct finding f;
 		diagnose_judge(x, &f);
 		enum severity severity = diagnose_severity(&f);
-		bool better = of_tunnel && severity == SEVERITY_FAILURE && is_inside(x);
-		bool good = severity == SEVERITY_OK && worst == SEVERITY_OK && !is_inside(x);
+		bool better = of_tunnel && severity == SEVERITY_FAILURE && trace_is_inside(x);
+		bool good = severity == SEVERITY_OK && worst == SEVERITY_OK && !trace_is_inside(x);
 		if (severity > worst || good || better) {
 			chosen = x;
 			*ret_finding = f;

@@ -1,6 +1,8 @@
 /* Written under another name beside, and given its own when it is whole. */
 #include "cli/new_file.h"
 
+#include "host/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -28,14 +30,11 @@ int new_file_try(const char *path, struct error *err)
 	return 0;
 }
 
-static int write_all(int fd, struct slice text)
+static int fill(int fd, struct slice text)
 {
-	while (text.len) {
-		ssize_t n = write(fd, text.at, text.len);
-		if (n < 0 && errno != EINTR)
-			return errno;
-		text = slice_from(text, n < 0 ? 0 : (size_t)n);
-	}
+	int code = host_file_append(fd, text);
+	if (code < 0)
+		return -code;
 	return fsync(fd) == 0 || errno == EINVAL ? 0 : errno;
 }
 
@@ -49,7 +48,7 @@ int new_file_write(const char *path, struct slice text, struct error *err)
 	int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return refuse(path, errno, err);
-	int trouble = write_all(fd, text);
+	int trouble = fill(fd, text);
 	if (close(fd) != 0 && !trouble)
 		trouble = errno;
 	if (!trouble && link(part, path) != 0) /* not every file system has links */

@@ -115,6 +115,18 @@ int options_read(int argc, char **argv, const struct option *table, size_t count
 	return operands;
 }
 
+void options_unknown_word(const char *word, const char *trouble, const char *const *names,
+			  size_t count, const char *hint)
+{
+	char shown[80];
+	const char *near = nearest_word(word, names, count);
+	escape_into(shown, sizeof shown, slice_of(word));
+	if (near)
+		complain("'%s' %s; did you mean '%s'?", shown, trouble, near);
+	else
+		complain("'%s' %s; %s", shown, trouble, hint);
+}
+
 void options_print(const struct option *table, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -128,4 +140,18 @@ void options_print(const struct option *table, size_t count)
 			 o->value ? o->value : "", o->kind == OPTION_OPTIONAL ? "]" : "");
 		printf("  %-28s %s\n", left, o->help);
 	}
+}
+
+bool options_read_size(const char *value, uint64_t *ret_bytes)
+{
+	static const char units[] = "kmgt";
+	struct slice s = slice_of(value);
+	const char *unit = s.len ? strchr(units, s.at[s.len - 1] | 0x20) : NULL;
+	unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+	uint64_t n;
+	s.len -= unit != NULL;
+	if (!slice_parse_u64(s, 10, &n) || n > (uint64_t)INT64_MAX >> shift)
+		return false;
+	*ret_bytes = n << shift;
+	return true;
 }

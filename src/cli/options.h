@@ -28,7 +28,16 @@ typedef bool option_taker(void *context, const struct option *o, const char *val
 int options_read(int argc, char **argv, const struct option *table, size_t count,
 		 option_taker *take, void *context);
 
+/* Complains of an operand that is none of the names, with the nearest of them, or else with the hint:
+ * "'WORD' TROUBLE; did you mean 'NAME'?", "'WORD' TROUBLE; HINT". */
+void options_unknown_word(const char *word, const char *trouble, const char *const *names,
+			  size_t count, const char *hint);
+
 /* The table as lines of help. */
 void options_print(const struct option *table, size_t count);
+
+/* A value that is a number of bytes: digits, and k, m, g or t behind them for powers of 1024. False where it
+ * is none, or INT64_MAX is less. */
+bool options_read_size(const char *value, uint64_t *ret_bytes);
 
 #endif

@@ -125,15 +125,10 @@ enum { TASK_COUNT = sizeof TASKS / sizeof *TASKS };
 static int unknown_word(const char *word)
 {
 	const char *names[TASK_COUNT];
-	char shown[80];
 	for (size_t i = 0; i < TASK_COUNT; i++)
 		names[i] = TASKS[i].name;
-	const char *near = nearest_word(word, names, TASK_COUNT);
-	escape_into(shown, sizeof shown, slice_of(word));
-	if (near)
-		complain("'%s' is nothing to do; did you mean '%s'?", shown, near);
-	else
-		complain("'%s' is nothing to do; a configuration is read with -c FILE", shown);
+	options_unknown_word(word, "is nothing to do", names, TASK_COUNT,
+			     "a configuration is read with -c FILE");
 	return EXIT_TROUBLE;
 }
 

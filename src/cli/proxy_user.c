@@ -5,16 +5,17 @@
 #include "cli/options.h"
 #include "cli/password.h"
 #include "cli/proxy.h"
+#include "host/file.h"
 #include "proxy/config.h"
 #include "proxy/users.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const char DEFAULT_CONFIG[] = "/etc/viaduct/proxy.conf";
@@ -64,88 +65,42 @@ static int print_help(void)
 
 /* A users' file being changed: nobody else changes it at the same time, by a lock on its folder. */
 struct edit {
-	char path[4096], folder[4096];
-	int folder_fd;
-	struct slice old; /* empty for a file that is not there */
-	mode_t mode;
-	uid_t owner;
-	gid_t group;
-	bool exists;
+	char path[PATH_MAX];
+	int folder;
+	struct host_file file;
 };
 
 static int edit_begin(struct edit *e, const char *path, struct error *err)
 {
-	struct stat st;
-	char copy[4096];
-	*e = (struct edit){ .folder_fd = -1, .mode = 0600 };
+	char copy[PATH_MAX];
+	*e = (struct edit){ .folder = -1 };
 	if (!realpath(path, e->path)) /* a link stays one: what it leads to is changed */
 		snprintf(e->path, sizeof e->path, "%s", path);
 	snprintf(copy, sizeof copy, "%s", e->path);
-	snprintf(e->folder, sizeof e->folder, "%s", dirname(copy));
-	e->folder_fd = open(e->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (e->folder_fd < 0 || flock(e->folder_fd, LOCK_EX) != 0)
-		return err_set(err, -errno, "the folder %s can't be used: %s", e->folder,
+	const char *folder = dirname(copy);
+	e->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (e->folder < 0 || flock(e->folder, LOCK_EX) != 0)
+		return err_set(err, -errno, "the folder %s can't be used: %s", folder,
 			       strerror(errno));
-	e->exists = stat(e->path, &st) == 0;
-	if (!e->exists)
-		return errno == ENOENT ? 0 : err_set(err, -errno, "%s: %m", e->path);
-	e->mode = st.st_mode & 07777;
-	e->owner = st.st_uid;
-	e->group = st.st_gid;
-	e->old = file_read(e->path, USERS_MAX_FILE, err);
-	return e->old.at ? 0 : err->code;
+	int code = host_file_read(e->path, USERS_MAX_FILE, &e->file, err);
+	if (!e->file.exists)
+		e->file.mode = 0600; /* its maker's alone */
+	e->file.keep_owner = true;   /* or the proxy could no longer read it */
+	return code;
 }
 
 static void edit_end(struct edit *e)
 {
-	file_forget(e->old);
-	if (e->folder_fd >= 0)
-		close(e->folder_fd);
-}
-
-static int write_all(int fd, struct slice text)
-{
-	while (text.len > 0) {
-		ssize_t n = write(fd, text.at, text.len);
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		text = slice_from(text, n > 0 ? (size_t)n : 0);
-	}
-	return 0;
-}
-
-/* Owner and mode as they were; a new file is its maker's alone. */
-static int fill(const struct edit *e, int fd, struct slice text)
-{
-	if (e->exists && (e->owner != geteuid() || e->group != getegid()) &&
-	    fchown(fd, e->owner, e->group) != 0)
-		return -errno;
-	if (fchmod(fd, e->mode) != 0)
-		return -errno;
-	int code = write_all(fd, text);
-	return code == 0 && fsync(fd) != 0 ? -errno : code;
+	host_file_done(&e->file);
+	if (e->folder >= 0)
+		close(e->folder);
 }
 
 static int edit_save(const struct edit *e, const struct buffer *text, struct error *err)
 {
-	char fresh[4096 + 16];
 	if (text->failed)
 		return err_set(err, -ENOMEM, "out of memory");
-	snprintf(fresh, sizeof fresh, "%s.XXXXXX", e->path);
-	int fd = mkostemp(fresh, O_CLOEXEC);
-	if (fd < 0)
-		return err_set(err, -errno, "no file can be made in %s: %s", e->folder,
-			       strerror(errno));
-	int code = fill(e, fd, buffer_slice(text));
-	close(fd);
-	if (code == 0 && rename(fresh, e->path) != 0)
-		code = -errno;
-	if (code < 0) {
-		unlink(fresh);
-		return err_set(err, code, "%s can't be written: %s", e->path, strerror(-code));
-	}
-	fsync(e->folder_fd); /* the name, too, where the file system can */
-	return 0;
+	return host_file_write(e->path, buffer_slice(text), &e->file, err);
 }
 
 /* ---- lines ------------------------------------------------------------------------------ */
@@ -194,18 +149,14 @@ static int add(struct edit *e, const char *name, const char *realm, struct error
 	if (code == 0)
 		code = users_make_line(&line, slice_of(name), slice_of(realm), password, err);
 	explicit_bzero(password, sizeof password);
-	size_t before = code == 0 ? keep_others(e->old, slice_of(name), realm, &text) : 0;
+	size_t before = code == 0 ? keep_others(e->file.text, slice_of(name), realm, &text) : 0;
 	buffer_add(&text, buffer_slice(&line));
 	if (code == 0)
 		code = edit_save(e, &text, err);
 	if (code == 0)
 		printf("%s: %s is %s\n", e->path, shown, before ? "changed" : "added");
-	if (line.at)
-		explicit_bzero(line.at, line.room);
-	if (text.at)
-		explicit_bzero(text.at, text.room);
-	buffer_done(&line);
-	buffer_done(&text);
+	buffer_wipe(&line);
+	buffer_wipe(&text);
 	return code;
 }
 
@@ -216,23 +167,21 @@ static int drop(struct edit *e, const char *name, const char *realm, struct erro
 	(void)realm;
 	buffer_init(&text, USERS_MAX_FILE);
 	escape_into(shown, sizeof shown, slice_of(name));
-	int code = keep_others(e->old, slice_of(name), NULL, &text) > 0
+	int code = keep_others(e->file.text, slice_of(name), NULL, &text) > 0
 			   ? edit_save(e, &text, err)
 			   : err_set(err, -ENOENT, "%s has no user '%s'", e->path, shown);
 	if (code == 0)
 		printf("%s: %s is removed\n", e->path, shown);
-	if (text.at)
-		explicit_bzero(text.at, text.room);
-	buffer_done(&text);
+	buffer_wipe(&text);
 	return code;
 }
 
 static int list(struct edit *e, const char *name, const char *realm, struct error *err)
 {
-	struct slice rest = e->old;
+	struct slice rest = e->file.text;
 	(void)name;
 	(void)realm;
-	if (!e->exists)
+	if (!e->file.exists)
 		return err_set(err, -ENOENT, "%s is not there", e->path);
 	while (rest.len > 0) {
 		struct slice line = slice_line(&rest), user = users_line_name(line);
@@ -260,25 +209,20 @@ enum { VERB_COUNT = sizeof VERBS / sizeof *VERBS };
 static int verb_of(const char *word)
 {
 	const char *names[VERB_COUNT];
-	char shown[80];
 	for (int i = 0; i < VERB_COUNT; i++) {
 		names[i] = VERBS[i].name;
 		if (strcmp(word, names[i]) == 0)
 			return i;
 	}
-	const char *near = nearest_word(word, names, VERB_COUNT);
-	escape_into(shown, sizeof shown, slice_of(word));
-	if (near)
-		complain("'%s' can't be done with users; did you mean '%s'?", shown, near);
-	else
-		complain("'%s' can't be done with users: add NAME, remove NAME or list", shown);
+	options_unknown_word(word, "can't be done with users", names, VERB_COUNT,
+			     "add NAME, remove NAME or list");
 	return -1;
 }
 
 static int run(int verb, const char *name, const struct wish *w)
 {
 	struct error err = { 0 };
-	struct edit e = { .folder_fd = -1 };
+	struct edit e = { .folder = -1 };
 	struct arena *arena = arena_new(64 << 20);
 	const char *file = w->file, *realm = w->realm ? w->realm : "viaduct";
 	int code = arena ? 0 : err_set(&err, -ENOMEM, "out of memory");

@@ -107,6 +107,9 @@ int reading_run(const struct read_options *options, struct report *r,
 int packets_print(const struct read_options *options, const struct report *r);
 int redact_slices(const struct read_options *options, const struct report *r);
 
+/* For a file's name: letters, digits, dots and dashes alone; `into` has room for as much. */
+void redact_safe_name(char *into, const char *target);
+
 /* One exchange's packets are to be cut out into a file of that name. */
 struct redact_slice {
 	struct reported what;
@@ -115,8 +118,6 @@ struct redact_slice {
 /* All of them, out of files that follow one another as one capture (one that is gone is passed over). `most`:
  * bytes of a slice, more or less; 0: any. -1: these hold no packets; else EXIT_FINE or EXIT_TROUBLE, and it
  * has complained. */
-/* For a file's name: letters, digits, dots and dashes alone; `into` has room for as much. */
-void redact_safe_name(char *into, const char *target);
 int redact_cut(const char *const *file, size_t files, const struct redact_slice *slice,
 	       size_t slices, uint64_t most);
 

@@ -64,11 +64,6 @@ static struct trace_book *book_new(struct reading *r)
 
 /* ---- text ------------------------------------------------------------------------------------ */
 
-static struct slice text_name(void *context, const struct address *a)
-{
-	return packet_text_name(context, a);
-}
-
 static void on_exchange(void *context, struct exchange *x)
 {
 	struct reading *r = context;
@@ -82,18 +77,15 @@ static void on_connection(void *context, const struct trace_connection *c)
 }
 
 /* Each example of a text is an observation of its own. */
-static int read_example(struct reading *r, struct packet_text *text, const struct packet_example *e,
-			struct summary_facts *facts)
+static int read_example(struct reading *r, const struct packet_text *text,
+			const struct packet_example *e, struct summary_facts *facts)
 {
 	struct feed_owner owner = { .exchange = on_exchange,
 				    .connection = on_connection,
 				    .context = r };
 	struct feed_options options = reading_feed_options(r);
-	options.text = true;
-	options.name = text_name;
-	options.name_context = text;
-	options.heading = e->heading;
-	options.first_line = e->first_line;
+	options.text = text;
+	options.example = e;
 	struct trace_book *whole = r->book;
 	r->book = book_new(r);
 	struct feed *feed = feed_new(&options, &owner);

@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/options.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -71,6 +72,14 @@ void settings_complain(const struct settings_remarks *r)
 		complain("%s%s", r->remark[i].fault ? "" : "warning: ", r->remark[i].text);
 }
 
+int settings_must_work(const struct settings *s, const char *otherwise, struct error *err)
+{
+	struct settings_remarks r;
+	settings_check(s, &r);
+	settings_complain(&r);
+	return r.faulty ? err_set(err, -EINVAL, "%s can't work", otherwise) : 0;
+}
+
 /* ---- show ---------------------------------------------------------------------------------- */
 
 static void show_text(const struct host_settings *h, const struct settings *s)
@@ -90,11 +99,8 @@ static void show_text(const struct host_settings *h, const struct settings *s)
 
 static void add_json_text(struct buffer *out, const char *name, struct slice text)
 {
-	if (text.len == 0)
-		return;
-	buffer_printf(out, ",\"%s\":\"", name);
-	escape_json(out, text);
-	buffer_add_byte(out, '"');
+	if (text.len > 0)
+		escape_json_member(out, name, text);
 }
 
 static void show_json(const struct settings *s, const struct settings_remarks *r)
@@ -130,9 +136,7 @@ static int show(const struct settings_wish *w, int argc, char **argv)
 		complain("show takes no argument; it shows all there is");
 		return EXIT_TROUBLE;
 	}
-	int code = host_settings_open(&h, w->file, false, &err);
-	if (code == 0)
-		code = host_settings_read(&h, h.text.text, host_settings_password(&h), &s, &err);
+	int code = host_settings_load(&h, w->file, &s, &err);
 	if (code == 0) {
 		settings_check(&s, &r);
 		if (w->json)
@@ -213,15 +217,9 @@ static int print_task_help(const struct task *t)
 static int unknown_task(const char *word)
 {
 	const char *names[TASK_COUNT];
-	char shown[80];
 	for (size_t i = 0; i < TASK_COUNT; i++)
 		names[i] = TASKS[i].name;
-	const char *near = nearest_word(word, names, TASK_COUNT);
-	escape_into(shown, sizeof shown, slice_of(word));
-	if (near)
-		complain("'%s' is nothing to do; did you mean '%s'?", shown, near);
-	else
-		complain("'%s' is nothing to do; --help lists what is", shown);
+	options_unknown_word(word, "is nothing to do", names, TASK_COUNT, "--help lists what is");
 	return EXIT_TROUBLE;
 }
 

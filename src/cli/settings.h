@@ -27,4 +27,7 @@ void settings_export_help(void);
 /* Faults and warnings, a line each, to standard error. */
 void settings_complain(const struct settings_remarks *r);
 
+/* Complains so, and, where they can't work, -EINVAL: "OTHERWISE can't work". */
+int settings_must_work(const struct settings *s, const char *otherwise, struct error *err);
+
 #endif

@@ -156,32 +156,16 @@ static int carry_out(const struct plan *p, const struct settings *s, const struc
 	return code;
 }
 
-/* The settings, which must be able to work. */
-static int read_settings(struct host_settings *h, const char *path, struct settings *ret_settings,
-			 struct error *err)
-{
-	struct settings_remarks r;
-	int code = host_settings_open(h, path, false, err);
-	if (code == 0)
-		code = host_settings_read(h, h->text.text, host_settings_password(h), ret_settings,
-					  err);
-	if (code < 0)
-		return code;
-	settings_check(ret_settings, &r);
-	settings_complain(&r);
-	return r.faulty ? err_set(err, -EINVAL,
-				  "nothing is changed: with these settings the proxy "
-				  "can't work")
-			: 0;
-}
-
 int settings_apply(const struct settings_wish *w, int argc, char **argv)
 {
 	struct error err;
 	struct settings s = { 0 };
 	struct host_settings h;
 	struct plan *p = calloc(1, sizeof *p);
-	int code = read_settings(&h, w->file, &s, &err);
+	int code = host_settings_load(&h, w->file, &s, &err);
+	if (code == 0)
+		code = settings_must_work(&s, "nothing is changed: with these settings the proxy",
+					  &err);
 	if (!p)
 		code = err_set(&err, -ENOMEM, "out of memory");
 	if (p && code == 0)

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ARENA = 64 << 20, MAX_OUTPUT = 64 << 20, MAX_CELL = 4096, WIDEST = 100 };
+enum { ARENA = 64 << 20, MAX_OUTPUT = 64 << 20, MAX_CELL = 4096, MAX_LIST = 1 << 22, WIDEST = 100 };
 
 /* What the table is made of. */
 struct result {
@@ -77,23 +77,11 @@ static void go_to(struct page *p, size_t column)
 	p->column = column;
 }
 
-static size_t width_of(struct slice s)
-{
-	size_t width = 0;
-	while (s.len > 0) {
-		uint32_t code = 0;
-		size_t len = escape_read_utf8(s, &code);
-		width += len ? escape_width(code) : 1;
-		s = slice_from(s, len ? len : 1);
-	}
-	return width;
-}
-
 static void add_cell(struct page *p, size_t column, struct slice text)
 {
 	go_to(p, column);
 	buffer_add(p->out, text);
-	p->column += width_of(text);
+	p->column += escape_columns(text);
 }
 
 static void end_line(struct page *p)
@@ -107,7 +95,7 @@ static void add_words(struct page *p, size_t column, struct slice text, uint8_t 
 {
 	while (text.len > 0) {
 		struct slice word = slice_cut(&text, between);
-		size_t width = width_of(word) + (between != ' ' && text.len > 0);
+		size_t width = escape_columns(word) + (between != ' ' && text.len > 0);
 		if (p->column > column && p->column + 1 + width > p->width)
 			end_line(p);
 		if (p->column < column)
@@ -141,44 +129,34 @@ static void add_remarks(struct page *p, const struct audit_row *row)
 /* Where a place is to stand: behind the rest, or on a line of its own. */
 static size_t place_column(struct page *p, const struct buffer *place)
 {
-	size_t width = width_of(buffer_slice(place));
+	size_t width = escape_columns(buffer_slice(place));
 	if (p->column < AT_PLACE && AT_PLACE + width <= p->width)
 		return AT_PLACE;
 	end_line(p);
 	return AT_PROXY + width <= p->width ? AT_PROXY : 2;
 }
 
+/* A row of either table. */
 static void add_row(struct page *p, const struct result *r, const struct audit_row *row)
 {
 	struct buffer cell;
-	buffer_init(&cell, MAX_CELL);
+	buffer_init(&cell, row->use == SAID_EXCEPT ? MAX_LIST : MAX_CELL);
 	escape_text(&cell, row->who);
 	add_made(p, 0, &cell);
-	add_for(&cell, row);
-	add_made(p, AT_FOR, &cell);
-	add_proxy(&cell, row);
-	add_made(p, AT_PROXY, &cell);
+	if (row->use == SAID_EXCEPT) {
+		escape_text(&cell, row->list);
+		add_words(p, AT_FOR, buffer_slice(&cell), ',');
+		buffer_reset(&cell);
+	} else {
+		add_for(&cell, row);
+		add_made(p, AT_FOR, &cell);
+		add_proxy(&cell, row);
+		add_made(p, AT_PROXY, &cell);
+	}
 	if (row->said) {
 		add_place(&cell, r, row->said);
 		add_made(p, place_column(p, &cell), &cell);
 	}
-	end_line(p);
-	add_remarks(p, row);
-	p->out->failed |= cell.failed;
-	buffer_done(&cell);
-}
-
-static void add_list(struct page *p, const struct result *r, const struct audit_row *row)
-{
-	struct buffer cell;
-	buffer_init(&cell, 1 << 22);
-	escape_text(&cell, row->who);
-	add_made(p, 0, &cell);
-	escape_text(&cell, row->list);
-	add_words(p, AT_FOR, buffer_slice(&cell), ',');
-	buffer_reset(&cell);
-	add_place(&cell, r, row->said);
-	add_made(p, place_column(p, &cell), &cell);
 	end_line(p);
 	add_remarks(p, row);
 	p->out->failed |= cell.failed;
@@ -216,18 +194,11 @@ static void add_table(struct buffer *out, const struct result *r)
 	if (r->audit.exceptions)
 		buffer_printf(out, "\n%-16s%-38s%s\n", "WHO", "DIRECTLY TO", "SAID IN");
 	for (const struct audit_row *row = r->audit.exceptions; row; row = row->next)
-		add_list(&p, r, row);
+		add_row(&p, r, row);
 	add_counts(out, r);
 }
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
-
-static void add_text(struct buffer *out, const char *name, struct slice text)
-{
-	buffer_printf(out, ",\"%s\":\"", name);
-	escape_json(out, text);
-	buffer_add_byte(out, '"');
-}
 
 static void add_json_remarks(struct buffer *out, const struct audit_row *row)
 {
@@ -235,7 +206,7 @@ static void add_json_remarks(struct buffer *out, const struct audit_row *row)
 	for (const struct audit_remark *r = row->remarks; r; r = r->next) {
 		buffer_printf(out, "%s{\"conflict\":%s", r == row->remarks ? "" : ",",
 			      r->conflict ? "true" : "false");
-		add_text(out, "what", slice_of(r->text));
+		escape_json_member(out, "what", slice_of(r->text));
 		buffer_add_byte(out, '}');
 	}
 	buffer_add_text(out, "]}");
@@ -245,12 +216,12 @@ static void add_json_place(struct buffer *out, const struct said *s)
 {
 	if (!s)
 		return;
-	add_text(out, "place", s->place);
+	escape_json_member(out, "place", s->place);
 	if (s->line)
 		buffer_printf(out, ",\"line\":%u", s->line);
-	add_text(out, "key", s->key);
+	escape_json_member(out, "key", s->key);
 	if (s->scope.len > 0)
-		add_text(out, "scope", s->scope);
+		escape_json_member(out, "scope", s->scope);
 }
 
 /* Host, port and user are left out where they can't be told from what may be a password. */
@@ -258,12 +229,12 @@ static void add_json_url(struct buffer *out, const struct proxy_url *u)
 {
 	if (u->fault)
 		return;
-	add_text(out, "scheme", u->scheme.len ? u->scheme : SLICE("http"));
-	add_text(out, "host", u->host);
+	escape_json_member(out, "scheme", u->scheme.len ? u->scheme : SLICE("http"));
+	escape_json_member(out, "host", u->host);
 	if (u->port)
 		buffer_printf(out, ",\"port\":%u", u->port);
 	if (u->has_user && !u->unescaped)
-		add_text(out, "user", u->user);
+		escape_json_member(out, "user", u->user);
 	buffer_printf(out, ",\"password\":%s", u->has_password ? "true" : "false");
 }
 
@@ -273,7 +244,7 @@ static void add_json_row(struct buffer *out, const struct audit_row *row, bool f
 	escape_json(out, row->who);
 	buffer_add_byte(out, '"');
 	if (row->use == SAID_EXCEPT) {
-		add_text(out, "list", row->list);
+		escape_json_member(out, "list", row->list);
 	} else {
 		buffer_printf(out, ",\"for\":[%s],\"direct\":%s",
 			      row->use == SAID_HTTP    ? "\"http\""

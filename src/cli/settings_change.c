@@ -70,16 +70,12 @@ static int change_entry(struct change *c, enum settings_name name, const char *v
 static int change_save(struct change *c, struct error *err)
 {
 	struct settings s;
-	struct settings_remarks r;
 	struct slice password = slice_of(c->password);
 	int code = host_settings_read(&c->on_disk, buffer_slice(&c->text), password, &s, err);
-	if (code < 0)
-		return code;
-	settings_check(&s, &r);
-	settings_complain(&r);
-	if (r.faulty)
-		return err_set(err, -EINVAL, "nothing is changed: with these the proxy can't work");
-	return host_settings_save(&c->on_disk, buffer_slice(&c->text), password, err);
+	if (code == 0)
+		code = settings_must_work(&s, "nothing is changed: with these the proxy", err);
+	return code < 0 ? code
+			: host_settings_save(&c->on_disk, buffer_slice(&c->text), password, err);
 }
 
 static int ask_password(struct change *c, struct error *err)

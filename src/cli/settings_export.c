@@ -52,27 +52,23 @@ static void say_of_password(const struct export_format *f, const struct settings
 static int export(const struct settings_wish *w, size_t format, struct settings *s,
 		  struct error *err)
 {
-	struct settings_remarks r;
 	struct buffer out;
-	settings_check(s, &r);
-	settings_complain(&r);
-	if (r.faulty)
-		return err_set(err, -EINVAL, "nothing is written: with these the proxy can't work");
+	int code = settings_must_work(s, "nothing is written: with these the proxy", err);
+	if (code < 0)
+		return code;
 	if (!s->enabled)
 		return err_set(err, -EINVAL, "nothing is written: no proxy is enabled");
 	if (!w->with_password)
 		s->password = (struct slice){ 0 };
 	buffer_init(&out, MAX_TEXT);
-	int code = export_text(format, s, &out, err);
+	code = export_text(format, s, &out, err);
 	if (code == 0 && out.failed)
 		code = err_set(err, -ENOMEM, "out of memory");
 	if (code == 0) {
 		fwrite(out.at, 1, out.len, stdout);
 		say_of_password(export_format(format), s, w->with_password);
 	}
-	if (out.at)
-		explicit_bzero(out.at, out.room);
-	buffer_done(&out);
+	buffer_wipe(&out);
 	return code;
 }
 
@@ -89,9 +85,7 @@ int settings_export(const struct settings_wish *w, int argc, char **argv)
 	size_t format = find_format(w->format ? w->format : "env");
 	if (format == EXPORT_FORMATS)
 		return EXIT_TROUBLE;
-	int code = host_settings_open(&h, w->file, false, &err);
-	if (code == 0)
-		code = host_settings_read(&h, h.text.text, host_settings_password(&h), &s, &err);
+	int code = host_settings_load(&h, w->file, &s, &err);
 	if (code == 0)
 		code = export(w, format, &s, &err);
 	if (code < 0)

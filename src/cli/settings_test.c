@@ -18,21 +18,22 @@ static int read_proxy(const char *file, struct check_proxy *p, struct error *err
 	struct settings s = { 0 };
 	struct host_settings h;
 	int code = host_settings_open(&h, file, false, err);
-	if (code == 0) {
+	bool is_read = code == 0;
+	if (is_read)
 		code = host_settings_read(&h, h.text.text, host_settings_password(&h), &s, err);
+	if (is_read && code == -EINVAL) {
 		p->is = true;
 		snprintf(p->said, sizeof p->said, "from %.300s", file);
-		if (code == -EINVAL)
-			snprintf(p->fault, sizeof p->fault, "%s", err->text);
-		else if (code == 0 && s.enabled)
-			way_take_settings(p, &s, file);
-		else if (code == 0)
-			code = err_set(err, -ENOENT,
-				       "%s: no proxy is enabled, so that there is nothing to test",
-				       file);
+		snprintf(p->fault, sizeof p->fault, "%s", err->text);
+		code = 0;
+	} else if (code == 0 && s.enabled) {
+		way_take_settings(p, &s, file);
+	} else if (code == 0) {
+		code = err_set(err, -ENOENT,
+			       "%s: no proxy is enabled, so that there is nothing to test", file);
 	}
 	host_settings_done(&h);
-	return code == -EINVAL ? 0 : code;
+	return code;
 }
 
 int settings_test(const struct settings_wish *w, int argc, char **argv)

@@ -66,17 +66,10 @@ static int print_help(void)
 
 static bool take_size(const char *what, const char *value, uint64_t least, uint64_t *ret)
 {
-	static const char units[] = "kmgt";
-	struct slice s = slice_of(value);
 	char shown[60];
-	uint64_t n = 0, unit = 1;
-	const char *at = s.len ? strchr(units, s.at[s.len - 1] | 0x20) : NULL;
-	if (at && *at) {
-		unit <<= 10 * (at - units + 1);
-		s.len--;
-	}
-	if (slice_parse_u64(s, 10, &n) && n <= (UINT64_C(1) << 50) / unit && n * unit >= least) {
-		*ret = n * unit;
+	uint64_t bytes;
+	if (options_read_size(value, &bytes) && bytes >= least && bytes <= UINT64_C(1) << 50) {
+		*ret = bytes;
 		return true;
 	}
 	complain("%s: '%s' is not a size such as 500M or 2G, of %lluM at least", what,
@@ -176,19 +169,19 @@ static void on_packets(void *context, const struct capture_batch *b)
 }
 
 /* The table has its own place for both. */
-static void say_trouble(struct watch *w, nanos now)
+static void say_trouble(struct watch *w)
 {
 	const struct capture_live_counts *c = &w->now.counts;
 	uint64_t drops = c->dropped + c->dropped_by_interface;
 	if (w->table)
 		return;
-	if (drops > w->said_drops && now - w->drops_at >= SAY_DROPS_EVERY) {
+	if (drops > w->said_drops && w->now.at - w->drops_at >= SAY_DROPS_EVERY) {
 		complain("%llu packets were dropped by the kernel, %llu by the interface, before "
 			 "they could be read; a larger --buffer or a --filter may help",
 			 (unsigned long long)c->dropped,
 			 (unsigned long long)c->dropped_by_interface);
 		w->said_drops = drops;
-		w->drops_at = now;
+		w->drops_at = w->now.at;
 	}
 	if (c->down != w->said_down)
 		complain(c->down ? "%s is down; waiting" : "%s is up again", w->now.interface);
@@ -198,11 +191,11 @@ static void say_trouble(struct watch *w, nanos now)
 static void on_tick(void *context, const struct feed *f)
 {
 	struct watch *w = context;
-	nanos now = moment();
+	w->now.at = moment();
 	w->now.counts = capture_live_counts(w->capture);
 	w->now.live = feed_counts(f).streams.live;
 	report_flush(w->report);
-	say_trouble(w, now);
+	say_trouble(w);
 	if (w->metrics)
 		watch_metrics_tick(w->metrics, &w->now);
 	if (w->ring)
@@ -212,8 +205,7 @@ static void on_tick(void *context, const struct feed *f)
 		capture_live_stop(w->capture);
 }
 
-/* ---- who it is ---------------------------------------------------------------------------------
- */
+/* ---- who it is ------------------------------------------------------------------------------- */
 
 /* A folder for the ring is made while it can be, for the user that we become. */
 static int make_folder(const char *path, const char *user, struct error *err)
@@ -263,8 +255,7 @@ static void confine(const struct watch_options *o)
 	confine_keeper(folder, folders, &landlock, &seccomp);
 }
 
-/* ---- the command -------------------------------------------------------------------------------
- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static struct capture *listening;
 
@@ -304,8 +295,8 @@ static int begin(struct watch *w, struct error *err)
 	confine(o);
 	if (o->ring && !(w->ring = watch_ring_new(o->ring, o->ring_size, err)))
 		return err->code;
-	if (w->metrics)
-		watch_metrics_start(w->metrics);
+	if (w->metrics && (code = watch_metrics_start(w->metrics, err)) < 0)
+		return code;
 	if (w->store && (code = watch_store_start(w->store, err)) < 0)
 		return code;
 	take_signals(w->capture);

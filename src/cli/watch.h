@@ -20,6 +20,7 @@ struct watch_now {
 	struct capture_live_counts counts;
 	uint64_t packets, live; /* live: connections in the table */
 	const char *interface;  /* safe to show */
+	nanos at;               /* of a clock that nobody sets */
 };
 
 /* ---- watch_table.c ---- */
@@ -59,9 +60,9 @@ void watch_store_free(struct watch_store *s); /* when all is in it; NULL is fine
 
 struct watch_metrics;
 
-/* Opens the door, and a thread that serves it. NULL with err. */
+/* Opens the door. NULL with err. */
 struct watch_metrics *watch_metrics_new(const char *address, struct error *err);
-void watch_metrics_start(struct watch_metrics *m);
+int watch_metrics_start(struct watch_metrics *m, struct error *err); /* makes the thread that serves it */
 void watch_metrics_free(struct watch_metrics *m); /* NULL is fine */
 void watch_metrics_add(struct watch_metrics *m, const struct diagnosis *d);
 void watch_metrics_tick(struct watch_metrics *m, const struct watch_now *now);

@@ -19,11 +19,15 @@ struct watch_metrics {
 	_Atomic uint64_t packets, dropped, dropped_by_interface, live, down;
 };
 
+static void say_type(struct buffer *out, const char *name, const char *type, const char *help)
+{
+	buffer_printf(out, "# HELP viaduct_watch_%s %s\n# TYPE viaduct_watch_%s %s\n", name, help,
+		      name, type);
+}
+
 static void write_severities(const struct watch_metrics *m, struct buffer *out)
 {
-	buffer_add_text(out,
-			"# HELP viaduct_watch_exchanges_total Exchanges that ended, by how bad "
-			"it was.\n# TYPE viaduct_watch_exchanges_total counter\n");
+	say_type(out, "exchanges_total", "counter", "Exchanges that ended, by how bad it was.");
 	for (int s = SEVERITY_OK; s <= SEVERITY_FAILURE; s++)
 		buffer_printf(out, "viaduct_watch_exchanges_total{severity=\"%s\"} %llu\n",
 			      severity_name((enum severity)s), (unsigned long long)m->severity[s]);
@@ -32,34 +36,28 @@ static void write_severities(const struct watch_metrics *m, struct buffer *out)
 /* All of them, so that a rate can be told from the first on. */
 static void write_verdicts(const struct watch_metrics *m, struct buffer *out)
 {
-	buffer_add_text(out, "# HELP viaduct_watch_verdicts_total Exchanges that ended, by "
-			     "verdict.\n# TYPE viaduct_watch_verdicts_total counter\n");
+	say_type(out, "verdicts_total", "counter", "Exchanges that ended, by verdict.");
 	for (int v = 0; v < V_COUNT_; v++)
 		buffer_printf(out, "viaduct_watch_verdicts_total{verdict=\"%s\"} %llu\n",
 			      verdict_id((enum verdict)v), (unsigned long long)m->verdict[v]);
 }
 
+static void say(struct buffer *out, const char *name, const char *type, const char *help,
+		uint64_t value)
+{
+	say_type(out, name, type, help);
+	buffer_printf(out, "viaduct_watch_%s %llu\n", name, (unsigned long long)value);
+}
+
 static void write_figures(const struct watch_metrics *m, struct buffer *out)
 {
-	const struct {
-		const char *name, *type, *help;
-		uint64_t value;
-	} figure[] = {
-		{ "packets_total", "counter", "Packets that were read.", m->packets },
-		{ "dropped_total", "counter", "Packets that the kernel's ring had no room for.",
-		  m->dropped },
-		{ "interface_dropped_total", "counter", "Packets that the interface dropped.",
-		  m->dropped_by_interface },
-		{ "connections", "gauge", "TCP connections that are followed.", m->live },
-		{ "interface_up", "gauge", "0 where the interface is down.", !m->down },
-	};
-	for (size_t i = 0; i < sizeof figure / sizeof *figure; i++) {
-		const char *name = figure[i].name;
-		buffer_printf(out, "# HELP viaduct_watch_%s %s\n# TYPE viaduct_watch_%s %s\n", name,
-			      figure[i].help, name, figure[i].type);
-		buffer_printf(out, "viaduct_watch_%s %llu\n", name,
-			      (unsigned long long)figure[i].value);
-	}
+	say(out, "packets_total", "counter", "Packets that were read.", m->packets);
+	say(out, "dropped_total", "counter", "Packets that the kernel's ring had no room for.",
+	    m->dropped);
+	say(out, "interface_dropped_total", "counter", "Packets that the interface dropped.",
+	    m->dropped_by_interface);
+	say(out, "connections", "gauge", "TCP connections that are followed.", m->live);
+	say(out, "interface_up", "gauge", "0 where the interface is down.", !m->down);
 }
 
 static void write_page(void *context, struct buffer *out)
@@ -112,9 +110,10 @@ struct watch_metrics *watch_metrics_new(const char *address, struct error *err)
 	return NULL;
 }
 
-void watch_metrics_start(struct watch_metrics *m)
+int watch_metrics_start(struct watch_metrics *m, struct error *err)
 {
 	m->started = pthread_create(&m->thread, NULL, serve, m) == 0;
+	return m->started ? 0 : err_set(err, -EAGAIN, "no thread can be made for the figures");
 }
 
 void watch_metrics_free(struct watch_metrics *m)

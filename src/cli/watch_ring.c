@@ -1,8 +1,9 @@
 /* The last packets on disk: files that follow one another, the oldest removed as new ones are
  * begun. And, out of them, those of each failure, redacted as `viaduct read --slice` does it.
  *
- *   DIR/ring-00000017.pcapng                            as they came, secrets and all: for us alone
- * (0600) DIR/failure-20261123T151024.117-ID-denied-a.example_443.pcapng
+ *   DIR/ring-00000017.pcapng
+ *       as they came, secrets and all: for us alone (0600)
+ *   DIR/failure-20261123T151024.117-ID-denied-a.example_443.pcapng
  *
  * A disk may be slow for seconds, and the kernel's ring holds out for less: a thread writes what
  * the main one gives it, through a bounded queue; what finds that full is missing on disk, and
@@ -66,8 +67,7 @@ struct watch_ring {
 	size_t waits;
 };
 
-/* ---- what is in the folder
- * ----------------------------------------------------------------------- */
+/* ---- what is in the folder ------------------------------------------------------------------- */
 
 struct entry {
 	char name[MAX_NAME];
@@ -127,8 +127,7 @@ static void keep_within(const struct watch_ring *r, const char *prefix, uint64_t
 	free(entry);
 }
 
-/* ---- writing, in the main thread
- * ------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void give_up(struct watch_ring *r, const struct error *err)
 {
@@ -273,8 +272,7 @@ void watch_ring_tick(struct watch_ring *r)
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* ---- cutting
- * ------------------------------------------------------------------------- */
+/* ---- cutting --------------------------------------------------------------------------------- */
 
 struct job {
 	struct redact_slice slice[MAX_WAITING];
@@ -333,8 +331,7 @@ static void *cut(void *context)
 	return NULL;
 }
 
-/* ---- life --------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 /* What an earlier run left goes on counting, so that no name comes twice. */
 static void find_number(struct watch_ring *r)

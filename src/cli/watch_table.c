@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -56,8 +55,7 @@ struct watch_table {
 	nanos drawn_at;
 };
 
-/* ---- what is kept
- * -------------------------------------------------------------------------------- */
+/* ---- what is kept ---------------------------------------------------------------------------- */
 
 static void note_words(struct row *row, const struct exchange *x)
 {
@@ -95,8 +93,7 @@ void watch_table_add(struct watch_table *t, const struct exchange *x, const stru
 	note_words(row, x);
 }
 
-/* ---- what is shown
- * ------------------------------------------------------------------------------- */
+/* ---- what is shown --------------------------------------------------------------------------- */
 
 static bool has_words(const struct row *row, const char *words)
 {
@@ -217,8 +214,7 @@ static void draw(struct watch_table *t, const struct watch_now *now)
 	t->dirty = false;
 }
 
-/* ---- keys --------------------------------------------------------------------------------------
- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 /* Through those that came. */
 static void next_verdict(struct watch_table *t)
@@ -292,7 +288,6 @@ static void take_key(struct watch_table *t, int key)
 
 bool watch_table_tick(struct watch_table *t, const struct watch_now *now)
 {
-	struct timespec clock;
 	int key;
 	while ((key = screen_key(0)) != KEY_NONE) {
 		bool quits = key == 'q' && t->state != ASKING;
@@ -304,17 +299,14 @@ bool watch_table_tick(struct watch_table *t, const struct watch_now *now)
 			take_key(t, key);
 		draw(t, now);
 	}
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &clock);
-	nanos at = clock.tv_sec * NANOS_PER_SECOND + clock.tv_nsec;
-	if (at - t->drawn_at < (t->dirty ? DRAW_EVERY / 4 : DRAW_EVERY))
+	if (now->at - t->drawn_at < (t->dirty ? DRAW_EVERY / 4 : DRAW_EVERY))
 		return false;
-	t->drawn_at = at;
+	t->drawn_at = now->at;
 	draw(t, now);
 	return false;
 }
 
-/* ---- life --------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct watch_table *watch_table_new(const char *colour)
 {

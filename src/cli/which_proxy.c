@@ -1,62 +1,27 @@
 /* Proxies as they are written in arguments and in the environment. */
 #include "cli/which_proxy.h"
 
-#include "base/escape.h"
+#include "check/choice.h"
+#include "net/sockaddr.h"
+#include "settings/proxy_url.h"
 
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 static const char *const SCHEMES[] = { "http",   "https",   "socks4", "socks4a",
 				       "socks5", "socks5h", "socks" };
 
 enum { SCHEME_COUNT = sizeof SCHEMES / sizeof *SCHEMES, CURLS_PORT = 1080 };
 
-static bool read_scheme(struct slice *text, bool *ret_tls)
+static bool is_scheme(struct slice scheme)
 {
-	size_t end = slice_find(*text, SLICE("://"));
-	*ret_tls = false;
-	if (end == text->len)
-		return true;
-	struct slice scheme = slice_first(*text, end);
-	*text = slice_from(*text, end + 3);
-	*ret_tls = slice_equal_nocase(scheme, SLICE("https"));
 	for (size_t i = 0; i < SCHEME_COUNT; i++)
 		if (slice_equal_nocase(scheme, slice_of(SCHEMES[i])))
 			return true;
-	return false;
-}
-
-/* Up to the last @, as curl does: a password may have one. */
-static struct slice without_credentials(struct slice s)
-{
-	for (size_t at = slice_find_byte(s, '@'); at < s.len; at = slice_find_byte(s, '@'))
-		s = slice_from(s, at + 1);
-	return s;
-}
-
-/* Splits "host:port", "[::1]:port", "host". */
-static bool split(struct slice s, struct slice *ret_host, struct slice *ret_port)
-{
-	size_t end;
-	if (slice_starts(s, SLICE("["))) {
-		end = slice_find_byte(s, ']');
-		if (end == s.len)
-			return false;
-		*ret_host = slice_from(slice_first(s, end), 1);
-		s = slice_from(s, end + 1);
-		end = 0;
-	} else {
-		end = slice_find_byte(s, ':');
-		*ret_host = slice_first(s, end);
-	}
-	*ret_port = slice_from(s, end + 1);
-	s = slice_from(s, end);
-	return s.len == 0 || slice_starts(s, SLICE(":"));
+	return scheme.len == 0;
 }
 
 static bool is_host(struct slice s)
@@ -69,41 +34,27 @@ static bool is_host(struct slice s)
 
 int which_proxy_read(struct slice text, struct which_proxy *ret_proxy, struct error *err)
 {
-	struct which_proxy p = { .port = 0 };
-	struct slice host, port;
-	uint64_t number = 0;
-	if (!read_scheme(&text, &p.tls))
+	struct proxy_url url;
+	proxy_url_read(text, &url);
+	if (!is_scheme(url.scheme))
 		return err_set(err, -EINVAL,
 			       "its scheme is none of a proxy's (http, https, socks5)");
-	text = without_credentials(slice_first(text, slice_find_byte(text, '/')));
-	if (!split(text, &host, &port) || !is_host(host))
-		return err_set(err, -EINVAL,
-			       "it is no HOST:PORT (an IPv6 address stands in brackets)");
-	if (port.len && (!slice_parse_u64(port, 10, &number) || number == 0 || number > UINT16_MAX))
-		return err_set(err, -EINVAL, "its port is none of 1 to 65535");
-	memcpy(p.host, host.at, host.len);
-	p.port = (uint16_t)number;
+	if (url.fault)
+		return err_set(err, -EINVAL, "it is no HOST:PORT: %s", url.fault);
+	if (!is_host(url.host))
+		return err_set(err, -EINVAL, "it is no HOST:PORT: that is no host");
+	struct which_proxy p = { .port = (uint16_t)url.port,
+				 .tls = slice_equal_nocase(url.scheme, SLICE("https")) };
+	memcpy(p.host, url.host.at, url.host.len);
 	*ret_proxy = p;
 	return 0;
 }
 
 /* ---- the environment ---------------------------------------------------------------------- */
 
-/* An empty variable counts as none. */
 static const char *variable(const char *name)
 {
-	const char *value = getenv(name);
-	return value && *value ? value : NULL;
-}
-
-/* The first of these that is set. HTTP_PROXY is not among them: in a CGI script anybody's header
- * "Proxy:" would set it, so curl reads http_proxy alone. */
-static const char *first_of(const char *const names[4])
-{
-	for (size_t i = 0; i < 4 && names[i]; i++)
-		if (variable(names[i]))
-			return names[i];
-	return NULL;
+	return getenv(name);
 }
 
 static void add_name(struct which_proxy *p, const char *name)
@@ -125,18 +76,14 @@ static int find_same(const struct which_proxy *all, int count, const struct whic
 int which_proxy_from_environment(struct which_proxy ret_proxy[WHICH_MOST_VARIABLES],
 				 struct error *err)
 {
-	static const char *const names[WHICH_MOST_VARIABLES][4] = {
-		{ "http_proxy", "all_proxy", "ALL_PROXY" },
-		{ "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" },
-	};
 	int count = 0;
-	for (size_t i = 0; i < WHICH_MOST_VARIABLES; i++) {
-		const char *name = first_of(names[i]);
+	for (int secure = 0; secure < WHICH_MOST_VARIABLES; secure++) {
+		const char *name, *value = check_proxy_variable(secure, variable, &name);
 		struct which_proxy p = { .port = 0 };
 		struct error why;
-		if (!name)
+		if (!value)
 			continue;
-		if (which_proxy_read(slice_of(variable(name)), &p, &why) < 0)
+		if (which_proxy_read(slice_of(value), &p, &why) < 0)
 			return err_set(err, -EINVAL, "%s: %s", name, why.text);
 		if (p.port == 0)
 			p.port = p.tls ? 443 : CURLS_PORT;
@@ -150,22 +97,14 @@ int which_proxy_from_environment(struct which_proxy ret_proxy[WHICH_MOST_VARIABL
 
 /* ---- names -------------------------------------------------------------------------------- */
 
-static bool take_address(const struct sockaddr *s, uint16_t port, struct address *ret_address)
+static bool take_address(const struct addrinfo *i, uint16_t port, struct address *ret_address)
 {
-	struct address a = { .port = port };
-	if (s->sa_family == AF_INET) {
-		struct sockaddr_in v4;
-		memcpy(&v4, s, sizeof v4);
-		memset(a.ip + 10, 0xff, 2);
-		memcpy(a.ip + 12, &v4.sin_addr, 4);
-	} else if (s->sa_family == AF_INET6) {
-		struct sockaddr_in6 v6;
-		memcpy(&v6, s, sizeof v6);
-		memcpy(a.ip, &v6.sin6_addr, sizeof a.ip);
-	} else {
+	union sockaddr_any s = { 0 };
+	if (i->ai_addrlen > sizeof s || (i->ai_family != AF_INET && i->ai_family != AF_INET6))
 		return false;
-	}
-	*ret_address = a;
+	memcpy(&s, i->ai_addr, i->ai_addrlen);
+	*ret_address = address_of(&s);
+	ret_address->port = port;
 	return true;
 }
 
@@ -179,7 +118,7 @@ int which_proxy_resolve(const struct which_proxy *p,
 		return err_set(err, -ENOENT, "%s: %s", p->host,
 			       code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code));
 	for (const struct addrinfo *i = all; i && count < WHICH_MOST_ADDRESSES; i = i->ai_next)
-		count += take_address(i->ai_addr, p->port, &ret_address[count]);
+		count += take_address(i, p->port, &ret_address[count]);
 	freeaddrinfo(all);
 	return count ? count : err_set(err, -ENOENT, "%s has no address", p->host);
 }

@@ -45,8 +45,6 @@ void live_get(struct request *r)
 		code = r->console->options.work.connections(s.host, (uint16_t)s.port, &lines, &err);
 	if (code == 0)
 		say(r, &s, buffer_slice(&lines));
-	else if (code == -ENOENT)
-		answer_error(r, 404, "%s", err.text);
 	else
 		answer_trouble(r, &err);
 	host_settings_done(&h);

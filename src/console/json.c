@@ -99,29 +99,11 @@ static bool read_hex(struct reader *r, uint32_t *ret_code)
 	return true;
 }
 
-static void add_utf8(struct buffer *out, uint32_t c)
-{
-	if (c < 0x80) {
-		buffer_add_byte(out, (uint8_t)c);
-		return;
-	}
-	if (c < 0x800)
-		buffer_add_byte(out, (uint8_t)(0xc0 | c >> 6));
-	if (c >= 0x800 && c < 0x10000)
-		buffer_add_byte(out, (uint8_t)(0xe0 | c >> 12));
-	if (c >= 0x10000) {
-		buffer_add_byte(out, (uint8_t)(0xf0 | c >> 18));
-		buffer_add_byte(out, (uint8_t)(0x80 | (c >> 12 & 0x3f)));
-	}
-	if (c >= 0x800)
-		buffer_add_byte(out, (uint8_t)(0x80 | (c >> 6 & 0x3f)));
-	buffer_add_byte(out, (uint8_t)(0x80 | (c & 0x3f)));
-}
-
 /* \uD83D\uDE00: two of them make one (RFC 8259 section 7); one alone is no character. */
 static bool read_unicode(struct reader *r, struct buffer *out)
 {
 	uint32_t c = 0, low = 0;
+	uint8_t bytes[4];
 	if (!read_hex(r, &c) || c == 0)
 		return false;
 	if (c >= 0xd800 && c < 0xe000) {
@@ -130,7 +112,7 @@ static bool read_unicode(struct reader *r, struct buffer *out)
 			return false;
 		c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
 	}
-	add_utf8(out, c);
+	buffer_add(out, (struct slice){ bytes, escape_write_utf8(c, bytes) });
 	return true;
 }
 

@@ -1,5 +1,5 @@
-/* JSON as the API needs it: written member by member into a buffer, and a small flat object read. Private
- * to the room. */
+/* JSON as the API needs it: written member by member into a buffer, and a small flat object read. For this
+ * room, and for what writes in its name (struct console_work). */
 #ifndef CONSOLE_JSON_H
 #define CONSOLE_JSON_H
 

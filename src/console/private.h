@@ -77,14 +77,11 @@ void answer_json(struct request *r, unsigned status);
 void answer_as(struct request *r, unsigned status, const char *type, const char *file_name);
 /* A response that is made elsewhere; headers for safety are added. */
 void answer_with(struct request *r, unsigned status, struct MHD_Response *response, const char *type);
-void answer_header(struct request *r, struct MHD_Response *response, const char *name,
-                   const char *value);
 struct MHD_Response *answer_begin_session(struct request *r, const char *token);
 
 /* ---- asking ----------------------------------------------------------------------------------- */
 
 const char *request_argument(const struct request *r, const char *name); /* NULL: not there */
-const char *request_header(const struct request *r, const char *name);
 /* A moment, in milliseconds since 1970, of the arguments. False: it is none, and that was answered. */
 bool request_moment(struct request *r, const char *name, nanos *ret_at);
 bool request_number(struct request *r, const char *name, int64_t most, int64_t *value);

@@ -41,8 +41,8 @@ static nanos now(void)
 
 /* ---- answering ----------------------------------------------------------------------------- */
 
-void answer_header(struct request *r, struct MHD_Response *response, const char *name,
-		   const char *value)
+static void answer_header(struct request *r, struct MHD_Response *response, const char *name,
+			  const char *value)
 {
 	r->console->mhd->MHD_add_response_header(response, name, value);
 }
@@ -163,7 +163,7 @@ const char *request_argument(const struct request *r, const char *name)
 							    name);
 }
 
-const char *request_header(const struct request *r, const char *name)
+static const char *request_header(const struct request *r, const char *name)
 {
 	return r->console->mhd->MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }

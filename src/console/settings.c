@@ -5,6 +5,9 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
+
+enum { VERSION_SIZE = 60 };
 
 static const char *const FIELDS[] = {
 	[SETTING_HOST] = "host", [SETTING_PORT] = "port", [SETTING_ENABLED] = "enabled",
@@ -20,27 +23,29 @@ int form_load(const struct console *c, struct host_settings *h, struct settings 
 					     ret_settings, err);
 }
 
-/* Changes with every change, so that nobody writes over what another has saved meanwhile. */
-static uint32_t version_of(struct host_settings *h)
+/* Changes with every change, so that nobody writes over what another has saved meanwhile. Whoever
+ * may look sees it, so nothing of the password goes into it: its file is another after each change.
+ */
+static const char *write_version(char into[VERSION_SIZE], const struct host_settings *h)
 {
-	const struct slice parts[] = { h->text.text, host_settings_password(h) };
+	struct stat st = { 0 };
 	uint32_t sum = 2166136261; /* FNV-1a */
-	for (int k = 0; k < 2; k++)
-		for (size_t i = 0; i < parts[k].len; i++)
-			sum = (sum ^ parts[k].at[i]) * 16777619;
-	return sum;
+	for (size_t i = 0; i < h->text.text.len; i++)
+		sum = (sum ^ h->text.text.at[i]) * 16777619;
+	(void)stat(h->password_path, &st); /* it may not be there */
+	snprintf(into, VERSION_SIZE, "%08x-%llx-%llx.%lx", sum, (unsigned long long)st.st_ino,
+		 (unsigned long long)st.st_mtim.tv_sec, (unsigned long)st.st_mtim.tv_nsec);
+	return into;
 }
 
-static void say_remarks(struct request *r, const struct settings *s)
+static void say_remarks(struct request *r, const struct settings_remarks *all)
 {
-	struct settings_remarks remarks;
-	settings_check(s, &remarks);
 	json_open(&r->out, "remarks", '[');
-	for (size_t i = 0; i < remarks.count; i++) {
+	for (size_t i = 0; i < all->count; i++) {
 		json_open(&r->out, NULL, '{');
-		json_word(&r->out, "field", FIELDS[remarks.remark[i].about]);
-		json_bool(&r->out, "fault", remarks.remark[i].fault);
-		json_word(&r->out, "text", remarks.remark[i].text);
+		json_word(&r->out, "field", FIELDS[all->remark[i].about]);
+		json_bool(&r->out, "fault", all->remark[i].fault);
+		json_word(&r->out, "text", all->remark[i].text);
 		json_close(&r->out, '}');
 	}
 	json_close(&r->out, ']');
@@ -48,13 +53,13 @@ static void say_remarks(struct request *r, const struct settings *s)
 
 static void say(struct request *r, struct host_settings *h, const struct settings *s)
 {
-	char version[20], port[12] = "";
-	snprintf(version, sizeof version, "%08x", version_of(h));
+	struct settings_remarks remarks;
+	char version[VERSION_SIZE], port[12] = "";
 	if (s->port)
 		snprintf(port, sizeof port, "%u", s->port);
 	buffer_reset(&r->out);
 	json_open(&r->out, NULL, '{');
-	json_word(&r->out, "version", version);
+	json_word(&r->out, "version", write_version(version, h));
 	json_bool(&r->out, "enabled", s->enabled);
 	json_text(&r->out, "host", s->host);
 	json_word(&r->out, "port", port);
@@ -62,16 +67,17 @@ static void say(struct request *r, struct host_settings *h, const struct setting
 	json_text(&r->out, "user", s->user);
 	json_bool(&r->out, "has_password", host_settings_password(h).len > 0);
 	json_word(&r->out, "file", h->path);
-	say_remarks(r, s);
+	settings_check(s, &remarks);
+	say_remarks(r, &remarks);
 	json_close(&r->out, '}');
 }
 
-void form_get(struct request *r)
+/* As they are saved. */
+static void answer_form(struct request *r)
 {
 	struct host_settings h;
 	struct settings s;
 	struct error err;
-	pthread_mutex_lock(&r->console->settings_lock);
 	int code = form_load(r->console, &h, &s, &err);
 	if (code == 0) {
 		say(r, &h, &s);
@@ -80,6 +86,12 @@ void form_get(struct request *r)
 		answer_trouble(r, &err);
 	}
 	host_settings_done(&h);
+}
+
+void form_get(struct request *r)
+{
+	pthread_mutex_lock(&r->console->settings_lock);
+	answer_form(r);
 	pthread_mutex_unlock(&r->console->settings_lock);
 }
 
@@ -119,21 +131,24 @@ static bool switch_of(const struct request *r, const char *name)
 	return m && m->yes;
 }
 
-/* What has no place in the text is said beside its field, as settings_check would. */
-static void refuse(struct request *r, const char *field, const char *text)
+/* Nothing that can't work is saved: what is in the way is said beside its field. */
+static void refuse(struct request *r, const struct settings_remarks *why)
 {
 	buffer_reset(&r->out);
 	json_open(&r->out, NULL, '{');
 	json_word(&r->out, "error", "with these the proxy can't work");
-	json_open(&r->out, "remarks", '[');
-	json_open(&r->out, NULL, '{');
-	json_word(&r->out, "field", field);
-	json_bool(&r->out, "fault", true);
-	json_word(&r->out, "text", text);
-	json_close(&r->out, '}');
-	json_close(&r->out, ']');
+	say_remarks(r, why);
 	json_close(&r->out, '}');
 	answer_json(r, 422);
+}
+
+/* What has no place in the text is said as settings_check would. */
+static void refuse_field(struct request *r, int field, const char *text)
+{
+	struct settings_remarks why = { .remark[0] = { .about = field, .fault = true },
+					.count = 1 };
+	snprintf(why.remark[0].text, sizeof why.remark[0].text, "%s", text);
+	refuse(r, &why);
 }
 
 static bool take_form(struct request *r, struct change *c)
@@ -150,13 +165,13 @@ static bool take_form(struct request *r, struct change *c)
 	uint64_t number;
 	if (port.len &&
 	    (!slice_parse_u64(port, 10, &number) || number == 0 || number > UINT16_MAX)) {
-		refuse(r, "port", "the port is a number from 1 to 65535");
+		refuse_field(r, SETTING_PORT, "the port is a number from 1 to 65535");
 		return false;
 	}
 	for (int i = 0; i < SETTINGS_NAMES; i++) {
 		struct error err;
 		if (set(c, (enum settings_name)i, values[i], &err) < 0) {
-			refuse(r, FIELDS[i], err.text);
+			refuse_field(r, i, err.text);
 			return false;
 		}
 	}
@@ -165,20 +180,14 @@ static bool take_form(struct request *r, struct change *c)
 	return true;
 }
 
-/* Nothing that can't work is saved; answered where it is so. */
-static bool can_work(struct request *r, struct change *c)
+/* False: they can't, and that was answered. */
+static bool can_work(struct request *r, const struct change *c)
 {
 	struct settings_remarks remarks;
 	settings_check(&c->settings, &remarks);
-	if (!remarks.faulty)
-		return true;
-	buffer_reset(&r->out);
-	json_open(&r->out, NULL, '{');
-	json_word(&r->out, "error", "with these the proxy can't work");
-	say_remarks(r, &c->settings);
-	json_close(&r->out, '}');
-	answer_json(r, 422);
-	return false;
+	if (remarks.faulty)
+		refuse(r, &remarks);
+	return !remarks.faulty;
 }
 
 /* Tries them, and asks where they don't work; true: nothing speaks against them. */
@@ -209,13 +218,13 @@ static bool does_work(struct request *r, const struct change *c)
 
 static int begin_change(struct request *r, struct change *c, struct error *err)
 {
-	char version[20];
+	char version[VERSION_SIZE];
 	const struct json_member *known = json_find(&r->json, "version", JSON_TEXT);
 	buffer_init(&c->text, SETTINGS_MAX_TEXT);
 	int code = host_settings_open(&c->on_disk, r->console->options.settings, true, err);
 	if (code < 0)
 		return code;
-	snprintf(version, sizeof version, "%08x", version_of(&c->on_disk));
+	write_version(version, &c->on_disk);
 	if (!known || !slice_equal(known->text, slice_of(version)))
 		return err_set(err, -ESTALE,
 			       "somebody else has changed the settings meanwhile: load them again");
@@ -226,8 +235,6 @@ static int begin_change(struct request *r, struct change *c, struct error *err)
 
 static void save(struct request *r, struct change *c)
 {
-	struct host_settings h;
-	struct settings s;
 	struct error err;
 	char what[400];
 	int code = host_settings_save(&c->on_disk, buffer_slice(&c->text), c->password, &err);
@@ -243,14 +250,7 @@ static void save(struct request *r, struct change *c)
 		 c->settings.user.at ? (const char *)c->settings.user.at : "",
 		 json_find(&r->json, "password", JSON_TEXT) ? ", with a new password" : "");
 	audit_add(r, r->session.user, "settings-saved", slice_of(what));
-	code = form_load(r->console, &h, &s, &err);
-	if (code == 0) {
-		say(r, &h, &s);
-		answer_json(r, 200);
-	} else {
-		answer_trouble(r, &err);
-	}
-	host_settings_done(&h);
+	answer_form(r);
 }
 
 void form_put(struct request *r)

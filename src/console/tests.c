@@ -11,7 +11,6 @@
 enum {
 	KEPT = 8,
 	MOST_EVENTS = 1 << 20,
-	MOST_EXCHANGES = 64,
 	MOST_URL = 1000,
 };
 
@@ -35,27 +34,29 @@ struct tests {
 	bool ending;
 };
 
-/* What one walk has given so far. */
+/* One walk. */
 struct walk {
 	struct console *console;
 	struct test *test; /* NULL: nobody listens */
-	struct tests *tests;
-	struct exchange *exchange[MOST_EXCHANGES];
-	size_t exchanges;
-	struct exchange *decisive;
+	/* what came of it, and is in the history */
+	struct kept decisive;
+	bool decided;
+	int code; /* of the first that could not be kept; 0: none */
+	struct error err;
 };
 
 /* ---- events -------------------------------------------------------------------------------- */
 
 static void tell(struct walk *w, struct buffer *json)
 {
+	struct tests *t = w->console->tests;
 	if (w->test) {
-		pthread_mutex_lock(&w->tests->lock);
+		pthread_mutex_lock(&t->lock);
 		buffer_add_text(&w->test->events, "data: ");
 		buffer_add(&w->test->events, buffer_slice(json));
 		buffer_add_text(&w->test->events, "\n\n");
-		pthread_cond_broadcast(&w->tests->changed);
-		pthread_mutex_unlock(&w->tests->lock);
+		pthread_cond_broadcast(&t->changed);
+		pthread_mutex_unlock(&t->lock);
 	}
 	buffer_done(json);
 }
@@ -92,57 +93,50 @@ static void on_stage(void *context, const char *stage, const char *result, nanos
 static void on_exchange(void *context, struct exchange *x, bool decisive)
 {
 	struct walk *w = context;
-	if (w->exchanges == MOST_EXCHANGES) {
-		trace_free(x);
-		return;
+	struct kept kept = { 0 };
+	struct error err;
+	int code = keep_exchange(w->console, x, STORE_CHECK, 0, &kept, &err);
+	if (code < 0 && w->code == 0) {
+		w->code = code;
+		w->err = err;
 	}
-	w->exchange[w->exchanges++] = x;
-	if (decisive)
-		w->decisive = x;
+	if (decisive) {
+		w->decisive = kept;
+		w->decided = true;
+	}
 }
 
 /* ---- walking ------------------------------------------------------------------------------- */
 
-/* Keeps what was seen; the record of what decided it goes to `record`. */
-static int keep(struct walk *w, struct buffer *record, struct kept *ret_kept, struct error *err)
+/* The record of what decided it goes to `record`. */
+static int give_record(struct walk *w, struct buffer *record, struct error *err)
 {
+	struct store *store = w->console->store;
 	struct store_row row;
-	int code = w->decisive ? 0 : err_set(err, -EIO, "nothing was seen that could be judged");
-	for (size_t i = 0; i < w->exchanges; i++) {
-		struct kept kept = { 0 };
-		bool decisive = w->exchange[i] == w->decisive;
-		int now = keep_exchange(w->console, w->exchange[i], STORE_CHECK, 0, &kept, err);
-		code = code < 0 ? code : now;
-		if (decisive)
-			*ret_kept = kept;
-	}
-	if (code == 0)
-		code = store_flush(w->console->store, err);
-	return code < 0 ? code : store_get(w->console->store, ret_kept->key, record, &row, err);
+	if (!w->decided)
+		return err_set(err, -EIO, "nothing was seen that could be judged");
+	if (w->code < 0)
+		*err = w->err;
+	int code = w->code < 0 ? w->code : store_flush(store, err);
+	return code < 0 ? code : store_get(store, w->decisive.key, record, &row, err);
 }
 
 static int walk(struct walk *w, const struct settings *s, const char *url, bool head,
-		nanos patience, struct buffer *record, struct kept *ret_kept, struct error *err)
+		nanos patience, struct buffer *record, struct error *err)
 {
 	const struct console_walk owner = { on_begin, on_stage, on_exchange, w };
 	pthread_mutex_lock(&w->console->tests->walking);
 	int code = w->console->options.work.test(s, url, head, patience, &owner, err);
 	pthread_mutex_unlock(&w->console->tests->walking);
-	if (code == 0)
-		return keep(w, record, ret_kept, err);
-	for (size_t i = 0; i < w->exchanges; i++)
-		trace_free(w->exchange[i]);
-	return code;
+	return code < 0 ? code : give_record(w, record, err);
 }
 
 int tests_try(struct request *r, const struct settings *s, struct buffer *record, bool *ret_failed,
 	      struct error *err)
 {
 	struct walk w = { .console = r->console };
-	struct kept kept = { 0 };
-	int code =
-		walk(&w, s, r->console->options.target, false, TRIAL_PATIENCE, record, &kept, err);
-	*ret_failed = kept.severity == SEVERITY_FAILURE;
+	int code = walk(&w, s, r->console->options.target, false, TRIAL_PATIENCE, record, err);
+	*ret_failed = w.decisive.severity == SEVERITY_FAILURE;
 	return code;
 }
 
@@ -150,19 +144,17 @@ int tests_try(struct request *r, const struct settings *s, struct buffer *record
 
 struct job {
 	struct tests *tests;
-	struct test *test;
+	struct test *test; /* its url stays as long as it runs */
 	bool head;
-	char url[MOST_URL + 1];
 };
 
-static int run(struct walk *w, const struct job *j, struct buffer *record, struct kept *ret_kept,
-	       struct error *err)
+static int run(struct walk *w, bool head, struct buffer *record, struct error *err)
 {
 	struct host_settings h;
 	struct settings s;
 	int code = form_load(w->console, &h, &s, err);
 	if (code == 0)
-		code = walk(w, &s, j->url, j->head, PATIENCE, record, ret_kept, err);
+		code = walk(w, &s, w->test->url, head, PATIENCE, record, err);
 	host_settings_done(&h);
 	return code;
 }
@@ -171,17 +163,16 @@ static void *work(void *context)
 {
 	struct job *j = context;
 	struct tests *t = j->tests;
-	struct walk w = { .console = t->console, .tests = t, .test = j->test };
-	struct kept kept = { 0 };
+	struct walk w = { .console = t->console, .test = j->test };
 	struct error err;
 	struct buffer json, record;
 	buffer_init(&record, MOST_EVENTS);
-	int code = run(&w, j, &record, &kept, &err);
+	int code = run(&w, j->head, &record, &err);
 	begin_event(&json, code < 0 ? "trouble" : "end");
 	if (code < 0) {
 		json_word(&json, "error", err.text);
 	} else {
-		json_big(&json, "key", kept.key);
+		json_big(&json, "key", w.decisive.key);
 		json_raw(&json, "record", buffer_slice(&record));
 	}
 	json_close(&json, '}');
@@ -197,7 +188,7 @@ static void *work(void *context)
 }
 
 /* The place of the oldest; NULL while another is under way. */
-static struct test *new_test(struct tests *t, const char *url)
+static struct test *new_test(struct tests *t, struct slice url)
 {
 	pthread_mutex_lock(&t->lock);
 	struct test *test = t->running || t->ending ? NULL : &t->test[++t->last % KEPT];
@@ -205,7 +196,8 @@ static struct test *new_test(struct tests *t, const char *url)
 		t->running++;
 		test->id = t->last;
 		test->over = false;
-		memcpy(test->url, url, strlen(url) + 1);
+		memcpy(test->url, url.at, url.len);
+		test->url[url.len] = 0;
 		buffer_done(&test->events);
 		buffer_init(&test->events, MOST_EVENTS);
 	}
@@ -244,9 +236,7 @@ void tests_start(struct request *r)
 	struct job *j = calloc(1, sizeof *j);
 	if (!j)
 		return;
-	*j = (struct job){ .tests = t, .head = head && head->yes };
-	memcpy(j->url, url->text.at, url->text.len);
-	j->test = new_test(t, j->url);
+	*j = (struct job){ t, new_test(t, url->text), head && head->yes };
 	if (!j->test) {
 		free(j);
 		answer_error(r, 409, "another test is under way");

@@ -1,7 +1,7 @@
 /* The users' file: "name:role:hash" a line, for its owner alone. */
 #include "console/users.h"
 
-#include "base/escape.h"
+#include "console/access.h"
 #include "host/file.h"
 
 #include <crypt.h>
@@ -96,14 +96,11 @@ bool access_matches(const char *password, const char *hash)
 {
 	struct crypt_data *data = calloc(1, sizeof *data);
 	const char *again = data ? crypt_rn(password, hash, data, sizeof *data) : NULL;
-	bool same = again && strlen(again) == strlen(hash);
-	uint8_t differs = 0;
-	for (size_t i = 0; same && again[i]; i++)
-		differs |= (uint8_t)(again[i] ^ hash[i]);
+	bool same = again && access_same(slice_of(again), slice_of(hash));
 	if (data)
 		explicit_bzero(data, sizeof *data);
 	free(data);
-	return same && !differs;
+	return same;
 }
 
 static int check(const char *name, const char *password, struct error *err)

@@ -2,8 +2,6 @@
 #include "diagnose/rules.h"
 #include "diagnose/words_table.h"
 
-#include <assert.h>
-
 static struct slice field_of(const struct trace_response *r, enum where where)
 {
 	switch (where) {
@@ -106,55 +104,39 @@ static uint32_t letter(uint8_t c)
 	return UINT32_C(1) << (c & 31);
 }
 
-enum { FIELDS = IN_VIA + 1, MOST_SIGNS = 8 };
-
-/* All signs that stand in one field, in the order of the dialects. The catalogue has them by
- * dialect, and to walk through it for every answer took a twentieth of the time of a record; so
- * they are put in order once, before anything runs. The words themselves are not looked at then:
- * many a process never needs them, and would have them in its memory. */
-static struct sign {
-	enum dialect dialect;
-	const char *word;
-} signs[FIELDS][DIALECT_COUNT_ * 2];
-static size_t sign_count[FIELDS];
-
-__attribute__((constructor)) static void order_signs(void)
+static uint32_t letters_of(struct slice s)
 {
-	for (int d = DIALECT_UNKNOWN + 1; d < DIALECT_COUNT_; d++)
-		for (size_t i = 0; i < MOST_SIGNS && DIALECT_WORDS[d].signs[i].word; i++) {
-			const struct dialect_sign *s = &DIALECT_WORDS[d].signs[i];
-			assert(sign_count[s->where] < sizeof signs[0] / sizeof *signs[0]);
-			signs[s->where][sign_count[s->where]++] =
-				(struct sign){ (enum dialect)d, s->word };
-		}
-}
-
-/* The first sign that is found in that field. Most words begin with a letter that does not occur
- * there. */
-static enum dialect by_field(const struct exchange *x, enum where where)
-{
-	struct slice field = field_of(&x->response, where);
 	uint32_t letters = 0;
-	for (size_t i = 0; i < field.len; i++)
-		letters |= letter(field.at[i]);
-	for (const struct sign *s = signs[where]; s < signs[where] + sign_count[where]; s++)
-		if ((letters & letter((uint8_t)s->word[0])) && says(field, s->word) &&
-		    !may_be_the_origins(x, &DIALECT_WORDS[s->dialect], where))
-			return s->dialect;
-	return DIALECT_UNKNOWN;
+	for (size_t i = 0; i < s.len; i++)
+		letters |= letter(s.at[i]);
+	return letters;
 }
 
 /* Pages and reasons of good answers are the origin's, or say nothing. */
+static struct slice telling_field(const struct exchange *x, enum where where)
+{
+	bool page = where == IN_TITLE || where == IN_REASON || where == IN_REALM;
+	return page && x->response.status < 400 ? (struct slice){ 0 }
+						: field_of(&x->response, where);
+}
+
+/* The first sign that is found. Most words begin with a letter that does not occur in the field. */
 static enum dialect by_signs(const struct exchange *x, enum where *ret_where)
 {
-	for (enum where w = IN_SQUID_ERROR; w <= IN_VIA; w++) {
-		bool page = w == IN_TITLE || w == IN_REASON || w == IN_REALM;
-		if ((page && x->response.status < 400) || !field_of(&x->response, w).len)
-			continue;
-		enum dialect found = by_field(x, w);
-		if (found != DIALECT_UNKNOWN) {
-			*ret_where = w;
-			return found;
+	enum where where = IN_NOWHERE;
+	struct slice field = { 0 };
+	uint32_t letters = 0;
+	for (const struct dialect_sign *s = DIALECT_SIGNS; s < DIALECT_SIGNS + DIALECT_SIGNS_COUNT;
+	     s++) {
+		if (s->where != where) {
+			where = s->where;
+			field = telling_field(x, where);
+			letters = letters_of(field);
+		}
+		if (letters && (letters & letter((uint8_t)s->word[0])) && says(field, s->word) &&
+		    !may_be_the_origins(x, &DIALECT_WORDS[s->dialect], where)) {
+			*ret_where = where;
+			return s->dialect;
 		}
 	}
 	return DIALECT_UNKNOWN;

@@ -251,7 +251,7 @@ static bool tell_idle(struct telling *t)
 		[IDLE_TEST_RST] = ", and what was then said in it was answered by a reset",
 		[IDLE_TEST_FIN] = ", and was closed when something was said in it",
 	};
-	const struct trace_idle *i = t->x->probe ? t->x->probe->idle : NULL;
+	const struct trace_idle *i = idle_of(t->x);
 	if (!i)
 		return false;
 	phrase_tell(t, ends[i->how]);
@@ -401,7 +401,8 @@ static bool tell_remedies(struct telling *t, struct places *at)
 	}
 	for (size_t i = 0; i < sizeof w->remedy / sizeof *w->remedy; i++)
 		fit = tell_remedy(t, at, w->remedy[i]) && fit;
-	if (t->x->probe && t->x->probe->download && t->x->probe->download->completed)
+	const struct trace_download *again = download_of(t->x);
+	if (again && again->completed)
 		fit = tell_remedy(t, at, RESUMES) && fit;
 	if (at->remedies > 0 || w->severity != SEVERITY_FAILURE)
 		return fit;

@@ -4,26 +4,16 @@
 
 enum { NEAR_THE_END = 64 << 10, MOST_BUFFERED = 512 << 10 };
 
-static const struct trace_download *download_of(const struct exchange *x)
-{
-	return x->probe ? x->probe->download : NULL;
-}
-
-static bool alike(uint64_t a, uint64_t b, unsigned percent)
-{
-	uint64_t more = a > b ? a : b, less = a > b ? b : a;
-	return more - less <= more / 100 * percent;
-}
-
 /* What was carried counts for a limit in the proxy, the body for one that can see it. */
 static bool same_size(const struct trace_fetch *a, const struct trace_fetch *b)
 {
-	return a->body > 0 && (alike(a->body, b->body, 2) || alike(a->carried, b->carried, 1));
+	return a->body > 0 &&
+	       (trace_is_alike(a->body, b->body, 2) || trace_is_alike(a->carried, b->carried, 1));
 }
 
 static bool same_age(const struct trace_fetch *a, const struct trace_fetch *b)
 {
-	return a->age >= NANOS_PER_SECOND && alike((uint64_t)a->age, (uint64_t)b->age, 10);
+	return a->age >= NANOS_PER_SECOND && trace_is_alike((uint64_t)a->age, (uint64_t)b->age, 10);
 }
 
 static bool is_cut(const struct trace_fetch *f)

@@ -296,15 +296,10 @@ static void put_lack(struct telling *t)
 		phrase_put(t, "; others were cut at the same age");
 }
 
-static const struct trace_download *download_of(const struct telling *t)
-{
-	return t->x->probe ? t->x->probe->download : NULL;
-}
-
 /* The fetches that were cut, by their sizes or ages. */
 static void put_cuts(struct telling *t, bool sizes)
 {
-	const struct trace_download *d = download_of(t);
+	const struct trace_download *d = download_of(t->x);
 	const char *before = sizes ? ": cut at " : ": cut after ";
 	for (size_t i = 0; i < d->fetches; i++) {
 		const struct trace_fetch *f = &d->fetch[i];
@@ -323,7 +318,7 @@ static void put_cuts(struct telling *t, bool sizes)
 /* Of a limit in the proxy the tunnel's bytes may be the round figure. */
 static void put_likely_size(struct telling *t)
 {
-	const struct trace_download *d = download_of(t);
+	const struct trace_download *d = download_of(t->x);
 	enum fetches say = fetches_say(t->x);
 	if (say != FETCHES_SIZE && say != FETCHES_EITHER && say != FETCHES_HELD)
 		return;
@@ -337,7 +332,7 @@ static void put_likely_size(struct telling *t)
 
 static void put_likely_time(struct telling *t)
 {
-	const struct trace_download *d = download_of(t);
+	const struct trace_download *d = download_of(t->x);
 	enum fetches say = fetches_say(t->x);
 	if (say != FETCHES_TIME && say != FETCHES_EITHER)
 		return;
@@ -351,7 +346,7 @@ static void put_likely_time(struct telling *t)
 
 static void put_held_back(struct telling *t)
 {
-	const struct trace_download *d = download_of(t);
+	const struct trace_download *d = download_of(t->x);
 	enum fetches say = fetches_say(t->x);
 	if (say != FETCHES_SCANNED && say != FETCHES_HELD)
 		return;
@@ -367,7 +362,7 @@ static void put_fetch(struct telling *t)
 					    [CUT_RST] = "reset by the proxy's side",
 					    [CUT_STALLED] = "silence",
 					    [CUT_NO_BODY] = "no body came" };
-	const struct trace_download *d = download_of(t);
+	const struct trace_download *d = download_of(t->x);
 	if (!d || t->figure >= d->fetches) {
 		phrase_put(t, "not fetched again");
 		return;
@@ -392,7 +387,7 @@ static void put_resume(struct telling *t)
 		[RESUME_HONOURED] = "Range is honoured",
 		[RESUME_FAILED] = "no answer came",
 	};
-	const struct trace_download *d = download_of(t);
+	const struct trace_download *d = download_of(t->x);
 	if (!d) {
 		phrase_put(t, how[RESUME_NOT_TRIED]);
 		return;
@@ -450,8 +445,8 @@ static void put_same_age(struct telling *t)
 
 static nanos idle_time(const struct telling *t)
 {
-	const struct exchange *x = t->x;
-	return x->probe && x->probe->idle ? x->probe->idle->quiet : quiet_at_end(x);
+	const struct trace_idle *i = idle_of(t->x);
+	return i ? i->quiet : quiet_at_end(t->x);
 }
 
 /* Whoever keeps a time-out looks now and then, so what was measured is that or a little more. */
@@ -475,7 +470,7 @@ static void put_quiet_end(struct telling *t)
 		[IDLE_FIN] = "FIN from the proxy's side",
 		[IDLE_RST] = "RST from the proxy's side",
 	};
-	const struct trace_idle *i = t->x->probe ? t->x->probe->idle : NULL;
+	const struct trace_idle *i = idle_of(t->x);
 	if (!i) {
 		phrase_put(t, "not held quiet");
 		return;

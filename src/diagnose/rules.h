@@ -88,6 +88,22 @@ static inline bool is_inside(const struct exchange *x)
 	return x->probe && x->probe->inside;
 }
 
+/* What a probe found out by asking again; NULL: it did not, or there was none. */
+static inline const struct trace_download *download_of(const struct exchange *x)
+{
+	return x->probe ? x->probe->download : NULL;
+}
+
+static inline const struct trace_trial *trial_of(const struct exchange *x)
+{
+	return x->probe ? x->probe->trial : NULL;
+}
+
+static inline const struct trace_idle *idle_of(const struct exchange *x)
+{
+	return x->probe ? x->probe->idle : NULL;
+}
+
 static inline bool answered(const struct exchange *x)
 {
 	return x->response.status != 0 || x->answer != PROTO_NONE;

@@ -221,7 +221,7 @@ static bool auth_rejected(const struct exchange *x, struct finding *f)
 	if (status == 401 && !x->request.is_connect && f->dialect != DIALECT_TINYPROXY)
 		return false;
 	finding_cite_request(x, f);
-	const struct trace_trial *t = x->probe ? x->probe->trial : NULL;
+	const struct trace_trial *t = trial_of(x);
 	if (t && t->again != 0 && t->again != 407)
 		finding_cause(f, CAUSE_DIGEST_BROKEN);
 	if (t && t->stales > 1)
@@ -391,7 +391,7 @@ static void denied_causes(const struct exchange *x, struct finding *f)
 	trace_target_host(x, &port);
 	if (x->response.status == 451)
 		finding_cause(f, CAUSE_LEGAL);
-	const struct trace_trial *t = x->probe ? x->probe->trial : NULL;
+	const struct trace_trial *t = trial_of(x);
 	if (t && t->bare == 407 && t->with == x->response.status)
 		finding_cause(f, CAUSE_USER_NOT_ALLOWED);
 	if (t && t->bare == x->response.status)

@@ -51,13 +51,13 @@ enum where {
 
 struct dialect_sign {
 	enum where where;
+	enum dialect dialect;
 	const char *word;
 };
 
 struct dialect_words {
 	const char *id, *name;
 	bool proxy; /* it is a proxy by trade: its name in `Server` names the proxy */
-	struct dialect_sign signs[8];
 	const char *note; /* what is odd about it */
 	struct dialect_code codes[16];
 };
@@ -69,6 +69,8 @@ extern const struct code_words CODE_WORDS[];
 extern const size_t CODE_WORDS_COUNT;
 extern const struct dialect_words DIALECT_WORDS[DIALECT_COUNT_];
 extern const char DIALECTS_DATED[];
+extern const struct dialect_sign DIALECT_SIGNS[];
+extern const size_t DIALECT_SIGNS_COUNT;
 
 const struct code_words *catalogue_code(unsigned status); /* NULL: unknown */
 /* What this product means by this status; NULL: not known. */

@@ -42,14 +42,33 @@ static bool lies_within(const char *root, const char *path)
 	return strncmp(real, real_root, len) == 0 && (real[len] == '/' || real[len] == 0);
 }
 
+static int stay_within(const char *root, const char *path, struct error *err)
+{
+	if (*root == 0 || lies_within(root, path))
+		return 0;
+	if (access(root, F_OK) < 0)
+		return err_set(err, -errno, "%s: %s", root, strerror(errno));
+	return err_set(err, -EXDEV, "%s leads out of %s", path, root);
+}
+
+int host_change_name(char *into, const char *root, const char *path, struct error *err)
+{
+	const char *home = *root ? "/root" : getenv("HOME");
+	if (path[0] != '~')
+		return join(into, "", path, err);
+	if (!home || home[0] != '/')
+		return err_set(err, -EINVAL, "there is no HOME for %s", path);
+	return join(into, home, path + 1, err);
+}
+
 int host_change_open(struct host_change *c, const char *root, const char *name, struct error *err)
 {
 	*c = (struct host_change){ 0 };
 	int code = join(c->name, "", name, err);
 	if (code == 0)
 		code = join(c->path, root, name, err);
-	if (code == 0 && *root && !lies_within(root, c->path))
-		code = err_set(err, -EXDEV, "%s leads out of %s", c->path, root);
+	if (code == 0)
+		code = stay_within(root, c->path, err);
 	if (code == 0)
 		code = host_file_read(c->path, HOST_MAX_TEXT, &c->now, err);
 	if (code < 0)
@@ -178,8 +197,8 @@ static int make_folder(const char *root, char *into, struct error *err)
 {
 	char kept[PATH_MAX];
 	int code = join(kept, root, KEPT, err);
-	if (code == 0 && *root && !lies_within(root, kept))
-		code = err_set(err, -EXDEV, "%s leads out of %s", kept, root);
+	if (code == 0)
+		code = stay_within(root, kept, err);
 	if (code == 0)
 		code = host_file_make_folder(kept, err);
 	if (code < 0)

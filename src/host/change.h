@@ -19,6 +19,10 @@ struct host_change {
 	bool touched;             /* to be undone, and somebody else changed it in between */
 };
 
+/* A name within the root, of "~/.curlrc" as well: in an image the home folder is root's. Into PATH_MAX
+ * bytes. -EINVAL where there is no HOME. */
+int host_change_name(char *into, const char *root, const char *path, struct error *err);
+
 /* Reads the file. A path that a symbolic link leads out of the root is refused. root "": this
  * machine. To be ended with host_change_done, also after an error. */
 int host_change_open(struct host_change *c, const char *root, const char *name, struct error *err);

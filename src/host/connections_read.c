@@ -147,12 +147,9 @@ static void read_attributes(struct host_connection *c, const struct nlmsghdr *h)
 static struct address read_address(uint8_t family, const void *ip, uint16_t port)
 {
 	struct address a = { .port = ntohs(port) };
-	if (family == AF_INET) {
-		memset(a.ip + 10, 0xff, 2);
-		memcpy(a.ip + 12, ip, 4);
-	} else {
-		memcpy(a.ip, ip, sizeof a.ip);
-	}
+	if (family == AF_INET)
+		return address_from_v4(ip, a.port);
+	memcpy(a.ip, ip, sizeof a.ip);
 	return a;
 }
 

@@ -75,7 +75,7 @@ void host_file_done(struct host_file *f)
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-static int write_all(int fd, struct slice text)
+int host_file_append(int fd, struct slice text)
 {
 	while (text.len > 0) {
 		ssize_t n = write(fd, text.at, text.len);
@@ -95,8 +95,11 @@ static int set_rights(int fd, const struct host_file *like)
 	if (fstat(fd, &st) != 0)
 		return -errno;
 	if ((st.st_uid != like->owner || st.st_gid != like->group) &&
-	    fchown(fd, like->owner, like->group) != 0)
+	    fchown(fd, like->owner, like->group) != 0) {
+		if (like->keep_owner)
+			return -errno;
 		mode &= 0707;
+	}
 	return fchmod(fd, mode) != 0 ? -errno : 0;
 }
 
@@ -104,7 +107,7 @@ static int fill(int fd, struct slice text, const struct host_file *like)
 {
 	int code = set_rights(fd, like);
 	if (code == 0)
-		code = write_all(fd, text);
+		code = host_file_append(fd, text);
 	return code == 0 && fsync(fd) != 0 ? -errno : code;
 }
 

@@ -16,6 +16,7 @@ struct host_file {
 	mode_t mode;
 	uid_t owner;
 	gid_t group;
+	bool keep_owner; /* to be written: with this owner and group, or not at all */
 };
 
 /* A file that is not there is read as empty, with `exists` false. -EFBIG beyond `limit` bytes. */
@@ -26,6 +27,9 @@ void host_file_done(struct host_file *f);
  * where it can't be given and nobody gains by that. Folders that are missing are made (0755). */
 int host_file_write(const char *path, struct slice text, const struct host_file *like,
 		    struct error *err);
+
+/* All of the text, to where the descriptor stands. 0 or a negative errno. */
+int host_file_append(int fd, struct slice text);
 
 /* With those above it, 0755; no error when it is there. */
 int host_file_make_folder(const char *path, struct error *err);

@@ -62,16 +62,6 @@ static void note_unread(struct host_said *h, const char *why)
 	h->unread_count++;
 }
 
-/* "~/" in the place's name, as one would say it; false: there is no such folder. */
-static bool resolve(char *into, const char *root, const char *path)
-{
-	const char *home = *root ? "/root" : getenv("HOME");
-	bool at_home = path[0] == '~';
-	if (at_home && (!home || home[0] != '/'))
-		return false;
-	return snprintf(into, PATH_MAX, "%s%s", at_home ? home : "", path + at_home) < PATH_MAX;
-}
-
 static void read_file(struct host_said *h, const char *root, const char *name, enum said_form form)
 {
 	struct host_change file;
@@ -143,10 +133,11 @@ static void read_folder(struct host_said *h, const char *root, const char *folde
 static void read_place(struct host_said *h, const char *root, const struct place *p)
 {
 	char path[PATH_MAX];
+	struct error ignored;
 	const char *other = !*root && p->variable ? getenv(p->variable) : NULL;
 	const char *name = other ? other : p->path;
 	h->list.who = p->who;
-	if (!name || !resolve(path, root, name))
+	if (!name || host_change_name(path, root, name, &ignored) < 0)
 		return;
 	if (p->end)
 		read_folder(h, root, path, p->end, p->form);

@@ -71,6 +71,15 @@ int host_settings_read(struct host_settings *h, struct slice text, struct slice 
 	return 0;
 }
 
+int host_settings_load(struct host_settings *h, const char *path, struct settings *ret_settings,
+		       struct error *err)
+{
+	int code = host_settings_open(h, path, false, err);
+	return code < 0 ? code
+			: host_settings_read(h, h->text.text, host_settings_password(h),
+					     ret_settings, err);
+}
+
 static int save_password(const struct host_settings *h, struct slice password, struct error *err)
 {
 	uint8_t line[SETTINGS_MAX_PASSWORD + 1];

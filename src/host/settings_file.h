@@ -27,6 +27,10 @@ void host_settings_done(struct host_settings *h);
 int host_settings_read(struct host_settings *h, struct slice text, struct slice password,
 		       struct settings *ret_settings, struct error *err);
 
+/* Opened, not to be changed, and read as they are on disk. To be ended like host_settings_open. */
+int host_settings_load(struct host_settings *h, const char *path, struct settings *ret_settings,
+		       struct error *err);
+
 /* The password as the file has it, without the line's end. */
 struct slice host_settings_password(const struct host_settings *h);
 

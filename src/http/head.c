@@ -205,15 +205,11 @@ static enum http_name name_of(struct slice s)
 		NAME("server", HTTP_SERVER)
 		NAME("expect", HTTP_EXPECT)
 		break;
-	case 7:
-		NAME("x-cache", HTTP_X_CACHE)
-		break;
 	case 8:
 		NAME("location", HTTP_LOCATION)
 		break;
 	case 10:
 		NAME("connection", HTTP_CONNECTION)
-		NAME("user-agent", HTTP_USER_AGENT)
 		break;
 	case 11:
 		NAME("proxy-agent", HTTP_PROXY_AGENT)

@@ -68,9 +68,7 @@ enum http_name { /* names that somebody looks for in every head; the reader tell
 	HTTP_RETRY_AFTER,
 	HTTP_SERVER,
 	HTTP_TRANSFER_ENCODING,
-	HTTP_USER_AGENT,
 	HTTP_VIA,
-	HTTP_X_CACHE,
 	HTTP_X_SQUID_ERROR,
 	HTTP_NAME_COUNT_
 };

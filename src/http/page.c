@@ -1,6 +1,8 @@
 /* Words out of a page. */
 #include "http/page.h"
 
+#include "base/escape.h"
+
 struct words {
 	struct buffer *out;
 	size_t begin, most;
@@ -31,30 +33,6 @@ static void put(struct words *w, struct slice piece)
 
 /* ---- character references -----------------------------------------------------------------------
  */
-
-static size_t encode(uint32_t code, uint8_t into[4])
-{
-	if (code < 0x80) {
-		into[0] = (uint8_t)code;
-		return 1;
-	}
-	if (code < 0x800) {
-		into[0] = (uint8_t)(0xc0 | code >> 6);
-		into[1] = (uint8_t)(0x80 | (code & 0x3f));
-		return 2;
-	}
-	if (code < 0x10000) {
-		into[0] = (uint8_t)(0xe0 | code >> 12);
-		into[1] = (uint8_t)(0x80 | (code >> 6 & 0x3f));
-		into[2] = (uint8_t)(0x80 | (code & 0x3f));
-		return 3;
-	}
-	into[0] = (uint8_t)(0xf0 | code >> 18);
-	into[1] = (uint8_t)(0x80 | (code >> 12 & 0x3f));
-	into[2] = (uint8_t)(0x80 | (code >> 6 & 0x3f));
-	into[3] = (uint8_t)(0x80 | (code & 0x3f));
-	return 4;
-}
 
 static bool by_number(struct slice name, uint32_t *ret_code)
 {
@@ -180,7 +158,7 @@ void http_page_text(struct buffer *out, struct slice page, size_t most)
 			if (code <= ' ')
 				w.space = true;
 			else
-				put(&w, (struct slice){ bytes, encode(code, bytes) });
+				put(&w, (struct slice){ bytes, escape_write_utf8(code, bytes) });
 			page = slice_from(page, len);
 		} else {
 			len = word_end(page);

@@ -86,6 +86,11 @@ bool observe_is_request(struct slice bytes)
 	       http_looks_like_response(bytes) != HTTP_DONE;
 }
 
+bool observe_is_whole_request(struct slice bytes)
+{
+	return bytes.len > 4 && slice_find(bytes, SLICE("\r\n\r\n")) == bytes.len - 4;
+}
+
 bool observe_is_answer(struct slice bytes)
 {
 	return http_looks_like_response(bytes) == HTTP_DONE;

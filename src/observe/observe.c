@@ -1,5 +1,4 @@
 /* The conversation: its life, its queue of exchanges, and how each of them ends. */
-#include "base/fetch.h"
 #include "observe/conversation.h"
 
 #include <stdlib.h>
@@ -197,11 +196,6 @@ bool conversation_before(const struct mark *a, const struct mark *b)
 	if (a->frame != b->frame)
 		return a->frame < b->frame;
 	return a->line != b->line ? a->line < b->line : a->at < b->at;
-}
-
-void observe_fetch(const struct conversation *c)
-{
-	fetch(c, sizeof *c);
 }
 
 bool observe_data(struct conversation *c, enum trace_side side, const struct mark *mark,

@@ -51,9 +51,6 @@ void observe_free(struct conversation *c); /* drops what is unfinished; NULL is 
 void observe_reset(struct conversation *c, const struct observe_options *options,
 		   const struct observe_owner *owner);
 
-/* Bytes or an event are on their way: brings the conversation into the cache meanwhile. */
-void observe_fetch(const struct conversation *c);
-
 /* The next bytes of a side, in order; one call a segment (or read). False when nothing further of
  * this connection is of interest: it is no conversation with a proxy. */
 bool observe_data(struct conversation *c, enum trace_side side, const struct mark *mark,
@@ -105,6 +102,9 @@ enum observe_wish observe_wants(struct slice sofar, bool any_request);
 /* Do these bytes begin a request, rather than an answer? Or an answer? */
 bool observe_is_request(struct slice bytes);
 bool observe_is_answer(struct slice bytes);
+
+/* Are they one head, whole, and nothing else? */
+bool observe_is_whole_request(struct slice bytes);
 
 /* What some first bytes look like. */
 enum trace_protocol observe_guess(struct slice bytes);

@@ -691,12 +691,6 @@ static const struct stream_watch *watch_of(const struct stream_table *t, uint32_
 	return f && f->watched ? &f->w : NULL;
 }
 
-const struct stream_watch *stream_fetch_watch(const struct stream_table *t,
-					      const struct stream_coming *c)
-{
-	return watch_of(t, c->number);
-}
-
 const struct stream_watch *stream_ending(const struct stream_table *t, unsigned later)
 {
 	size_t at = t->ended + later;

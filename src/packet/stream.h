@@ -200,8 +200,6 @@ struct stream_coming {
 void stream_expect(const struct stream_table *t, const struct segment *seg, struct stream_coming *ret_coming);
 void stream_fetch_connection(const struct stream_table *t, struct stream_coming *c);
 void stream_fetch_facts(const struct stream_table *t, const struct stream_coming *c);
-/* NULL: it is not watched so far. */
-const struct stream_watch *stream_fetch_watch(const struct stream_table *t, const struct stream_coming *c);
 void stream_take(struct stream_table *t, const struct segment *seg, const struct stream_coming *c);
 void stream_icmp(struct stream_table *t, const struct icmp_note *note);
 

@@ -42,12 +42,6 @@ void auth_forget(struct auth_check *check); /* its owner goes; none under way is
 /* Starts the threads that check slow hashes; for whoever will ask from threads that may start none. */
 void auth_start_threads(void);
 
-/* The key that signs nonces. A binary that hands its listeners over gives it along, so that the
- * nonces which clients hold stay good; the one that takes over sets it before it asks anything. */
-enum { AUTH_KEY = 32 };
-void auth_get_key(uint8_t ret_key[AUTH_KEY]);
-void auth_set_key(const uint8_t key[AUTH_KEY]);
-
 bool auth_knows(const struct auth *a, struct slice user); /* is there one of that name? */
 
 /* The Proxy-Authenticate fields of a 407, each with its CRLF, in the file's order. */

@@ -26,9 +26,8 @@ static struct address owner_of(const struct address *client)
 
 static struct minute *set_of(const struct address *a)
 {
-	uint32_t h = 2166136261; /* FNV-1a; whoever makes others leave the table gains little */
-	for (size_t i = 0; i < sizeof a->ip; i++)
-		h = (h ^ a->ip[i]) * 16777619;
+	/* whoever makes others leave the table gains little */
+	uint32_t h = slice_hash((struct slice){ a->ip, sizeof a->ip });
 	return table[(h ^ h >> 16) % SETS];
 }
 

@@ -22,7 +22,7 @@ struct used {
 	uint64_t number, issued; /* issued 0: an empty place */
 	uint64_t seen;           /* bit n: count `highest - n` */
 	uint32_t highest;
-	uint32_t realm;   /* a hash of the one that it was signed for */
+	uint32_t realm;   /* a hash of the one that it was signed for; no client chooses it */
 	uint8_t mac[MAC]; /* found right when it took this place: it is not worked out again, which
 			     is a fifth of checking a request */
 };
@@ -31,8 +31,7 @@ struct set {
 	struct used used[WAYS];
 };
 
-static uint8_t key[AUTH_KEY];
-static struct hash_key signer; /* made of it */
+static struct hash_key signer;
 static _Atomic uint64_t next_number;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -41,26 +40,15 @@ static struct set *table; /* touched where it is used, so an idle proxy does not
 
 static void make_key(void)
 {
+	uint8_t key[HASH_MAX];
 	uint64_t first;
 	if (getrandom(key, sizeof key, 0) != sizeof key ||
 	    getrandom(&first, sizeof first, 0) != sizeof first)
 		abort(); /* cannot be: so few bytes are never cut short */
 	hash_key_make(&signer, key);
+	explicit_bzero(key, sizeof key);
 	next_number = first;
 	table = calloc(SETS, sizeof *table);
-}
-
-void auth_get_key(uint8_t ret_key[AUTH_KEY])
-{
-	pthread_once(&once, make_key);
-	memcpy(ret_key, key, sizeof key);
-}
-
-void auth_set_key(const uint8_t new_key[AUTH_KEY])
-{
-	pthread_once(&once, make_key);
-	memcpy(key, new_key, sizeof key);
-	hash_key_make(&signer, key);
 }
 
 void auth_mac(const struct slice *part, size_t parts, uint8_t ret_mac[HASH_MAX])
@@ -96,14 +84,6 @@ static bool is_signed(const uint8_t *raw, struct slice realm)
 	return hash_same(mac, raw + TIME + NUMBER, MAC);
 }
 
-static uint32_t hash_realm(struct slice realm)
-{
-	uint32_t h = 2166136261; /* FNV-1a; no client chooses it */
-	for (size_t i = 0; i < realm.len; i++)
-		h = (h ^ realm.at[i]) * 16777619;
-	return h;
-}
-
 void nonce_make(struct slice realm, nanos wall, uint8_t ret_nonce[NONCE_HEX])
 {
 	uint8_t raw[RAW], mac[HASH_MAX];
@@ -129,7 +109,7 @@ static struct used *find(const uint8_t *raw, struct slice realm)
 		struct used *u = &s->used[i];
 		if (u->number == number && u->issued == issued && issued != 0)
 			return hash_same(u->mac, raw + TIME + NUMBER, MAC) &&
-					       u->realm == hash_realm(realm)
+					       u->realm == slice_hash(realm)
 				       ? u
 				       : NULL;
 	}
@@ -148,7 +128,7 @@ static struct used *take_place(const uint8_t *raw, struct slice realm)
 			oldest = &s->used[i];
 	if (issued <= oldest->issued)
 		return NULL;
-	*oldest = (struct used){ .number = number, .issued = issued, .realm = hash_realm(realm) };
+	*oldest = (struct used){ .number = number, .issued = issued, .realm = slice_hash(realm) };
 	memcpy(oldest->mac, raw + TIME + NUMBER, MAC);
 	return oldest;
 }

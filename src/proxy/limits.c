@@ -42,9 +42,7 @@ void limits_free(struct limits *l)
 
 static struct limits_client **find(struct limits *l, const struct address *a)
 {
-	uint32_t hash = 2166136261U;
-	for (size_t i = 0; i < sizeof a->ip; i++)
-		hash = (hash ^ a->ip[i]) * 16777619U;
+	uint32_t hash = slice_hash((struct slice){ a->ip, sizeof a->ip });
 	struct limits_client **at = &l->chain[hash % BUCKETS];
 	while (*at && !address_same_host(&(*at)->address, a))
 		at = &(*at)->next;

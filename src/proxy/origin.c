@@ -8,10 +8,7 @@ enum { BUCKETS = sizeof((struct worker *)0)->idle_bucket / sizeof(struct origin 
 
 static struct origin **bucket(struct worker *w, struct slice host, uint16_t port)
 {
-	uint32_t hash = 2166136261U ^ port;
-	for (size_t i = 0; i < host.len; i++)
-		hash = (hash ^ host.at[i]) * 16777619U;
-	return &w->idle_bucket[hash % BUCKETS];
+	return &w->idle_bucket[(slice_hash(host) ^ port) % BUCKETS];
 }
 
 static struct slice name(const struct origin *o)

@@ -59,5 +59,4 @@ const char *rules_private_name(const struct address *a);
  * `except`. */
 bool rules_pattern_matches(struct slice pattern, struct slice host, const struct address *literal);
 
-
 #endif

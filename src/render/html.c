@@ -410,6 +410,7 @@ void render_html_foot(struct buffer *out, const struct tally *t, const struct su
 	put_verdicts(&p, t);
 	put_counts(&p, "Proxies", &t->proxies);
 	put_counts(&p, "Targets", &t->targets);
-	put(&p, "</section>\n</main>\n</body>\n</html>\n");
+	put(&p, "</section>\n");
+	render_html_end(out);
 	buffer_done(&p.text);
 }

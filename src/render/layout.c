@@ -19,13 +19,7 @@ static size_t next_character(struct slice text, unsigned *ret_columns)
 
 unsigned layout_columns(struct slice text)
 {
-	unsigned sum = 0;
-	while (text.len > 0) {
-		unsigned columns;
-		text = slice_from(text, next_character(text, &columns));
-		sum += columns;
-	}
-	return sum;
+	return escape_columns(text);
 }
 
 struct slice layout_fit(struct slice text, unsigned columns)

@@ -46,9 +46,7 @@ static struct slice unescaped(struct audit_work *w, struct slice s)
 	proxy_url_unescape(&out, s);
 	struct slice kept = arena_copy(w->arena, buffer_slice(&out));
 	w->failed |= out.failed || kept.len != out.len;
-	if (out.at)
-		explicit_bzero(out.at, out.room);
-	buffer_done(&out);
+	buffer_wipe(&out);
 	return kept;
 }
 
@@ -155,12 +153,8 @@ static void add_settings(struct audit_work *w)
 				       .has_password = s->auth };
 	row->user = row->url.user;
 	row->password = s->auth ? s->password : (struct slice){ 0 };
-	struct settings_remarks r = { 0 };
 	if (!w->facts->hidden_password)
-		settings_check(s, &r);
-	for (size_t i = 0; i < r.count; i++)
-		audit_remark(w, row, r.remark[i].fault, "%s%s",
-			     r.remark[i].fault ? "can't work: " : "", r.remark[i].text);
+		audit_judge_settings(w, row, s);
 }
 
 static void add_environment(struct audit_work *w, enum said_who who, struct slice group)

@@ -30,7 +30,6 @@ struct audit_row {
 
 struct audit {
 	struct audit_row *proxies, *exceptions; /* in the order in which they are to be shown */
-	const struct audit_row *reference; /* which the others are compared with; NULL: there is none */
 	bool conflict;
 };
 

@@ -100,10 +100,8 @@ static void compare_lists(struct audit_work *w)
 
 void audit_compare(struct audit_work *w)
 {
-	const struct audit_row *ref = w->audit->proxies;
-	if (!w->facts->settings)
-		ref = most_common(w->audit->proxies);
-	w->audit->reference = ref;
+	const struct audit_row *ref =
+		w->facts->settings ? w->audit->proxies : most_common(w->audit->proxies);
 	for (struct audit_row *r = w->audit->proxies; ref && r; r = r->next)
 		if (r != ref && (is_sound(r) || (r->compared && r->direct)))
 			compare_row(w, r, ref);

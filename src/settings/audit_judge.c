@@ -31,7 +31,8 @@ void audit_remark(struct audit_work *w, struct audit_row *row, bool conflict, co
 	w->audit->conflict |= conflict;
 }
 
-const char *audit_names(unsigned tools, char *into, size_t size)
+/* "curl, git and wget", of the bits that are set. */
+static const char *names_of(unsigned tools, char *into, size_t size)
 {
 	size_t len = 0, left = 0;
 	into[0] = 0;
@@ -92,7 +93,7 @@ static void judge_scheme(struct audit_work *w, struct audit_row *row)
 	if (scheme.len == 0 && strict)
 		audit_remark(w, row, true,
 			     "can't work in %s: there is no scheme; write http:// before it",
-			     audit_names(strict, names, sizeof names));
+			     names_of(strict, names, sizeof names));
 	else if (slice_equal_nocase(scheme, SLICE("https"))) {
 		if (tools & 1u << SAID_BY_WGET)
 			audit_remark(w, row, true,
@@ -111,11 +112,10 @@ static void judge_scheme(struct audit_work *w, struct audit_row *row)
 	}
 }
 
-static void judge_host(struct audit_work *w, struct audit_row *row)
+void audit_judge_settings(struct audit_work *w, struct audit_row *row, const struct settings *s)
 {
 	struct settings_remarks r;
-	const struct settings s = { .host = row->url.host, .port = row->url.port };
-	settings_check(&s, &r);
+	settings_check(s, &r);
 	for (size_t i = 0; i < r.count; i++)
 		audit_remark(w, row, r.remark[i].fault, "%s%s",
 			     r.remark[i].fault ? "can't work: " : "", r.remark[i].text);
@@ -135,7 +135,8 @@ void audit_judge_proxy(struct audit_work *w, struct audit_row *row)
 		audit_remark(w, row, true, "can't work: %s", row->url.fault);
 		return;
 	}
-	judge_host(w, row);
+	audit_judge_settings(w, row,
+			     &(struct settings){ .host = row->url.host, .port = row->url.port });
 	if (row->url.port == 0 && !slice_equal_nocase(row->url.scheme, SLICE("https")))
 		audit_remark(w, row, true,
 			     "there is no port, and tools differ in what they take then: curl and "
@@ -164,7 +165,7 @@ static void judge_upper(struct audit_work *w, struct audit_row *row, size_t whic
 	char names[120];
 	if (deaf)
 		audit_remark(w, row, true, "%s is not read by %s: set %s, too", UPPER[which],
-			     audit_names(deaf, names, sizeof names), LOWER[which]);
+			     names_of(deaf, names, sizeof names), LOWER[which]);
 }
 
 void audit_judge_case(struct audit_work *w, struct audit_row *row, enum said_use use)
@@ -217,7 +218,7 @@ static void judge_form(struct audit_work *w, struct audit_row *row, enum excepti
 		return;
 	if (deaf)
 		audit_remark(w, row, true, "%s ignore%s %s: %s",
-			     audit_names(deaf, names, sizeof names), (deaf & (deaf - 1)) ? "" : "s",
+			     names_of(deaf, names, sizeof names), (deaf & (deaf - 1)) ? "" : "s",
 			     exception_form_name(form), entries);
 	if (form == EXCEPTION_DOT && (tools & (1u << SAID_BY_WGET | 1u << SAID_BY_APT |
 					       1u << SAID_BY_DOCKER | 1u << SAID_BY_DOCKERD)))

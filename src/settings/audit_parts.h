@@ -34,14 +34,13 @@ const struct said *audit_variable(const struct said_list *list, enum said_who wh
 /* audit_judge.c */
 void audit_remark(struct audit_work *w, struct audit_row *row, bool conflict, const char *format,
 		  ...) __attribute__((format(printf, 4, 5)));
+/* What settings_check has to say. */
+void audit_judge_settings(struct audit_work *w, struct audit_row *row, const struct settings *s);
 void audit_judge_proxy(struct audit_work *w, struct audit_row *row);
 void audit_judge_exceptions(struct audit_work *w, struct audit_row *row);
 void audit_judge_case(struct audit_work *w, struct audit_row *row, enum said_use use);
 
 /* audit_compare.c */
 void audit_compare(struct audit_work *w);
-
-/* "curl, git and wget", of the bits that are set. */
-const char *audit_names(unsigned tools, char *into, size_t size);
 
 #endif

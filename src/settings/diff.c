@@ -66,7 +66,9 @@ static void add_without_passwords(struct buffer *out, struct slice line)
 	add_shown(out, line);
 }
 
-void diff_add_masked(struct buffer *out, struct slice line)
+/* A line, safe to show: the password of a URL, and all that follows a word for a secret, is "***".
+ */
+static void add_masked(struct buffer *out, struct slice line)
 {
 	size_t begin = secret_begin(line);
 	add_without_passwords(out, slice_first(line, begin));
@@ -100,7 +102,7 @@ static void add_lines(struct buffer *out, char sign, const struct text *t, size_
 {
 	for (size_t i = from; i < to; i++) {
 		buffer_add_byte(out, (uint8_t)sign);
-		diff_add_masked(out, t->line[i]);
+		add_masked(out, t->line[i]);
 		buffer_add_byte(out, '\n');
 	}
 }

@@ -9,7 +9,4 @@
  * texts that are the same. */
 void diff_add(struct buffer *out, struct slice before, struct slice after);
 
-/* A line, safe to show: the password of a URL, and all that follows a word for a secret, is "***". */
-void diff_add_masked(struct buffer *out, struct slice line);
-
 #endif

@@ -46,18 +46,8 @@ static int export_plan(const char *path, const struct settings *s, struct buffer
 	if (slice_starts(rest, SLICE("#"))) /* that apply wrote it is not so here */
 		slice_cut(&rest, '\n');
 	buffer_add(out, rest);
-	if (text.at)
-		explicit_bzero(text.at, text.room);
-	buffer_done(&text);
+	buffer_wipe(&text);
 	return code;
-}
-
-static void add_host(struct buffer *out, const struct settings *s)
-{
-	bool is_v6 = slice_find_byte(s->host, ':') < s->host.len;
-	buffer_add_text(out, is_v6 ? "[" : "");
-	buffer_add(out, s->host);
-	buffer_printf(out, "%s:%u", is_v6 ? "]" : "", s->port);
 }
 
 static void add_pac(struct buffer *out, const struct settings *s)
@@ -67,15 +57,8 @@ static void add_pac(struct buffer *out, const struct settings *s)
 			     "\"::1\" || host == \"[::1]\")\n"
 			     "\t\treturn \"DIRECT\";\n"
 			     "\treturn \"PROXY ");
-	add_host(out, s);
+	plan_add_host(out, s);
 	buffer_add_text(out, "\";\n}\n");
-}
-
-static void add_member(struct buffer *out, const char *name, struct slice text)
-{
-	buffer_printf(out, ",\"%s\":\"", name);
-	escape_json(out, text);
-	buffer_add_byte(out, '"');
 }
 
 static void add_json(struct buffer *out, const struct settings *s)
@@ -83,12 +66,12 @@ static void add_json(struct buffer *out, const struct settings *s)
 	buffer_add_text(out, "{\"v\":1,\"url\":\"");
 	plan_add_url(out, s);
 	buffer_add_byte(out, '"');
-	add_member(out, "host", s->host);
+	escape_json_member(out, "host", s->host);
 	buffer_printf(out, ",\"port\":%u", s->port);
 	if (s->auth)
-		add_member(out, "user", s->user);
+		escape_json_member(out, "user", s->user);
 	if (s->auth && s->password.len > 0)
-		add_member(out, "password", s->password);
+		escape_json_member(out, "password", s->password);
 	buffer_add_text(out, ",\"except\":[\"localhost\",\"127.0.0.1\",\"::1\"]}\n");
 }
 

@@ -7,6 +7,7 @@ struct walk {
 	const struct lines_form *form;
 	struct slice rest;
 	bool inside;    /* the section that matters */
+	bool bare;      /* the line is blank or a comment */
 	bool header;    /* the line begins a section */
 	bool continues; /* the line belongs to the key before it */
 	bool dropped;   /* that key went, and takes such lines along */
@@ -73,12 +74,12 @@ static size_t indent_of(struct slice line)
 static void look_at(struct walk *w, struct slice line, struct slice trimmed)
 {
 	size_t indent = indent_of(line);
-	bool bare = trimmed.len == 0 || trimmed.at[0] == '#' || trimmed.at[0] == ';';
-	w->continues = w->form->indented && !bare && w->indent < indent;
-	w->header = w->form->section && !bare && !w->continues && trimmed.at[0] == '[';
+	w->bare = trimmed.len == 0 || trimmed.at[0] == '#' || trimmed.at[0] == ';';
+	w->continues = w->form->indented && !w->bare && w->indent < indent;
+	w->header = w->form->section && !w->bare && !w->continues && trimmed.at[0] == '[';
 	if (w->header)
 		w->inside = opens_section(line, w->form->section);
-	if (!bare && !w->continues)
+	if (!w->bare && !w->continues)
 		w->indent = w->header ? SIZE_MAX : indent;
 }
 
@@ -104,11 +105,16 @@ static void add_line(struct buffer *out, struct slice line)
 	buffer_add_byte(out, '\n');
 }
 
+static bool is_missing(const struct lines_key *key, bool there)
+{
+	return !there && (key->when == LINES_SET || key->when == LINES_IF_ABSENT);
+}
+
 static void add_missing(struct buffer *out, const struct lines_key *keys, size_t count,
 			const bool *there, struct slice indent)
 {
 	for (size_t i = 0; i < count; i++)
-		if (!there[i] && (keys[i].when == LINES_SET || keys[i].when == LINES_IF_ABSENT)) {
+		if (is_missing(&keys[i], there[i])) {
 			buffer_add(out, indent);
 			add_line(out, keys[i].line);
 		}
@@ -124,13 +130,11 @@ static void end_line(struct buffer *out)
 static void pass(struct buffer *out, struct walk *w, struct slice line, const struct lines_key *key,
 		 bool *written)
 {
-	struct slice trimmed = slice_trim(line);
-	bool bare = trimmed.len == 0 || trimmed.at[0] == '#' || trimmed.at[0] == ';';
 	if (w->continues && w->dropped)
 		return;
-	if (!bare) /* what is bare may stand between a key and its continuation */
+	if (!w->bare) /* what is bare may stand between a key and its continuation */
 		w->dropped = key && key->when != LINES_IF_ABSENT;
-	if (bare || !w->dropped)
+	if (w->bare || !w->dropped)
 		buffer_add(out, line);
 	else if (key->when != LINES_DROP && !*written) {
 		if (w->form->indented) /* as far as it was, or what follows is read otherwise */
@@ -144,7 +148,7 @@ static void pass(struct buffer *out, struct walk *w, struct slice line, const st
 static bool is_anything_missing(const struct lines_key *keys, size_t count, const bool *there)
 {
 	for (size_t i = 0; i < count; i++)
-		if (!there[i] && (keys[i].when == LINES_SET || keys[i].when == LINES_IF_ABSENT))
+		if (is_missing(&keys[i], there[i]))
 			return true;
 	return false;
 }

@@ -31,9 +31,16 @@ static void add_escaped(struct buffer *out, struct slice s)
 	}
 }
 
-void plan_add_url(struct buffer *out, const struct settings *s)
+void plan_add_host(struct buffer *out, const struct settings *s)
 {
 	bool is_v6 = slice_find_byte(s->host, ':') < s->host.len;
+	buffer_add_text(out, is_v6 ? "[" : "");
+	buffer_add(out, s->host);
+	buffer_printf(out, "%s:%u", is_v6 ? "]" : "", s->port);
+}
+
+void plan_add_url(struct buffer *out, const struct settings *s)
+{
 	buffer_add_text(out, "http://");
 	if (s->auth) {
 		add_escaped(out, s->user);
@@ -41,9 +48,7 @@ void plan_add_url(struct buffer *out, const struct settings *s)
 		add_escaped(out, s->password);
 		buffer_add_byte(out, '@');
 	}
-	buffer_add_text(out, is_v6 ? "[" : "");
-	buffer_add(out, s->host);
-	buffer_printf(out, "%s:%u", is_v6 ? "]" : "", s->port);
+	plan_add_host(out, s);
 }
 
 /* ---- texts --------------------------------------------------------------------------------- */
@@ -55,28 +60,6 @@ struct task {
 	struct buffer *out;
 };
 
-/* A line of a key's: `before`, the URL, `after`. Kept until the edit is over. */
-struct line {
-	struct buffer text;
-};
-
-static struct slice make_line(struct line *l, const char *before, struct slice url,
-			      const char *after)
-{
-	buffer_init(&l->text, 1 << 12);
-	buffer_add_text(&l->text, before);
-	buffer_add(&l->text, url);
-	buffer_add_text(&l->text, after);
-	return buffer_slice(&l->text);
-}
-
-static void drop_line(struct line *l)
-{
-	if (l->text.at)
-		explicit_bzero(l->text.at, l->text.room);
-	buffer_done(&l->text);
-}
-
 /* A key whose line ends in the URL. */
 struct url_key {
 	const char *key;
@@ -85,27 +68,30 @@ struct url_key {
 	bool plain;                 /* there is no URL in it */
 };
 
-enum { MAX_KEYS = 8 };
+enum { MAX_KEYS = 8, MAX_LINE = 1 << 12 };
 
 static bool edit_lines(const struct task *t, const struct lines_form *form,
 		       const struct url_key *keys, size_t count)
 {
-	struct line line[MAX_KEYS];
+	struct buffer line[MAX_KEYS];
 	struct lines_key key[MAX_KEYS] = { 0 };
 	size_t used = 0;
 	for (const struct url_key *k = keys; k < keys + count; k++) {
 		if (!t->settings->enabled && k->when == LINES_IF_ABSENT)
 			continue; /* it does no harm without a proxy */
-		struct slice text =
-			make_line(&line[used], k->before, k->plain ? SLICE("") : t->url, k->after);
-		t->out->failed |= line[used].text.failed;
+		struct buffer *text = &line[used];
+		buffer_init(text, MAX_LINE);
+		buffer_add_text(text, k->before);
+		buffer_add(text, k->plain ? SLICE("") : t->url);
+		buffer_add_text(text, k->after);
+		t->out->failed |= text->failed;
 		key[used++] =
 			(struct lines_key){ k->key, t->settings->enabled ? k->when : LINES_DROP,
-					    text };
+					    buffer_slice(text) };
 	}
 	lines_edit(t->before, form, key, used, t->out);
 	for (size_t i = 0; i < used; i++)
-		drop_line(&line[i]);
+		buffer_wipe(&line[i]);
 	return true;
 }
 
@@ -239,9 +225,7 @@ static bool plan_docker_client(const struct task *t)
 	bool fine = json_set_string(t->before, HTTP, url, &half) &&
 		    json_set_string(buffer_slice(&half), HTTPS, url, t->out);
 	t->out->failed |= half.failed;
-	if (half.at)
-		explicit_bzero(half.at, half.room);
-	buffer_done(&half);
+	buffer_wipe(&half);
 	return fine;
 }
 
@@ -290,9 +274,7 @@ int plan_text(size_t index, const struct settings *s, struct slice before, struc
 	struct task t = { s, buffer_slice(&url), before, out };
 	bool fine = TARGETS[index].plan(&t);
 	out->failed |= url.failed;
-	if (url.at)
-		explicit_bzero(url.at, url.room);
-	buffer_done(&url);
+	buffer_wipe(&url);
 	if (!fine)
 		return err_set(err, -EINVAL, "%s is no JSON object, and is left alone",
 			       TARGETS[index].target.path);

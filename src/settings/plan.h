@@ -24,6 +24,9 @@ const struct plan_target *plan_target(size_t index);
 int plan_text(size_t index, const struct settings *s, struct slice before, struct buffer *out,
 	      bool *ret_exists, struct error *err);
 
+/* host:port, an IPv6 address in brackets. */
+void plan_add_host(struct buffer *out, const struct settings *s);
+
 /* http://user:password@host:port; a password that is empty is left out, with its colon. */
 void plan_add_url(struct buffer *out, const struct settings *s);
 

@@ -15,9 +15,7 @@ void said_list_init(struct said_list *list, struct arena *arena)
 
 void said_list_done(struct said_list *list)
 {
-	if (list->value.at)
-		explicit_bzero(list->value.at, list->value.room);
-	buffer_done(&list->value);
+	buffer_wipe(&list->value);
 }
 
 struct said *said_add(struct said_list *list, uint32_t line, enum said_use use, struct slice key,

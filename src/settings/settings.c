@@ -1,7 +1,6 @@
 /* The settings' text to the record. */
 #include "settings/settings.h"
 
-#include "base/address.h"
 #include "base/escape.h"
 #include "settings/edit.h"
 

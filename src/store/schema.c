@@ -4,9 +4,10 @@
 
 #include <errno.h>
 
-/* exchange   what one filters by, and nothing more: its rows are small, its indexes end with the
- * key record     the rest of it: the JSON, what trace_pack wrote and in which format, the words it
- * is found by search     the index of these words; it keeps no text of its own, and no positions
+/* exchange   what one filters by, no more: its rows are small, its indexes end with the key
+ * record     the rest of it: the JSON, what trace_pack wrote and in which format, the words
+ *            it is found by
+ * search     the index of these words; it keeps no text of its own, and no positions
  * name       texts that come again and again: verdicts (0), targets (1), proxies (2)
  * tally      how many began in a minute, in an hour; so a chart of years reads few rows
  * batch      what was read at once */

@@ -96,7 +96,7 @@ static struct exchange *heap_pop(struct trace_book *b)
 	}
 	b->heap[i] = last;
 	if (b->held > 0)
-		trace_fetch(b->heap[0].x, true); /* it comes out next */
+		trace_fetch(b->heap[0].x); /* it comes out next */
 	trace_fetch_path(top);
 	return top;
 }
@@ -198,7 +198,7 @@ static bool is_cut(const struct exchange *x)
 {
 	if (!x->closed || x->closed_by != PROXY || x->next_began)
 		return false;
-	if (x->probe && x->probe->inside) /* the tunnel's cut, seen from within */
+	if (trace_is_inside(x)) /* the tunnel's cut, seen from within */
 		return false;
 	if (x->tunnel.open)
 		return x->tls->done &&
@@ -206,21 +206,15 @@ static bool is_cut(const struct exchange *x)
 	return x->response.status >= 200 && x->response.status < 300 && !x->response.complete;
 }
 
-static bool within_percent(uint64_t a, uint64_t b, unsigned percent)
-{
-	uint64_t more = a > b ? a : b, less = a > b ? b : a;
-	return more - less <= more / 100 * percent;
-}
-
 /* Tunnels that end with a whole record and without a closing alert have one size without any limit,
  * too, where the same thing is fetched again from a server that leaves the alert out: so one of
  * two has to be torn. */
 static void count_alike(struct exchange *x, const struct cut *a, const struct cut *b)
 {
-	if (within_percent(a->size, b->size, 2))
+	if (trace_is_alike(a->size, b->size, 2))
 		x->links.same_size_cuts += a->torn || b->torn;
 	else if (a->age >= NANOS_PER_SECOND &&
-		 within_percent((uint64_t)a->age, (uint64_t)b->age, 5))
+		 trace_is_alike((uint64_t)a->age, (uint64_t)b->age, 5))
 		x->links.same_age_cuts++;
 }
 

@@ -219,12 +219,11 @@ struct exchange *trace_new(enum trace_source source, size_t limit)
 	return NULL;
 }
 
-void trace_fetch(const struct exchange *x, bool whole)
+void trace_fetch(const struct exchange *x)
 {
 	enum { ARENA = 64, SOME = 8 };
-	size_t len = whole ? sizeof *x : offsetof(struct exchange, request);
-	fetch((const char *)x - ARENA, ARENA + len); /* it begins just before */
-	fetch(x + 1, SOME * sizeof(struct event));   /* and the events just behind */
+	fetch((const char *)x - ARENA, ARENA + sizeof *x); /* it begins just before */
+	fetch(x + 1, SOME * sizeof(struct event));         /* and the events just behind */
 }
 
 void trace_fetch_path(const struct exchange *x)

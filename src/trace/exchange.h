@@ -290,71 +290,6 @@ struct trace_leg {
 
 /* What every packet touches stands first. What only few exchanges have is a pointer: to a
  * constant in which all is unknown, until trace_open_... makes it. */
-/* What a probe alone knows: what kept it from the conversation. Texts are constant, or live in the
- * exchange's arena, and are safe to show; NULL: it was not so. */
-enum trace_outer { OUTER_NONE, OUTER_DONE, OUTER_NOT_TLS, OUTER_UNTRUSTED, OUTER_FAILED, OUTER_SILENT,
-                   OUTER_RESET, OUTER_CLOSED };
-
-/* What size does to the segments of one side, tried with smaller and larger ones. An MSS counts TCP's
- * options in. */
-enum trace_size_how { SIZE_UNKNOWN, SIZE_ALL_PASS, SIZE_BOUNDARY, SIZE_NONE_PASSES };
-struct trace_size {
-	enum trace_size_how how;
-	uint16_t passes, fails;      /* MSS: the largest that passes, the smallest that does not; 0 unknown */
-	const char *why;             /* not measured; constant */
-};
-struct trace_mtu {
-	bool looked;
-	bool broke;                  /* the plain walk had failed; down, it is that failure that size undoes */
-	uint16_t header;             /* of IP and TCP, without options: MTU less MSS */
-	struct trace_size way[2];    /* by the side that sends */
-	const char *text;            /* the same in a sentence */
-};
-
-/* Which ClientHello is answered through the same tunnel. */
-enum trace_shape {
-	SHAPE_SMALL,                 /* a few hundred bytes */
-	SHAPE_SPLIT,                 /* the like in two segments */
-	SHAPE_LARGE,                 /* as with a post-quantum key share */
-	SHAPE_PIECES,                /* the like in small segments */
-	SHAPE_NAMELESS,              /* small, without a server name */
-	SHAPE_COUNT_
-};
-enum trace_heard { HEARD_UNKNOWN, HEARD_HELLO, HEARD_ALERT, HEARD_OTHER, HEARD_SILENCE, HEARD_RESET,
-                   HEARD_END, HEARD_LOST };
-struct trace_hello {
-	enum trace_heard how;        /* HEARD_LOST: it was never acknowledged */
-	uint32_t bytes;
-};
-struct trace_hellos {
-	bool looked;
-	bool broke;                  /* the plain walk had failed */
-	struct trace_hello of[SHAPE_COUNT_];
-	const char *text;            /* the same in a sentence */
-};
-
-struct trace_probe {
-	const char *settings_fault;  /* why they can't work */
-	const char *unresolved;      /* what the resolver said of the proxy's name */
-	const char *no_route;        /* what the kernel said instead of trying */
-	enum trace_outer outer;      /* how the TLS with an https:// proxy went */
-	const char *outer_text;
-	const char *other_issuer;    /* who issued the certificate that is shown without the proxy */
-	bool distrusted;             /* the probe turned the certificate down, without an alert */
-	bool inside;                 /* it went on inside a tunnel's TLS, which the probe itself ends */
-	struct trace_mtu mtu;
-	struct trace_hellos hellos;
-	const char *complaint;       /* what the client could not make use of in the answer, or after it */
-	bool path_asked;             /* in a silence the proxy's host was sent keep-alive probes, */
-	bool path_answers;           /* ... and acknowledged them */
-	struct trace_flow flow;      /* of its body */
-	struct slice page;           /* text of the page of a refusal, without its tags */
-	struct trace_download *download; /* of the differentials (trace/probe.h); NULL: not made */
-	struct trace_trial *trial;
-	struct trace_idle *idle;
-	struct trace_way *way;
-};
-
 struct exchange {
 	struct arena *arena;
 	struct event *event;         /* in order of time */
@@ -418,6 +353,16 @@ struct exchange {
 	uint32_t first_line;
 };
 
+/* What the probe itself sent and got inside of a tunnel's TLS. */
+static inline bool trace_is_inside(const struct exchange *x) { return x->probe && x->probe->inside; }
+
+/* Are two figures the same, but for so many percent of the larger one? */
+static inline bool trace_is_alike(uint64_t a, uint64_t b, unsigned percent)
+{
+	uint64_t more = a > b ? a : b, less = a > b ? b : a;
+	return more - less <= more / 100 * percent;
+}
+
 /* An exchange with everything unknown; NULL when out of memory. limit: bytes it may ever take. */
 struct exchange *trace_new(enum trace_source source, size_t limit);
 void trace_free(struct exchange *x); /* NULL is fine */
@@ -441,9 +386,9 @@ bool trace_open_view(struct exchange *x);
 bool trace_open_leg(struct exchange *x);
 bool trace_open_probe(struct exchange *x);
 
-/* It is about to be added to, or read as a whole: brings what that will touch into the cache, all
+/* It is about to be read as a whole: brings what that will touch into the cache, all
  * lines at once, where each would be waited for alone. */
-void trace_fetch(const struct exchange *x, bool whole);
+void trace_fetch(const struct exchange *x);
 void trace_fetch_path(const struct exchange *x); /* looks into x, which had better be there */
 
 /* Adds an event; the timeline keeps the first TRACE_MAX_EVENTS - 8 and always has room for FIN,

@@ -1,6 +1,7 @@
-/* What a probe found out by asking again in another way: parts of struct trace_probe, in
- * trace/exchange.h. Facts, as there; `check` writes them, `diagnose` judges by them. Texts are
- * constant; slices are foreign bytes in the exchange's arena. */
+/* What a probe alone knows of an exchange: what kept it from the conversation, and what it found out
+ * by asking again in another way. Facts, as in trace/exchange.h; `check` writes them, `diagnose`
+ * judges by them. Texts are constant, or live in the exchange's arena, and are safe to show; NULL: it
+ * was not so. Slices are foreign bytes in that arena. */
 #ifndef TRACE_PROBE_H
 #define TRACE_PROBE_H
 
@@ -102,6 +103,75 @@ struct trace_way {
 	size_t doors;
 	struct trace_link link[TRACE_MOST_LINKS]; /* the leaf first */
 	size_t links;
+};
+
+/* ---- what size does ------------------------------------------------------------------------ */
+
+/* What size does to the segments of one side, tried with smaller and larger ones. An MSS counts TCP's
+ * options in. */
+enum trace_size_how { SIZE_UNKNOWN, SIZE_ALL_PASS, SIZE_BOUNDARY, SIZE_NONE_PASSES };
+struct trace_size {
+	enum trace_size_how how;
+	uint16_t passes, fails;      /* MSS: the largest that passes, the smallest that does not; 0 unknown */
+	const char *why;             /* not measured; constant */
+};
+struct trace_mtu {
+	bool looked;
+	bool broke;                  /* the plain walk had failed; down, it is that failure that size undoes */
+	uint16_t header;             /* of IP and TCP, without options: MTU less MSS */
+	struct trace_size way[2];    /* by the side that sends */
+	const char *text;            /* the same in a sentence */
+};
+
+/* ---- other hellos -------------------------------------------------------------------------- */
+
+/* Which ClientHello is answered through the same tunnel. */
+enum trace_shape {
+	SHAPE_SMALL,                 /* a few hundred bytes */
+	SHAPE_SPLIT,                 /* the like in two segments */
+	SHAPE_LARGE,                 /* as with a post-quantum key share */
+	SHAPE_PIECES,                /* the like in small segments */
+	SHAPE_NAMELESS,              /* small, without a server name */
+	SHAPE_COUNT_
+};
+enum trace_heard { HEARD_UNKNOWN, HEARD_HELLO, HEARD_ALERT, HEARD_OTHER, HEARD_SILENCE, HEARD_RESET,
+                   HEARD_END, HEARD_LOST };
+struct trace_hello {
+	enum trace_heard how;        /* HEARD_LOST: it was never acknowledged */
+	uint32_t bytes;
+};
+struct trace_hellos {
+	bool looked;
+	bool broke;                  /* the plain walk had failed */
+	struct trace_hello of[SHAPE_COUNT_];
+	const char *text;            /* the same in a sentence */
+};
+
+/* ---- all of it ----------------------------------------------------------------------------- */
+
+enum trace_outer { OUTER_NONE, OUTER_DONE, OUTER_NOT_TLS, OUTER_UNTRUSTED, OUTER_FAILED, OUTER_SILENT,
+                   OUTER_RESET, OUTER_CLOSED };
+
+struct trace_probe {
+	const char *settings_fault;  /* why they can't work */
+	const char *unresolved;      /* what the resolver said of the proxy's name */
+	const char *no_route;        /* what the kernel said instead of trying */
+	enum trace_outer outer;      /* how the TLS with an https:// proxy went */
+	const char *outer_text;
+	const char *other_issuer;    /* who issued the certificate that is shown without the proxy */
+	bool distrusted;             /* the probe turned the certificate down, without an alert */
+	bool inside;                 /* it went on inside a tunnel's TLS, which the probe itself ends */
+	struct trace_mtu mtu;
+	struct trace_hellos hellos;
+	const char *complaint;       /* what the client could not make use of in the answer, or after it */
+	bool path_asked;             /* in a silence the proxy's host was sent keep-alive probes, */
+	bool path_answers;           /* ... and acknowledged them */
+	struct trace_flow flow;      /* of its body */
+	struct slice page;           /* text of the page of a refusal, without its tags */
+	struct trace_download *download; /* of the differentials; NULL: not made */
+	struct trace_trial *trial;
+	struct trace_idle *idle;
+	struct trace_way *way;
 };
 
 #endif

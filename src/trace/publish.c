@@ -94,6 +94,15 @@ static bool add_field(struct buffer *out, struct slice line)
 	return true;
 }
 
+static struct slice keep_and_drop(struct exchange *x, struct buffer *b)
+{
+	struct slice kept = { 0 };
+	if (!b->failed)
+		kept = trace_keep(x, buffer_slice(b), MAX_HEAD);
+	buffer_done(b);
+	return kept;
+}
+
 /* A folded line goes where the field that it continues went: out, as these are never let through.
  */
 static struct slice publish_head(struct exchange *x, struct slice head)
@@ -112,10 +121,7 @@ static struct slice publish_head(struct exchange *x, struct slice head)
 	if (left_out)
 		buffer_printf(&out, "(%u more, left out)\r\n", left_out);
 	buffer_add_text(&out, "\r\n");
-	struct slice kept =
-		out.failed ? (struct slice){ 0 } : trace_keep(x, buffer_slice(&out), MAX_HEAD);
-	buffer_done(&out);
-	return kept;
+	return keep_and_drop(x, &out);
 }
 
 static struct slice publish_url(struct exchange *x, struct slice url)
@@ -125,10 +131,7 @@ static struct slice publish_url(struct exchange *x, struct slice url)
 		return url;
 	buffer_init(&out, MAX_HEAD);
 	add_url(&out, url);
-	struct slice kept =
-		out.failed ? (struct slice){ 0 } : trace_keep(x, buffer_slice(&out), MAX_HEAD);
-	buffer_done(&out);
-	return kept;
+	return keep_and_drop(x, &out);
 }
 
 void trace_publish_text(struct buffer *out, struct slice text)
@@ -149,13 +152,12 @@ void trace_publish_text(struct buffer *out, struct slice text)
 void trace_publish(struct exchange *x)
 {
 	struct trace_response *r = &x->response;
-	bool inside = x->probe && x->probe->inside;
 	x->request.target = publish_url(x, x->request.target);
 	x->request.head = publish_head(x, x->request.head);
 	r->head = publish_head(x, r->head);
 	r->location = publish_url(x, r->location);
 	r->proxy_authenticate = (struct slice){ 0 };
-	if (inside || r->status < 400) { /* the origin's own words */
+	if (trace_is_inside(x) || r->status < 400) { /* the origin's own words */
 		r->title = (struct slice){ 0 };
 		if (x->probe)
 			x->probe->page = (struct slice){ 0 };

@@ -8,45 +8,28 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from peer import Raw  # noqa: E402
 from viaduct import Broken, Tap  # noqa: E402
 
 KEEP = {k: v for k, v in os.environ.items() if "proxy" not in k.lower() and k != "PIP_CONFIG_FILE"}
 
 
-class Proxy:
+class Proxy(Raw):
     """Takes requests and remembers them by the path that was asked for, or the host of a CONNECT."""
 
     def __init__(self):
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
         self.asked = set()
-        threading.Thread(target=self.accept, daemon=True).start()
+        super().__init__(self.answer)
 
-    def accept(self):
-        while True:
-            peer, _ = self.server.accept()
-            threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
-
-    def serve(self, peer):
-        with peer:
-            head = b""
-            try:
-                while b"\r\n\r\n" not in head:
-                    more = peer.recv(65536)
-                    if not more:
-                        return
-                    head += more
-                self.asked.add(head.decode("latin-1").split("\r\n")[0])
-                peer.sendall(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            except OSError:
-                pass
+    def answer(self, wire):
+        head = wire.until(b"\r\n\r\n")
+        self.asked.add(head.decode("latin-1").split("\r\n")[0])
+        wire.send(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
     def was_asked_for(self, host):
         return any(re.search(rf"[ /]{re.escape(host)}[:/]", line) for line in self.asked)

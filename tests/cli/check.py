@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import urllib.parse
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "live")]
@@ -236,6 +237,8 @@ def authentication(b):
                   also=lambda r, first=first: r["auth"] == {"scheme": first, "user": "alice"})
         b.verdict(f"{schemes}: from the environment", "ok", None, *x, "-U", "alice", url,
                   env={"VIADUCT_PROXY_PASSWORD": PASSWORD})
+        b.verdict(f"{schemes}: in the proxy's URL, as %XX", "ok", None, url,
+                  env={"https_proxy": f"http://al%69ce:{urllib.parse.quote(PASSWORD)}@{at(proxy.port)}"})
         b.verdict(f"{schemes}: wrong ones", "auth-rejected", "auth", *x, "-U", "alice", url, stdin=b"wrong")
         b.verdict(f"{schemes}: in clear", "ok", None, *x, "-U", "alice",
                   f"http://localhost:{peer.Origin(answer).port}/", stdin=PASSWORD.encode())

@@ -25,7 +25,7 @@ sys.path[:0] = [TESTS, os.path.join(TESTS, "live"), os.path.dirname(os.path.absp
 import proxykit as peer  # noqa: E402
 from check import Bench, Pki, answer, at, over_tls  # noqa: E402
 from check_faults import BODY, SIZE, Capture, Case, Table, download, resets, says, silence  # noqa: E402
-from peer import LIMIT, free_port  # noqa: E402
+from peer import LIMIT, deaf_port, free_port  # noqa: E402
 from viaduct import Broken, Tap  # noqa: E402
 
 PASSWORD = b"right"
@@ -280,7 +280,7 @@ def silences():
 def refusals():
     """The proxy gets nowhere, or does not want to. squid says 503 where ours says 502, and of a name that
     is not there (5.7) 502 to GET and 500 to CONNECT; tinyproxy says 500 to everything."""
-    nobody = free_port()
+    nobody = deaf_port()
     ways = {"squid": both("unavailable", "http", "proxy"), "tinyproxy": both("server-error", "http", "proxy")}
     nowhere = both("bad-gateway", "http", "proxy")
     unknown = ("bad-gateway", "http"), ("server-error", "proxy")

@@ -19,24 +19,12 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from peer import same, want  # noqa: E402
 from viaduct import CAPTURES, ROOT, Tap, run  # noqa: E402
 
 PASSWORD = "correct horse battery"
 HOSTILE = "<img src=x onerror=alert(1)>"
 LAB = os.path.join(CAPTURES, "lab")
-
-
-class Wrong(Exception):
-    """What was asked for did not come."""
-
-
-def want(condition, *said):
-    if not condition:
-        raise Wrong(" ".join(str(one) for one in said))
-
-
-def same(got, wanted, what=""):
-    want(got == wanted, f"{what}: got {got!r}, wanted {wanted!r}")
 
 
 # ---- the console and its peers -------------------------------------------------------------------
@@ -63,7 +51,7 @@ class Console:
         line = self.process.stdout.readline() if ready else ""
         if "console: http" not in line:
             self.process.kill()
-            raise Wrong(line + self.process.stderr.read())
+            raise AssertionError(line + self.process.stderr.read())
         self.port = int(re.search(r":(\d+)/", line)[1])
 
     def __enter__(self):
@@ -78,7 +66,7 @@ class Console:
         if self.own:
             shutil.rmtree(self.folder)
         if code != 0:
-            raise Wrong(f"the console ended with {code}: {said}")
+            raise AssertionError(f"the console ended with {code}: {said}")
 
     def raw(self, method, path, body=None, headers=()):
         """(status, headers, body) of one request, as it was given."""
@@ -217,13 +205,13 @@ class Checked(Browser):
     def check(operation, status, got, content, where):
         answer = operation["responses"].get(str(status))
         if answer is None:
-            want(status in (400, 401, 403, 421), where, "is not described:", content)
+            want(status in (400, 401, 403, 421), (where, "is not described:", content))
             return
         for kind, form in answer.get("content", {}).items():
             same(got.get("Content-Type", "").split(";")[0], kind, where)
             if kind == "application/json":
                 wrong = faults(content, form["schema"], "answer")
-                want(not wrong, where, *wrong)
+                want(not wrong, [where, *wrong])
 
 
 def chunked(piece, times):
@@ -289,7 +277,7 @@ def described_api(program):
         same(b.ask("DELETE", "/session")[0], 204)
         same(b.ask("GET", "/settings")[0], 401)
     never = {(p, m) for p, m, _ in operations()} - {(p, m) for p, m, _ in Checked.seen}
-    want(not never, "never asked:", never)
+    want(not never, f"never asked: {never}")
 
 
 @case("the first start wants a password, and keeps its hash alone")
@@ -412,10 +400,10 @@ def self_contained(program):
             text = file.read()
         urls = set(re.findall(r"https?://[\w.-]+", text)) - {"http://www.w3.org"}
         if name != "test.js":   # offers targets; whether to ask for them the server decides
-            want(not urls, name, urls)
+            want(not urls, (name, urls))
         for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(",
                      "new Function", "javascript:"):
-            want(word not in text, name, word)
+            want(word not in text, (name, word))
 
 
 @case("the settings: trial, confirmation, words beside the field, no password comes back")
@@ -431,7 +419,7 @@ def settings(program):
                               ({"auth": True, "user": "a", "password": "x" * 300}, "password")):
             status, _, body = b.save(**values)
             same(status, 422, values)
-            want(field in {r["field"] for r in body["remarks"] if r["fault"]}, values, body)
+            want(field in {r["field"] for r in body["remarks"] if r["fault"]}, (values, body))
         want(not os.path.exists(console.settings), "something was saved")
         secret = 'p"s\\w;{}#<%40é'
         status, _, body = b.save(port=port, auth=True, user="bob", password=secret)
@@ -486,7 +474,7 @@ def captures(program):
              413, "without a length")
         same(b.ask("POST", "/captures", b"")[0], 422)
         status, _, body = b.ask("POST", "/captures?name=%3Cb%3E", b"\x00" * 1000)
-        want(status == 422 and "<b>" in body["error"], status, body)
+        want(status == 422 and "<b>" in body["error"], (status, body))
         same(len(b.get("/captures")["captures"]), len(names), "what could not be read is not listed")
         with socket.create_connection(("127.0.0.1", console.port)) as half:   # goes away in between
             half.sendall(f"POST /api/v1/captures HTTP/1.1\r\nHost: localhost\r\nCookie: {b.cookie}\r\n"
@@ -508,7 +496,7 @@ def followed(program):
             if len(found) >= count:
                 return same(len(found), count)
             time.sleep(0.2)
-        raise Wrong(f"never {count}")
+        raise AssertionError(f"never {count}")
 
     with tempfile.TemporaryDirectory() as folder:
         log = os.path.join(folder, "log")
@@ -567,6 +555,23 @@ def two(program):
         want(b'"event":"end"' in streams[0], streams[0])
 
 
+@case("the settings' version changes with a password, and tells nothing of it")
+def version_of_settings(program):
+    with Console(program) as console:
+        b, versions = Browser(console, "admin"), []
+        for word in ("one password", "two password"):
+            form = {"auth": True, "user": "u", "password": word, "confirmed": True}
+            same(b.save(**form)[0], 200)
+            versions.append(b.get("/settings")["version"])
+        want(versions[0] != versions[1], versions)
+        path = console.settings + ".password"
+        then = os.stat(path)
+        with open(path, "r+b") as file:
+            file.write(b"six")
+        os.utime(path, ns=(then.st_atime_ns, then.st_mtime_ns))
+        same(b.get("/settings")["version"], versions[1])
+
+
 @case("TLS, and beyond this host nothing without it")
 def tls(program):
     with tempfile.TemporaryDirectory() as folder:
@@ -585,7 +590,7 @@ def tls(program):
         for options, word in ((["--listen", "0.0.0.0:0"], "--cert"), (["--cert", pem], "--key"),
                               (["--listen", "nowhere"], "--listen")):
             code, _, said = run(program, ["console", "--state", state, *options], stdin=b"12345678\n")
-            want(code == 2 and word in said, options, said)
+            want(code == 2 and word in said, (options, said))
 
 
 @case("a history that is broken is said so, and left as it is")
@@ -597,8 +602,8 @@ def broken_history(program):
             file.write(b"no database" * 1000)
         try:
             with Console(program, folder=folder):
-                raise Wrong("it started")
-        except Wrong as said:
+                raise AssertionError("it started")
+        except AssertionError as said:
             want("history" in str(said) and "not a database" in str(said), said)
 
 
@@ -608,7 +613,7 @@ def main():
         try:
             function(program)
             tap.case(name)
-        except (Wrong, OSError, KeyError, ValueError, subprocess.SubprocessError) as error:
+        except (AssertionError, OSError, KeyError, ValueError, subprocess.SubprocessError) as error:
             tap.case(name, [f"{type(error).__name__}: {error}"])
     return tap.done()
 

@@ -15,10 +15,10 @@ import stat
 import subprocess
 import sys
 import tempfile
-import threading
 import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from peer import Raw  # noqa: E402
 from viaduct import Broken, Tap, run  # noqa: E402
 
 SPECIAL = " !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
@@ -358,6 +358,11 @@ def asking(program, tap):
 
 
 def escaping(program, tap):
+    with Host(program) as host:
+        host.do("set", "host=a", "port=1")
+        status, _, err = host.do("apply", "--root", "/nowhere/image", "--yes", "wget")
+        tap.case("an image that is not there is named", differ("status", status, 2) +
+                 ([] if "/nowhere/image: No such file" in err else [err]))
     with Image(program) as host:
         host.do("set", "host=a", "port=1")
         outside = os.path.join(host.folder.name, "outside")
@@ -379,35 +384,20 @@ def escaping(program, tap):
                  ([] if "did you mean 'wget'?" in err else [err]))
 
 
-class Listener:
+class Listener(Raw):
     """A proxy that asks for credentials, says yes to all, and remembers what it was told."""
 
     def __init__(self, scheme=b"Basic realm=x"):
-        self.scheme = scheme
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
-        self.told = []
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.scheme, self.told = scheme, []
+        super().__init__(self.answer)
 
-    def accept(self):
-        while True:
-            peer, _ = self.server.accept()
-            threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
-
-    def serve(self, peer):
-        with peer:
-            head = b""
-            while b"\r\n\r\n" not in head:
-                more = peer.recv(65536)
-                if not more:
-                    return
-                head += more
-            found = re.search(rb"(?i)proxy-authorization: basic (\S+)", head)
-            if found:
-                self.told.append(base64.b64decode(found[1]).decode())
-            peer.sendall((b"HTTP/1.1 200 OK" if found else b"HTTP/1.1 407 No\r\n"
-                          b"Proxy-Authenticate: " + self.scheme) +
-                         b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    def answer(self, wire):
+        found = re.search(rb"(?i)proxy-authorization: basic (\S+)", wire.until(b"\r\n\r\n"))
+        if found:
+            self.told.append(base64.b64decode(found[1]).decode())
+        wire.send((b"HTTP/1.1 200 OK" if found else b"HTTP/1.1 407 No\r\n"
+                   b"Proxy-Authenticate: " + self.scheme) +
+                  b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
 
 def ask(command, **environment):
@@ -423,38 +413,25 @@ def by_url(url):
     return urllib.parse.unquote(f"{parts.username}:{parts.password}") if parts.username else url
 
 
-class Daemon:
+class Daemon(Raw):
     """As much of Docker's daemon as makes the client create a container; it keeps the environment."""
 
     def __init__(self):
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
         self.environment = []
-        threading.Thread(target=self.accept, daemon=True).start()
+        super().__init__(self.answer)
 
-    def accept(self):
+    def answer(self, wire):
         while True:
-            peer, _ = self.server.accept()
-            threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
-
-    def serve(self, peer):
-        with peer, peer.makefile("rb") as file:
-            while True:
-                head = b""
-                while not head.endswith(b"\r\n\r\n"):
-                    line = file.readline()
-                    if not line:
-                        return
-                    head += line
-                length = re.search(rb"(?i)content-length: (\d+)", head)
-                body = file.read(int(length[1])) if length else b""
-                answer = b"OK"
-                if b"/containers/create" in head:
-                    self.environment = json.loads(body)["Env"]
-                    answer = b'{"Id": "x", "Warnings": []}'
-                peer.sendall(b"HTTP/1.1 %d OK\r\nApi-Version: 1.43\r\nContent-Type: application/json\r\n"
-                             b"Content-Length: %d\r\n\r\n" % (201 if answer != b"OK" else 200, len(answer))
-                             + (b"" if head.startswith(b"HEAD") else answer))
+            head = wire.until(b"\r\n\r\n")
+            length = re.search(rb"(?i)content-length: (\d+)", head)
+            body = wire.exactly(int(length[1])) if length else b""
+            answer = b"OK"
+            if b"/containers/create" in head:
+                self.environment = json.loads(body)["Env"]
+                answer = b'{"Id": "x", "Warnings": []}'
+            wire.send(b"HTTP/1.1 %d OK\r\nApi-Version: 1.43\r\nContent-Type: application/json\r\n"
+                      b"Content-Length: %d\r\n\r\n" % (201 if answer != b"OK" else 200, len(answer))
+                      + (b"" if head.startswith(b"HEAD") else answer))
 
 
 def by_docker(host, _):
@@ -620,6 +597,9 @@ def testing(program, tap):
         status, out, err = host.do("test", "http://a.invalid/")
         tap.case("without a proxy there is nothing to test", differ("said", (status, out), (2, "")) +
                  ([] if "no proxy is enabled" in err else [err]))
+        status, out, err = host.do("test", "--file", "/dev/null", "http://a.invalid/")
+        tap.case("what is no file is no settings", differ("said", (status, out), (2, "")) +
+                 ([] if "/dev/null can't be read" in err else [err]))
         for text, why in (("PROXY_HOST a;", "there is no port"), ("PROXY_HOST a; PROXY_PORT x;", "PROXY_PORT"),
                           ("PROXY_HOST \"a b\"; PROXY_PORT 1;", "character"),
                           ("PROXY_HOST a; PROXY_PORT 1; PROXY_USER u;", "no password"), ("{", "line 1")):

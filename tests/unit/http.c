@@ -305,9 +305,7 @@ static void known_names_are_told_apart(void **state)
 		[HTTP_RETRY_AFTER] = "Retry-After",
 		[HTTP_SERVER] = "Server",
 		[HTTP_TRANSFER_ENCODING] = "Transfer-Encoding",
-		[HTTP_USER_AGENT] = "User-Agent",
 		[HTTP_VIA] = "Via",
-		[HTTP_X_CACHE] = "X-Cache",
 		[HTTP_X_SQUID_ERROR] = "X-Squid-Error",
 	};
 	(void)state;

@@ -2,7 +2,7 @@
 import os
 import socket
 
-from peer import Raw, Wire, free_port, same, want
+from peer import Raw, Wire, deaf_port, free_port, same, want
 
 from .curl import full, ok, tunnel
 from .kit import (SECRET, SMALL, Server, at_least, case, curl, digest_of, find, has, one_of, run)
@@ -283,7 +283,7 @@ def failover(place):
 
 @case("a parent for some, another for the rest, none for some", "curl", "nginx", "tinyproxy")
 def by_destination(place):
-    parent, nobody = a_tinyproxy(place).port, free_port()
+    parent, nobody = a_tinyproxy(place).port, deaf_port()
     with place.proxy(f"parent direct {{ for 127.0.0.0/8; }}\n"
                      f"parent 127.0.0.1:{nobody} {{ for origin.test; except *.test; }}\n"
                      f"parent 127.0.0.1:{parent} {{ for localhost; }}\n") as p:
