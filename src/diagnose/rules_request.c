@@ -89,7 +89,8 @@ static bool proxy_closed(const struct exchange *x, struct finding *f)
 /* proxy-silent: the request was taken and nothing came until the client gave up, or five seconds
  * passed. Wrong when the answer is one that takes its time (a long poll): then a longer
  * observation would show it; or when the answer was lost in an MTU hole that left no trace: in the
- * causes. A client that closes within a second did not wait: client-aborted. */
+ * causes. Where later sequence numbers show that an answer was sent and lost, the path comes first.
+ * A client that closes within a second did not wait: client-aborted. */
 static bool proxy_silent(const struct exchange *x, struct finding *f)
 {
 	if (is_inside(x) || !has_request(x) || answered(x) || answer_may_be_hidden(x) ||
@@ -98,9 +99,17 @@ static bool proxy_silent(const struct exchange *x, struct finding *f)
 	nanos waited = span(asked_at(x), end_of(x));
 	if (!closed_by(x, CLIENT) && waited < LONG_SILENCE)
 		return false;
+	if (x->began_late && waited < SHORT_WAIT)
+		return false; /* it may have asked before, and waited longer than was seen */
 	finding_cite_request(x, f);
 	finding_cite(f, &x->request_acked, SAW_REQUEST_ACKED, 0);
 	finding_cite_onward(x, f);
+	if (x->path[PROXY].hole > 0) {
+		finding_cite(f, &x->path[PROXY].hole_shown, SAW_HOLE, x->path[PROXY].hole);
+		finding_cause(f, CAUSE_FIREWALL_STATE);
+		finding_cause(f, CAUSE_PLAIN_LOSS);
+		finding_doubt(f);
+	}
 	finding_cite_end(x, f);
 	if (!x->request.complete && !has_gaps(x, CLIENT) && x->path[CLIENT].unacked == 0) {
 		f->verdict = closed_by(x, CLIENT) ? V_CLIENT_ABORTED : V_TRANSFER_STALLED;

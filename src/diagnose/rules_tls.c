@@ -115,9 +115,23 @@ static void cite_alert(const struct exchange *x, struct finding *f)
 		finding_cite(f, &e->mark, SAW_ALERT, x->tls->alert_what);
 }
 
+/* In TLS 1.3 the client's first encrypted record is its Finished, unless it has an alert's size.
+ * Who had a second to refuse that and did not, or whom the client left first, refused nothing:
+ * browsers make such connections in advance, and servers end them by their idle time-out. */
+static bool finished_and_idle(const struct exchange *x)
+{
+	const struct trace_tls *t = x->tls;
+	return t->records[CLIENT] > 0 && mark_is(&x->tls_done) && !t->alert && !t->likely_alert &&
+	       x->path[CLIENT].unacked == 0 &&
+	       (closed_by(x, CLIENT) || span(x->tls_done.at, end_of(x)) >= SHORT_WAIT);
+}
+
+/* Where the client's records could not be followed, what it said behind the server's hello may have
+ * been its Finished, and requests with it. */
 static bool unfinished(const struct exchange *x)
 {
-	return in_tls(x) && !tls_settled(x) && !x->next_began;
+	bool hidden = x->tls->out_of_step[CLIENT] && mark_is(&x->tls_done);
+	return in_tls(x) && !tls_settled(x) && !hidden && !finished_and_idle(x) && !x->next_began;
 }
 
 /* tls-intercepted: the issuer says inspection, and the client turned the certificate down. The
@@ -230,8 +244,10 @@ static void alert_causes(struct finding *f, unsigned what, enum trace_side from)
 	finding_cause(f, CAUSE_ALERT_OTHER);
 }
 
-/* tls-alert: a fatal alert in the clear ended the handshake; or, in TLS 1.3, a client's encrypted
- * record of an alert's size did. A warning the handshake survived is none. */
+/* tls-alert: a fatal alert in the clear ended the handshake; or, in TLS 1.3, an encrypted record of
+ * an alert's size did: the client's first, or all that the server ever said behind the handshake,
+ * as where it wants a certificate of the client. A warning the handshake survived is none. Wrong
+ * where the server takes data, answers none, and is the first to say that it closes. */
 static bool alert(const struct exchange *x, struct finding *f)
 {
 	const struct trace_tls *t = x->tls;
@@ -239,7 +255,10 @@ static bool alert(const struct exchange *x, struct finding *f)
 	/* application data may have crossed in TLS 1.3 before a client's plain alert */
 	if (t->alert && t->alert_level == 2 && x->bytes[PROXY] > 0 && t->app_bytes[CLIENT] == 0)
 		clear = true;
-	bool likely = !clear && t->likely_alert && !mark_is(&x->first_byte);
+	/* the server's comes when the client, done with its part, has asked: for all that was seen
+	   it is the first byte of the answer */
+	bool likely = !clear && t->likely_alert &&
+		      (t->likely_alert_from == PROXY || !mark_is(&x->first_byte));
 	if (!in_tls(x) || (!clear && !likely))
 		return false;
 	cite_handshake(x, f);
@@ -250,7 +269,7 @@ static bool alert(const struct exchange *x, struct finding *f)
 	} else {
 		f->confidence = CONFIDENCE_MEDIUM;
 		finding_cite(f, &x->tunnel.last[f->side], SAW_LIKELY_ALERT, 0);
-		alert_causes(f, f->side == CLIENT ? 48 : 0, f->side);
+		alert_causes(f, f->side == CLIENT ? 48 : 116, f->side);
 	}
 	finding_cite_end(x, f);
 	return true;

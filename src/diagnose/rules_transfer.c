@@ -61,14 +61,16 @@ static bool paced_flow(const struct exchange *x)
 }
 
 /* A request in the tunnel that was not answered. Small records are no requests: HTTP/2 sends
- * window updates, pings and acknowledgements of settings, all below 80 bytes. */
+ * window updates, pings and acknowledgements of settings, all below 80 bytes. Of the other side any
+ * byte may be the answer where its records could not be followed. */
 static bool unanswered_inside(const struct exchange *x)
 {
-	if (x->from_text && x->tls->out_of_step[PROXY])
+	const struct trace_tls *t = x->tls;
+	if (x->from_text && t->out_of_step[PROXY])
 		return false; /* the answer may stand in a line that does not part its records */
-	return tls_settled(x) && in_step(x, CLIENT) && x->tls->last_record[CLIENT] > 80 &&
-	       mark_is(&x->tls->last_app[CLIENT]) &&
-	       x->tls->last_app[CLIENT].at > x->tls->last_app[PROXY].at;
+	nanos answer = t->out_of_step[PROXY] ? x->tunnel.last[PROXY].at : t->last_app[PROXY].at;
+	return tls_settled(x) && in_step(x, CLIENT) && t->last_record[CLIENT] > 80 &&
+	       mark_is(&t->last_app[CLIENT]) && t->last_app[CLIENT].at > answer;
 }
 
 static void cite_transfer(const struct exchange *x, struct finding *f)
@@ -213,7 +215,10 @@ static bool stalled(const struct exchange *x, struct finding *f)
 		f->confidence = CONFIDENCE_MEDIUM;
 		return stalled_now(x, f);
 	}
-	bool bulk = x->tls->app_bytes[PROXY] >= 16384 && in_step(x, PROXY);
+	/* silence before the FIN is proof enough that no closing alert came with it */
+	bool followed = !x->tls->out_of_step[PROXY];
+	bool bulk = (followed ? x->tls->app_bytes[PROXY] : x->tunnel.bytes[PROXY]) >= 16384 &&
+		    (in_step(x, PROXY) || (!followed && x->path[PROXY].hole == 0));
 	bool cut_off = closed_by(x, PROXY) && !x->tls->close_notify[PROXY];
 	if (!(bulk && cut_off) && !paced_flow(x))
 		return false;
@@ -246,9 +251,10 @@ static enum undone left_undone(const struct exchange *x)
 	}
 	if (!tls_settled(x) || !x->both_ways)
 		return DONE_OR_UNKNOWN;
-	/* one age of two tunnels that were idle most of it is the origin's idle time-out, whose end
-	   many servers leave without the alert */
-	bool of_age = x->links.same_age_cuts > 0 && quiet_at_end(x) < x->links.cut_age / 2;
+	/* a limit on time strikes transfers that run; one age of two tunnels that lay idle at the
+	   end is the origin's idle time-out behind answers alike, which many servers leave without
+	   the alert */
+	bool of_age = x->links.same_age_cuts > 0 && quiet_at_end(x) < SHORT_WAIT;
 	if (x->links.same_size_cuts || of_age || even_flow(x) || unanswered_inside(x))
 		return PERHAPS_UNDONE;
 	/* A bulk of data, a pause too long for the end of an answer (whoever says "close" closes at
@@ -336,8 +342,25 @@ static bool truncated(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+/* By the capture's clock the client's close follows upon what it was sent so much later than by its
+ * own: what the round trip is on the client's side of the capture, which the handshake shows. */
+static nanos close_travels(const struct exchange *x)
+{
+	nanos beyond = mark_is(&x->syn_ack) ? span(x->syn.at, x->syn_ack.at) : 0;
+	return x->rtt > beyond ? x->rtt - beyond : 0;
+}
+
+/* When the client showed that it was leaving: some wait between the closing alert and the FIN. */
+static nanos left_at(const struct exchange *x)
+{
+	nanos farewell = x->tls->close_notify[CLIENT] ? x->tunnel.last[CLIENT].at : NO_TIME;
+	bool first = farewell >= x->path[PROXY].last_data.at && farewell < x->close.at;
+	return first ? farewell : x->close.at;
+}
+
 /* The client closed while an even flow was running: neither at once after the last record, as one
- * who has all does, nor after more than three times the flow's own interval. */
+ * who has all does (which on a busy host takes some milliseconds), nor after more than three times
+ * the flow's own interval. Or before that record can have come to it. */
 static bool left_a_flow(const struct exchange *x)
 {
 	if (!even_flow(x) || x->tls->records[PROXY] < 2 || !mark_is(&x->first_byte))
@@ -346,8 +369,13 @@ static bool left_a_flow(const struct exchange *x)
 	nanos flow = span(x->first_byte.at, last);
 	uint64_t gaps = x->tls->records[PROXY] - 1;
 	nanos interval = flow / (nanos)(gaps < INT32_MAX ? gaps : INT32_MAX);
-	nanos pause = span(last, x->close.at);
-	return pause >= 2 * NANOS_PER_MS && pause <= times(3, interval);
+	nanos travels = close_travels(x);
+	nanos pause = span(last, left_at(x)) - travels;
+	if (mark_is(&x->syn) && mark_is(&x->syn_ack) &&
+	    pause < -later(2 * NANOS_PER_MS, travels / 8))
+		return true;
+	nanos at_once = interval < 40 * NANOS_PER_MS ? interval / 8 : 5 * NANOS_PER_MS;
+	return pause >= later(2 * NANOS_PER_MS, at_once) && pause <= times(3, interval);
 }
 
 /* client-aborted: the client ended it first, in the middle of a body, a record or a flow.

@@ -43,13 +43,16 @@ struct tls_half {
 	bool late;            /* the very first bytes were in a gap */
 	bool retry;           /* the server asked for another hello, and has not answered that yet */
 	bool shook;           /* the client sent a handshake record after the server's hello */
+	bool tickets;         /* two session tickets were its first words */
 	uint8_t alert[2];     /* one in the clear */
 	uint64_t at;          /* offset of the next byte in the stream */
 	uint64_t app_records; /* of type 23 */
+	uint32_t answers;     /* application records of the proxy since the client's first */
 	uint32_t left;        /* bytes of the record still to come */
 	uint32_t record_len;  /* of that record */
 	uint32_t last_len;    /* of the last whole one */
-	struct mark held;     /* one of an alert's size: it counts once another follows */
+	uint32_t held_len;    /* of the record that is held */
+	struct mark held;     /* one that may be no data, by its size: what follows tells */
 	struct buffer messages; /* handshake bytes of the message being read */
 };
 

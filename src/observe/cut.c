@@ -17,8 +17,8 @@ static bool is_too_long(const struct talk *t, struct slice whole)
 }
 
 /* Method and target of a start line that is cut, or odd, made into a head of its own. `cut`: the
- * line's end may be missing, so the target must be followed by a space. With the fields behind it
- * where `fields` says so. */
+ * line's end may be missing, so a target that no space follows ends in three dots. With the fields
+ * behind it where `fields` says so. */
 static bool make_head(struct slice seen, bool cut, bool fields, struct buffer *ret_head)
 {
 	struct slice rest = seen;
@@ -28,12 +28,16 @@ static bool make_head(struct slice seen, bool cut, bool fields, struct buffer *r
 	bool old = slice_ends(line, SLICE(" HTTP/1.0"));
 	struct slice method = slice_cut(&line, ' ');
 	size_t end = slice_find_byte(line, ' ');
-	if (method.len == 0 || end == 0 || (end == line.len && cut && rest.len == 0))
+	bool short_of_it = end == line.len && cut && rest.len == 0;
+	if (method.len == 0 || end == 0 ||
+	    (short_of_it && http_looks_like_request(seen) != HTTP_DONE))
 		return false;
 	buffer_reset(ret_head);
 	buffer_add(ret_head, method);
 	buffer_add_byte(ret_head, ' ');
 	buffer_add(ret_head, slice_first(line, end));
+	if (short_of_it)
+		buffer_add_text(ret_head, "...");
 	buffer_add_text(ret_head, old ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
 	buffer_add(ret_head, fields ? rest : SLICE("\r\n"));
 	return !ret_head->failed;

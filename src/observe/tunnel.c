@@ -8,6 +8,7 @@
 
 enum {
 	ALERT_RECORD = 19, /* an encrypted alert in TLS 1.3: two bytes, the type, a tag of 16 */
+	MAX_TICKET = 511, /* a session ticket: a session's state of some 200 bytes, and its frame */
 	MAX_BANNER = 100,
 	MAX_HOST = 255,
 };
@@ -187,7 +188,37 @@ static bool is_app_data(const struct exchange *x, const struct tls_half *h, enum
 	return h->app_records > (x->tls->version >= 0x0304 ? 1 : 0);
 }
 
-/* The last record of an alert's size is the closing alert, most likely: no data. */
+/* What came of what the client asked inside, as far as that can be told. */
+static void note_first_byte(struct exchange *x, const struct mark *mark)
+{
+	if (!mark_is(&x->first_app_up) || mark_is(&x->first_byte) || mark->at < x->first_app_up.at)
+		return;
+	x->first_byte = *mark;
+	trace_add(x, EV_FIRST_BYTE, PROXY, mark, 0);
+}
+
+/* What follows, or that nothing does, shows that it was data. */
+static void count_held(struct exchange *x, struct tls_half *h, enum trace_side side)
+{
+	if (!mark_is(&h->held))
+		return;
+	count_app_record(x->tls, side, h->held_len, &h->held);
+	if (side == PROXY)
+		note_first_byte(x, &h->held);
+	h->held = NO_MARK;
+}
+
+/* A server's first word after the client's Finished (RFC 8446, 4.6.1)? */
+static bool may_be_ticket(const struct exchange *x, const struct tls_half *h, enum trace_side side)
+{
+	return side == PROXY && x->tls->version >= 0x0304 && !h->tickets &&
+	       !mark_is(&x->tls->last_app[PROXY]) && h->record_len > ALERT_RECORD &&
+	       h->record_len <= MAX_TICKET;
+}
+
+/* The last record of an alert's size is the closing alert, most likely: no data. Nor are two small
+ * ones of one size that come before all others: session tickets, of which OpenSSL sends two, and
+ * which answer nothing. */
 static void note_app_record(struct exchange *x, struct tls_half *h, enum trace_side side,
 			    const struct mark *mark)
 {
@@ -196,13 +227,31 @@ static void note_app_record(struct exchange *x, struct tls_half *h, enum trace_s
 	x->tls->app_bytes[side] += h->record_len;
 	if (!is_app_data(x, h, side))
 		return;
-	if (mark_is(&h->held))
-		count_app_record(x->tls, side, ALERT_RECORD, &h->held);
-	h->held = NO_MARK;
-	if (h->record_len == ALERT_RECORD)
+	bool ticket = may_be_ticket(x, h, side);
+	if (ticket && mark_is(&h->held) && h->held_len == h->record_len) {
+		h->tickets = true;
+		h->held = NO_MARK;
+		return;
+	}
+	ticket &= !mark_is(&h->held);
+	count_held(x, h, side);
+	if (ticket || h->record_len == ALERT_RECORD) {
 		h->held = *mark;
-	else
+		h->held_len = h->record_len;
+	} else {
 		count_app_record(x->tls, side, h->record_len, mark);
+	}
+	if (side == PROXY && !ticket)
+		note_first_byte(x, mark);
+}
+
+/* In TLS 1.3 the client's Finished is its first encrypted record, and ends the handshake: what the
+ * server says then, be it tickets alone, shows that it took it. */
+static bool heard_finished(const struct conversation *c, const struct exchange *x)
+{
+	const struct tls_half *up = &c->talk[CLIENT].tls;
+	return x->tls->version >= 0x0304 && mark_is(&x->tls_done) && up->app_records > 0 &&
+	       up->record_len != ALERT_RECORD && !x->tls->out_of_step[CLIENT];
 }
 
 /* Marks that a record's beginning sets: the end of the handshake, the first application data. */
@@ -229,10 +278,10 @@ static void note_record(struct conversation *c, struct exchange *x, enum trace_s
 		x->first_app_up = *mark;
 		x->tls->done = true;
 	}
-	if (app && side == PROXY && mark_is(&x->first_app_up) && !mark_is(&x->first_byte)) {
-		x->first_byte = *mark;
-		trace_add(x, EV_FIRST_BYTE, PROXY, mark, 0);
-	}
+	if (app && side == PROXY && heard_finished(c, x) && h->record_len != ALERT_RECORD)
+		x->tls->done = true;
+	if (app && side == PROXY && mark_is(&x->first_app_up))
+		h->answers++;
 	/* in TLS 1.3 a ChangeCipherSpec means nothing, and a hello may follow a retry request */
 	if (h->type == TLS_CHANGE_CIPHER && x->tls->version < 0x0304)
 		h->cipher_changed = true;
@@ -492,17 +541,33 @@ static bool is_alert_record(const struct tls_half *h)
 	       (h->last_type == TLS_APPLICATION && h->last_len == ALERT_RECORD);
 }
 
-/* In TLS 1.3 alerts are encrypted: a client whose first encrypted record has an alert's size has
- * refused. */
+/* The server's last record, of an alert's size, ended it: it closed, or had said so before the
+ * client, who then merely follows, said anything of the kind. */
+static bool server_ended(const struct exchange *x, const struct mark *farewell,
+			 const struct mark *clients)
+{
+	if (!x->closed || x->closed_by == PROXY)
+		return x->closed;
+	return mark_is(farewell) && farewell->at < x->close.at &&
+	       !(mark_is(clients) && clients->at < farewell->at);
+}
+
+/* In TLS 1.3 alerts are encrypted: a client whose first encrypted record has an alert's size, and
+ * a server that after the client's Finished says nothing but such a record, have refused. */
 static void find_likely_alert(struct conversation *c, struct exchange *x)
 {
-	const struct tls_half *up = &c->talk[CLIENT].tls;
+	const struct tls_half *up = &c->talk[CLIENT].tls, *down = &c->talk[PROXY].tls;
 	if (x->tls->alert || !x->tls->server_hello || x->tls->out_of_step[CLIENT])
 		return;
 	if (up->app_records == 1 && up->last_type == TLS_APPLICATION &&
 	    up->last_len == ALERT_RECORD) {
 		x->tls->likely_alert = true;
 		x->tls->likely_alert_from = CLIENT;
+	} else if (x->tls->done && !x->tls->out_of_step[PROXY] && down->answers == 1 &&
+		   down->last_type == TLS_APPLICATION && down->last_len == ALERT_RECORD &&
+		   server_ended(x, &down->held, &up->held)) {
+		x->tls->likely_alert = true;
+		x->tls->likely_alert_from = PROXY;
 	}
 }
 
@@ -517,7 +582,9 @@ void tunnel_end(struct conversation *c, struct exchange *x)
 	if (!mark_is(&x->hello))
 		peek_cut_hello(c, x);
 	for (int side = CLIENT; side <= PROXY; side++) {
-		const struct tls_half *h = &c->talk[side].tls;
+		struct tls_half *h = &c->talk[side].tls;
+		if (h->held_len != ALERT_RECORD)
+			count_held(x, h, (enum trace_side)side);
 		x->tls->record_left[side] = x->tls->out_of_step[side] ? 0 : h->left;
 		if (x->tls->out_of_step[side])
 			forget_records(x->tls, side);

@@ -170,6 +170,36 @@ def _(w):
     c.close(PROXY)
 
 
+# What browsers make in advance, and nobody needs in the end.
+def in_advance(w, tickets: bytes = b'', **how):
+    c = w.talk(**({'proxy': '10.3.0.1:3128'} | how))
+    c.tunnel('repo.example.org:443')
+    c.tls13('repo.example.org')
+    if tickets:
+        c.down(tickets, after=0.001)
+    return c
+
+
+@scenario('tunnel-in-advance-left', Expect('ok'), near='transfer-stalled')
+def _(w):
+    in_advance(w, app(250, seed=5) + app(250, seed=6)).finish(CLIENT, after=18)
+
+
+@scenario('tunnel-in-advance-left-soon', Expect('ok'), near='client-aborted')
+def _(w):
+    in_advance(w).finish(CLIENT, after=2)
+
+
+@scenario('tunnel-in-advance-closed-by-the-origin', Expect('ok'), near='tls-closed')
+def _(w):
+    in_advance(w, app(250, seed=5) + app(250, seed=6), rtt=0.15).finish(PROXY, after=60)
+
+
+@scenario('tunnel-in-advance-reset-by-the-proxy', Expect('ok'), near='tls-reset')
+def _(w):
+    in_advance(w).reset(PROXY, after=90)
+
+
 # Whether more was to come, nobody can tell from outside the encryption.
 @scenario('tunnel-idle-closed-by-proxy', Expect('ok|unclear|transfer-stalled'))
 def _(w):

@@ -2,7 +2,7 @@
 
 import speech
 from builder import CLIENT, PROXY
-from path import UP
+from path import DOWN, UP
 from scenarios import Expect, scenario
 from speech import answer, connect, get, page, request, text
 
@@ -92,6 +92,16 @@ def _(w):
     c = w.talk(proxy='10.3.0.1:8080', client_host={'keepalive': 20.0})
     c.up(get('http://deb.example.org/a'))
     c.linger = 45
+
+
+@scenario('answer-filtered-on-the-way', Expect('proxy-silent', confidence='medium', says=('39 bytes', 'firewall')))
+def _(w):
+    c = w.talk(proxy='10.3.0.1:3128')
+    c.path.lose(DOWN, lambda seg: bool(seg.payload))
+    c.up(connect('repo.example.org:443'))
+    c.down(speech.established())
+    c.wait(9)
+    c.close(CLIENT)
 
 
 @scenario('connect-answered-after-12-s', Expect('slow', status=200), near='proxy-silent')

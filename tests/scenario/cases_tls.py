@@ -161,6 +161,39 @@ def _(w):
     c.finish(CLIENT)
 
 
+def asked13(w, **more):
+    """A handshake in which the client had its say, and a request right behind its Finished."""
+    c = w.talk(**more)
+    c.tunnel(f'{NAME}:443')
+    c.up(client_hello(NAME))
+    c.down(flight13(), after=0.03)
+    c.up(speech.finished13() + speech.app(190, seed=31))
+    return c
+
+
+# What a server says that wants a certificate of the client: it knows only once the client is done.
+@scenario('server-refuses-tls13-client-leaves', Expect('tls-alert', tls='1.3', says=('certificate from the client',)))
+def _(w):
+    c = asked13(w, proxy='10.3.0.1:3128')
+    c.down(speech.close_notify())
+    c.finish(CLIENT)
+
+
+@scenario('server-refuses-tls13-and-closes', Expect('tls-alert', tls='1.3'))
+def _(w):
+    c = asked13(w, proxy='10.8.0.1:8080', rtt=0.12)
+    c.down(speech.close_notify())
+    c.finish(PROXY)
+
+
+@scenario('client-leaves-tls13-first', Expect('ok'), near='tls-alert')
+def _(w):
+    c = asked13(w, proxy='10.3.0.1:3128')
+    c.up(speech.close_notify(), after=0.3)
+    c.down(speech.close_notify())
+    c.finish(CLIENT)
+
+
 # ---- certificates -------------------------------------------------------------------------------------
 
 def shows(name: str, expect: Expect, *chain: str, end: int | None, target: str = NAME, near: str = '', at: int = 0,

@@ -71,6 +71,53 @@ def _(w):
     c.finish()
 
 
+@scenario('idle-time-outs-behind-answers-alike', *2 * [Expect('ok')], near='transfer-truncated')
+def _(w):
+    for at, size in ((0.0, 60000), (20.0, 20000)):
+        c = secured(w, at=at, rtt=0.6)
+        c.fetch(size, think=0.3)
+        c.finish(PROXY, after=2.7)
+
+
+def ticketed(w, size: int = 250, **how):
+    """A server of OpenSSL's kind: two session tickets come behind the client's first request."""
+    c = w.talk(**({'proxy': '10.3.0.1:3128'} | how))
+    c.tunnel(f'{NAME}:443')
+    c.up(speech.client_hello(NAME))
+    c.down(speech.flight13(), after=0.03)
+    c.up(speech.finished13() + app(190, seed=31))
+    c.down(app(size, seed=32) + app(size, seed=33), after=0.001)
+    return c
+
+
+@scenario('unanswered-but-for-tickets', Expect('transfer-stalled', closed_by='client'))
+def _(w):
+    c = ticketed(w)
+    c.wait(9)
+    c.up(speech.close_notify())
+    c.finish(CLIENT)
+
+
+@scenario('unanswered-but-for-tickets-cut', Expect('transfer-truncated'))
+def _(w):
+    ticketed(w, rtt=0.07).finish(PROXY, after=4.2)
+
+
+@scenario('answered-in-one-small-record-and-idle', Expect('ok'), near='transfer-truncated')
+def _(w):
+    c = secured(w)
+    c.up(app(190, seed=31))
+    c.down(app(250, seed=32), after=0.04)
+    c.finish(PROXY, after=4.2)
+
+
+@scenario('answered-behind-tickets-late', Expect('slow', first_byte_ms=lambda ms: ms > 6000), near='transfer-stalled')
+def _(w):
+    c = ticketed(w)
+    c.down(app(250, seed=34), after=6.2)
+    c.end_tls()
+
+
 # ---- cuts -----------------------------------------------------------------------------------------------
 
 @scenario('cut-before-content-length', Expect('transfer-truncated', stage='transfer', bytes_down=lambda n: n >= 30000))
@@ -156,6 +203,48 @@ def _(w):
     c.wait(2.5)
     c.close(CLIENT)
     c.linger = 3
+
+
+def paced(w, **how):
+    """An answer that trickles in records of one size."""
+    c = secured(w, **how)
+    c.fetch(522)
+    for _ in range(14):
+        c.down(app(522), after=0.1)
+    return c
+
+
+@scenario('client-leaves-a-flow', Expect('client-aborted', closed_by='client'))
+def _(w):
+    c = paced(w)
+    c.up(speech.close_notify(), after=0.04)
+    c.finish(CLIENT)
+
+
+@scenario('client-leaves-a-flow-as-more-comes', Expect('client-aborted', closed_by='client'))
+def _(w):
+    c = paced(w, rtt=0.05, point=PROXY)
+    c.wait(0.09)
+    c.do(lambda: c.client.write(speech.close_notify()))
+    c.do(c.client.close, after=0)
+    c.wait(0.01)
+    c.do(lambda: c.proxy.write(app(522)), after=0)
+    c.close(PROXY)
+
+
+# Whoever has all closes as soon as its turn on a busy host comes; at the proxy that is seen later.
+@scenario('flow-that-ends-even', Expect('ok'), near='client-aborted')
+def _(w):
+    c = paced(w)
+    c.up(speech.close_notify(), after=0.004)
+    c.finish(CLIENT)
+
+
+@scenario('flow-that-ends-even-at-the-proxy', Expect('ok'), near='client-aborted')
+def _(w):
+    c = paced(w, rtt=0.05, point=PROXY)
+    c.up(speech.close_notify(), after=0.003)
+    c.finish(CLIENT)
 
 
 @scenario('client-resets-in-tunnel', Expect('client-aborted', closed_by='client', close='rst'))

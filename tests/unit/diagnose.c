@@ -294,10 +294,12 @@ static void hole_down(struct exchange *x, uint64_t hole, double shown, double en
 	CASE(reset_after_whole_answer, V_OK, got, closes(x, CLIENT, true, 201))                    \
 	CASE(kept_alive_then_idle, V_OK, downloaded, closes(x, CLIENT, false, 60000))              \
 	CASE(server_leaves_out_close_notify, V_OK, flowing, closes(x, PROXY, false, 401))          \
-	CASE(server_idle_time_out_twice, V_OK, flowing, x->tls->app_bytes[PROXY] = 900;            \
+	CASE(server_idle_time_out_twice, V_OK, flowing,                                            \
+	     x->tls->app_bytes[PROXY] = 900; x->tunnel.bytes[PROXY] = 4000;                        \
 	     closes(x, PROXY, false, 20000); x->links.same_age_cuts = 1;                           \
 	     x->links.cut_age = 20 * S)                                                            \
-	CASE(server_idle_time_out_after_little, V_OK, flowing, x->tls->app_bytes[PROXY] = 900;     \
+	CASE(server_idle_time_out_after_little, V_OK, flowing,                                     \
+	     x->tls->app_bytes[PROXY] = 900; x->tunnel.bytes[PROXY] = 4000;                        \
 	     closes(x, PROXY, false, 20000))                                                       \
 	CASE(reset_after_close_notify, V_OK, flowing, x->tls->close_notify[PROXY] = true;          \
 	     closes(x, PROXY, true, 401))                                                          \

@@ -814,7 +814,7 @@ static void gaps_leave_what_is_known(void **state)
 		  "CONNECT a.example:443 -> 200 open [64 39]\n" },
 		{ "in the request line",
 		  { UP("CONNECT a.exa"), UP_LOST(30), DOWN(OPENED) },
-		  "CONNECT  unsent -> 200 open [0 39]\n" },
+		  "CONNECT a.exa... -> 200 open [43 39]\n" },
 		{ "in the answer's head",
 		  { UP(GET("a")), DOWN("HTTP/1.1 502 Bad Gateway\r\nSer"), DOWN_LOST(100) },
 		  "GET http://a/ -> 502 [35 129]\n" },
