@@ -193,7 +193,8 @@ static bool wait_with(struct link *l, enum event_kind event, enum trace_side sid
 		return false;
 	uint8_t *at = l->waiting + l->waits;
 	memcpy(at, &said, sizeof said);
-	memcpy(at + sizeof said, bytes.at, bytes.len);
+	if (bytes.len)
+		memcpy(at + sizeof said, bytes.at, bytes.len);
 	l->waits += (uint32_t)(sizeof said + bytes.len);
 	return true;
 }
