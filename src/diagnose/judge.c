@@ -67,14 +67,31 @@ void finding_cite_looking(const struct exchange *x, struct finding *f, const cha
 	finding_cite(f, &end, SAW_PROBE, 0);
 }
 
-bool only_farewell(const struct exchange *x)
+/* Inside of TLS, as far as its records could be followed. */
+static bool said_nothing(const struct exchange *x)
 {
 	const struct trace_tls *t = x->tls;
 	bool data = mark_is(&t->last_app[PROXY]) && t->last_app[PROXY].at >= x->first_app_up.at;
-	if (!closed_by(x, CLIENT) || !t->server_hello || t->out_of_step[PROXY] || x->from_text ||
-	    data)
+	return t->server_hello && !t->out_of_step[PROXY] && !x->from_text && !data;
+}
+
+bool only_farewell(const struct exchange *x)
+{
+	if (!x->closed || !said_nothing(x))
 		return false;
-	return t->close_notify[PROXY] || x->tunnel.last[PROXY].at >= x->close.at;
+	if (x->closed_by == PROXY)
+		return x->tls->close_notify[PROXY] && mark_is(&x->first_app_up);
+	return x->tls->close_notify[PROXY] || x->tunnel.last[PROXY].at >= x->close.at;
+}
+
+bool dismissed(const struct exchange *x)
+{
+	const struct trace_tls *t = x->tls;
+	nanos farewell = x->tunnel.last[PROXY].at;
+	if (!only_farewell(x) || !t->close_notify[PROXY] || !mark_is(&x->first_app_up))
+		return false;
+	return t->close_notify[CLIENT] ? farewell < x->tunnel.last[CLIENT].at
+				       : farewell < x->close.at || x->closed_by == PROXY;
 }
 
 /* A closing alert is no word. Where the observer did not follow the records, a client's last

@@ -244,21 +244,35 @@ static void alert_causes(struct finding *f, unsigned what, enum trace_side from)
 	finding_cause(f, CAUSE_ALERT_OTHER);
 }
 
+/* The server's word on the client's Finished, within some of the round trips that the hellos took.
+ */
+static bool refuses_at_once(const struct exchange *x)
+{
+	nanos hellos = span(x->hello.at, x->server_hello.at);
+	return span(x->tls_done.at, x->tunnel.last[PROXY].at) <
+	       later(times(3, hellos), 100 * NANOS_PER_MS);
+}
+
 /* tls-alert: a fatal alert in the clear ended the handshake; or, in TLS 1.3, an encrypted record of
  * an alert's size did: the client's first, or all that the server ever said behind the handshake,
  * as where it wants a certificate of the client. A warning the handshake survived is none. Wrong
- * where the server takes data, answers none, and is the first to say that it closes. */
+ * where the server takes data, answers none, and says at once that it closes: who takes longer
+ * for it has read the request. */
 static bool alert(const struct exchange *x, struct finding *f)
 {
 	const struct trace_tls *t = x->tls;
 	bool clear = t->alert && (t->alert_level == 2 || x->closed) && !tls_settled(x);
-	/* application data may have crossed in TLS 1.3 before a client's plain alert */
-	if (t->alert && t->alert_level == 2 && x->bytes[PROXY] > 0 && t->app_bytes[CLIENT] == 0)
+	/* application data may have crossed in TLS 1.3 before a client's plain alert; and before
+	   the server's on the client's Finished, which those read who end the TLS */
+	bool crossed = t->alert_from == PROXY ? !mark_is(&t->last_app[PROXY])
+					      : x->bytes[PROXY] > 0 && t->app_bytes[CLIENT] == 0;
+	if (t->alert && t->alert_level == 2 && crossed)
 		clear = true;
 	/* the server's comes when the client, done with its part, has asked: for all that was seen
 	   it is the first byte of the answer */
-	bool likely = !clear && t->likely_alert &&
-		      (t->likely_alert_from == PROXY || !mark_is(&x->first_byte));
+	bool refuses =
+		t->likely_alert_from == PROXY ? refuses_at_once(x) : !mark_is(&x->first_byte);
+	bool likely = !clear && t->likely_alert && refuses;
 	if (!in_tls(x) || (!clear && !likely))
 		return false;
 	cite_handshake(x, f);

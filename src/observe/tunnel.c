@@ -557,7 +557,8 @@ static bool server_ended(const struct exchange *x, const struct mark *farewell,
 static void find_likely_alert(struct conversation *c, struct exchange *x)
 {
 	const struct tls_half *up = &c->talk[CLIENT].tls, *down = &c->talk[PROXY].tls;
-	if (x->tls->alert || !x->tls->server_hello || x->tls->out_of_step[CLIENT])
+	bool told = x->source == TRACE_CHECK; /* it ends the TLS itself: by observe_alert */
+	if (told || x->tls->alert || !x->tls->server_hello || x->tls->out_of_step[CLIENT])
 		return;
 	if (up->app_records == 1 && up->last_type == TLS_APPLICATION &&
 	    up->last_len == ALERT_RECORD) {

@@ -199,20 +199,25 @@ def outlasts(serve):
 class Row:
     """A fault, and for http and https what it comes to: the verdict and the stage at which it breaks.
     but: where a proxy makes something else of it, by its name. who: who answered. told: what a capture
-    of https can tell instead; False: nothing certain. tls: the origin's certificate; None: `serve` does not begin TLS."""
+    of https can tell instead; False: nothing certain. tls: the origin's certificate; None: `serve` does not begin
+    TLS. wants: the origin wants a certificate, too. tickets: so many it gives."""
 
     def __init__(self, name, serve, http, https, but=(), words=(), path="/file", door="open", who=None,
-                 host="localhost", port=None, stdin=b"", tls="good", newest=None, told=True):
+                 host="localhost", port=None, stdin=b"", tls="good", newest=None, told=True, wants=False,
+                 tickets=0):
         self.name, self.serve, self.comes, self.but = name, serve, (http, https), dict(but)
         self.words, self.path, self.door, self.who, self.stdin = words, path, door, who, stdin
         self.host, self.port, self.tls, self.newest, self.told = host, port, tls, newest, told
+        self.wants, self.tickets = wants, tickets
 
     def origin(self, scheme, pki):
         """The port of one."""
         serve = self.serve
         if scheme == "https" and self.tls and not self.port:
             context = pki.context(self.tls, self.newest)
-            context.num_tickets = 0   # one that crosses the request looks like an answer to it from outside
+            context.num_tickets = self.tickets   # one alone, that crosses the request, looks like an answer from outside
+            if self.wants:
+                context.verify_mode = ssl.CERT_REQUIRED
             serve = over_tls(context, outlasts(serve) if ANSWERED in (self.told, self.comes[1]) else serve)
         return self.port or peer.Origin(serve).port
 
@@ -256,6 +261,12 @@ def answers():
     ]
 
 
+def takes_leave(s):
+    """In good order, but without an answer."""
+    peer.read_head(s)
+    s.unwrap()
+
+
 def silences():
     """The origin says nothing, or not all. In the clear it is the proxy that answers for it; in a tunnel
     it is known that the proxy has done its part."""
@@ -270,6 +281,7 @@ def silences():
                  "viaduct": (("bad-gateway", "http"), ("transfer-reset", "http"))}),
         Row("closed before the head", peer.read_head, ("bad-gateway", "http"), ("transfer-truncated", "http"),
             but={"tinyproxy": (quietly, ("transfer-truncated", "http"))}),
+        Row("leave taken before the head", takes_leave, None, ("transfer-truncated", "http"), tickets=2),
         Row("cut at a size", cut, *both("transfer-truncated", "download", "download")),
         # Between two records: from outside that is a tunnel that lay idle, or one that stalled, or is open
         # still where squid takes its time.
@@ -306,6 +318,9 @@ def handshakes():
         Row("another name, TLS 1.2", answer, None, untrusted, tls="elsewhere", newest=old, told=False),
         Row("unknown authority", answer, None, untrusted, tls="own", told=alert),
         Row("unknown authority, TLS 1.2", answer, None, untrusted, tls="own", newest=old),
+        # The client's part of the handshake is over then: it breaks while the client waits for the answer.
+        Row("a certificate wanted", answer, None, ("tls-alert", "http"), wants=True),
+        Row("a certificate wanted, TLS 1.2", answer, None, alert, wants=True, newest=old),
         Row("HTTP on the port of TLS", no_tls, None, ("not-tls", "tls"), tls=None),
         Row("reset after the hello", hello_then_reset, None, closed, but={"viaduct": (None, ("tls-reset", "tls"))},
             tls=None),   # as above: squid and tinyproxy make an end of a reset
