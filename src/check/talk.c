@@ -45,11 +45,15 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 	return len;
 }
 
+/* libcurl shows a head line by line, but of an interim one (1xx) not the empty line at its end. */
 static void on_inner_head(struct walk *w, struct slice line)
 {
 	long status = 0;
+	if (w->in_head && slice_starts(line, SLICE("HTTP/")))
+		inside_heard(w, PROXY, SLICE("\r\n"));
 	inside_heard(w, PROXY, line);
-	if (!slice_equal(line, SLICE("\r\n")) && !slice_equal(line, SLICE("\n")))
+	w->in_head = !slice_equal(line, SLICE("\r\n")) && !slice_equal(line, SLICE("\n"));
+	if (w->in_head)
 		return;
 	w->libs->curl.curl_easy_getinfo(w->easy, CURLINFO_RESPONSE_CODE, &status);
 	const struct exchange *x = w->inner;
@@ -75,6 +79,7 @@ static int on_debug(CURL *easy, curl_infotype type, char *bytes, size_t len, voi
 		w->voice = inside ? VOICE_INSIDE : VOICE_PROXY;
 		w->flow = (struct trace_flow){ .first = NO_TIME, .last = NO_TIME };
 		if (inside) {
+			w->in_head = false;
 			stage_shaken(w);
 			inside_heard(w, CLIENT, s);
 		}

@@ -48,6 +48,7 @@ struct walk {
 	enum walk_voice voice;
 	struct conversation *inside;
 	struct exchange *inner;       /* under way in it, or NULL */
+	bool in_head;                 /* the last line of its answer's head did not end it */
 
 	/* libcurl's */
 	CURL *easy;
