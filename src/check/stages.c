@@ -119,6 +119,10 @@ static void leave_auth(struct walk *w, const struct exchange *x)
 	else if (refuses_password(x))
 		stage_leave(w, CHECK_FAILED, "%s credentials of %s: %u%s", scheme, user,
 			    x->response.status, x->response.status == 407 ? " again" : "");
+	else if (w->unheard)
+		stage_leave(w, CHECK_ODD,
+			    "%s, as %s, on a new connection: the proxy %s that of its 407", scheme,
+			    user, w->unheard);
 	else
 		stage_leave(w, CHECK_PASSED, "%s, as %s", scheme, user);
 }

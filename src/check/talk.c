@@ -399,6 +399,8 @@ void talk_run(struct walk *w)
 			break;
 		take_result(w);
 		note_distrust(w);
+		if (w->over && w->result != CURLE_OK && login_anew(w))
+			continue;
 		note_complaint(w);
 		pump_all(w);
 		bool tunnel = w->over && w->result == CURLE_OK && w->options->altered.hello[0].len;
@@ -409,6 +411,8 @@ void talk_run(struct walk *w)
 			break;
 		}
 		nanos until = given_up_at(w);
+		if (check_now() >= until && login_anew(w))
+			continue;
 		if (check_now() >= until) {
 			w->gave_up = true;
 			break;

@@ -15,7 +15,6 @@ import proxykit as peer  # noqa: E402
 from check import Bench, Pki, at, over_tls  # noqa: E402
 from viaduct import Tap  # noqa: E402
 
-HTTPS = "https://www.example.com/"
 EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
 FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -27,6 +26,10 @@ def says(answer, then=peer.read_all):
             s.sendall(answer)
             then(s)
     return serve
+
+
+def close(_):
+    """And so it does."""
 
 
 def interims(b):
@@ -41,11 +44,42 @@ def interims(b):
     proxy.stop()
 
 
+def logins(b):
+    """Proxies that serve no second request on the connection of their 407."""
+    offer = b"HTTP/1.%d 407 No\r\nProxy-Authenticate: %s\r\n%s\r\n"
+    denied = b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"
+    empty = b"Content-Length: 0\r\n"
+
+    def proxy(challenge, then, minor=1, framing=empty, right=b"Proxy-Authorization"):
+        def serve(s):
+            head = peer.read_head(s)
+            if right or b"Proxy-Authorization" not in head:
+                s.sendall(denied if right and right in head else offer % (minor, challenge, framing))
+            then(s)
+        return peer.Origin(serve)
+
+    def auth(r):
+        return [s["result"] for s in r["stages"] if s["stage"] == "auth"] == ["warning"]
+
+    def one(name, wanted, stage, origin, **how):
+        b.verdict(name, wanted, stage, "-w", "2", "-U", "alice", "-x", at(origin.port),
+                  "https://www.example.com/", stdin=b"secret", **how)
+    for scheme, challenge in (("Basic", b"Basic realm=\"a\""),
+                              ("Digest", b"Digest realm=\"a\", nonce=\"n\", qop=\"auth\"")):
+        one(f"{scheme}, and it closes", "denied", "proxy", proxy(challenge, close), also=auth)
+        one(f"{scheme}, HTTP/1.0", "denied", "proxy", proxy(challenge, close, 0, b""), also=auth)
+        one(f"{scheme}, and it says no more", "denied", "proxy", proxy(challenge, peer.read_all), also=auth)
+        one(f"{scheme}, a wrong one, and it closes", "auth-rejected", "auth",
+            proxy(challenge, close, right=b"never"))
+        one(f"{scheme}, and it is deaf", "proxy-silent", "auth", proxy(challenge, peer.read_all, right=None))
+
+
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="viaduct-") as folder:
         bench = Bench(sys.argv[1], folder, Pki(folder), tap)
         interims(bench)
+        logins(bench)
     return tap.done()
 
 
