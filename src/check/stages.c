@@ -146,7 +146,7 @@ static void look_first(struct walk *w, const struct exchange *x)
 	unsigned status = x->response.status;
 	bool tunnel = x->request.is_connect;
 	if (w->step == CHECK_PROXY) {
-		leave_answered(w, x, tunnel && status >= 400 && status != 407);
+		leave_answered(w, x, tunnel && trace_is_refused(x) && status != 407);
 		if (status == 407)
 			stage_enter(w, CHECK_AUTH);
 		if (status == 407 && !w->options->user)
@@ -154,7 +154,7 @@ static void look_first(struct walk *w, const struct exchange *x)
 				    "credentials are wanted, none were given (-U)");
 	} else {
 		leave_auth(w, x);
-		if (tunnel && status >= 400 && status != 407) {
+		if (tunnel && trace_is_refused(x) && status != 407) {
 			stage_enter(w, CHECK_PROXY);
 			leave_answered(w, x, true);
 		}

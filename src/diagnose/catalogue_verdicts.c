@@ -274,12 +274,13 @@ const struct verdict_words VERDICT_WORDS[V_COUNT_] = {
 	[V_OTHER_STATUS] = { "other-status",
 			     STAGE_REQUEST,
 			     FAILURE,
-			     "another status of 400 to 599",
+			     "another status that is a refusal",
 			     "%! answered %m %t with %s%r%?",
-			     "A refusal with a rarer code: see viaduct explain CODE.",
-			     { CAUSE_HTTP_CODE },
-			     { "on the client: look the code up with viaduct explain, and ask "
-			       "whoever sent it" } },
+			     "A refusal with a rarer code: see viaduct explain CODE. To CONNECT "
+			     "all "
+			     "but 2xx are that, redirects too.",
+			     { CAUSE_HTTP_CODE, CAUSE_SENT_ELSEWHERE, CAUSE_REDIRECTS },
+			     { NULL } },
 	[V_TLS_SILENT] = { "tls-silent",
 			   STAGE_TLS,
 			   FAILURE,

@@ -285,6 +285,20 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 	[CAUSE_PORTAL] = { "a captive portal wants a login before it lets anything through (RFC "
 			   "6585)",
 			   "on the client: open a page in a browser and log in to the network" },
+	[CAUSE_SENT_ELSEWHERE] = { "in place of a tunnel there is a page to see, at %e: the login "
+				   "of "
+				   "the network (a captive portal), or a proxy that says there why "
+				   "it "
+				   "refuses",
+				   "on the client: open the page in a browser and read it: log in, "
+				   "or "
+				   "ask whoever runs the proxy to allow %t" },
+	[CAUSE_REDIRECTS] = { "the redirects come to no end, or to an address that can't be asked "
+			      "for, as %e: a login page between, or an origin that expects another "
+			      "name, scheme or cookie",
+			      "on the client: ask for %e without the proxy, and compare; open it "
+			      "in "
+			      "a browser" },
 	/* tls */
 	[CAUSE_BIG_HELLO] = { "the ClientHello of %l needed %j segment(s)%J: middleboxes that read "
 			      "only the "

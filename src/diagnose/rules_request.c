@@ -461,7 +461,9 @@ static void other_causes(const struct exchange *x, struct finding *f)
 		finding_cause(f, CAUSE_RATE_LIMIT);
 		break;
 	case V_OTHER_STATUS:
-		finding_cause(f, x->response.status == 511 ? CAUSE_PORTAL : CAUSE_HTTP_CODE);
+		finding_cause(f, x->response.status == 511  ? CAUSE_PORTAL
+				 : x->response.status < 400 ? CAUSE_SENT_ELSEWHERE
+							    : CAUSE_HTTP_CODE);
 		break;
 	default:
 		gateway_causes(x, f);
@@ -505,7 +507,7 @@ static bool unknown_refusal(const struct exchange *x, struct finding *f)
 static bool refused_by_status(const struct exchange *x, struct finding *f)
 {
 	unsigned status = x->response.status;
-	if (status < 400)
+	if (!trace_is_refused(x))
 		return false;
 	f->verdict = verdict_of(status);
 	finding_dialect(x, f);
@@ -534,7 +536,7 @@ static bool refused_by_status(const struct exchange *x, struct finding *f)
 /* There is no answer, or one that refuses. */
 static bool concern(const struct exchange *x)
 {
-	return x->response.status == 0 || x->response.status >= 400;
+	return x->response.status == 0 || trace_is_refused(x);
 }
 
 static const struct rule RULES[] = {

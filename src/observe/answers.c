@@ -49,7 +49,7 @@ static void keep_response(struct conversation *c, struct exchange *x, const stru
 	a->status = r->status;
 	a->minor = r->minor;
 	a->content_type = speech_keep_field(x, f, HTTP_CONTENT_TYPE);
-	if (!c->options.verdict_only || a->status >= 400)
+	if (!c->options.verdict_only || trace_is_refused(x))
 		keep_words(x, r);
 	if (a->status == 407 || a->status == 401)
 		keep_offers(a, f);

@@ -74,12 +74,32 @@ def logins(b):
         one(f"{scheme}, and it is deaf", "proxy-silent", "auth", proxy(challenge, peer.read_all, right=None))
 
 
+def elsewhere(b):
+    """Sent to another page: a captive portal, a page of a block, or round and round."""
+    for status in (b"302 Found", b"307 Temporary Redirect", b"303 See Other"):
+        portal = peer.Origin(says(b"HTTP/1.1 " + status + b"\r\nLocation: http://login.hotel.example/?a=b\r\n"
+                                  b"Content-Length: 0\r\n\r\n"))
+        b.verdict(f"CONNECT is sent on: {status.decode()}", "other-status", "proxy", "-x", at(portal.port),
+                  "https://www.example.com/", also=lambda r: "login.hotel.example" in r["cause"][0])
+
+    def again(s):
+        while head := peer.read_head(s):
+            s.sendall(b"HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % head.split()[1])
+    proxy = peer.Proxy([b.program, "proxy"])
+    plain, secure = peer.Origin(again), peer.Origin(over_tls(b.pki.context("good"), again))
+    for url in (f"http://localhost:{plain.port}/", f"https://localhost:{secure.port}/"):
+        b.verdict("round and round: " + url[:5], "other-status", "redirects", "-x", at(proxy.port), url,
+                  also=lambda r: "come to no end" in r["cause"][0])
+    proxy.stop()
+
+
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="viaduct-") as folder:
         bench = Bench(sys.argv[1], folder, Pki(folder), tap)
         interims(bench)
         logins(bench)
+        elsewhere(bench)
     return tap.done()
 
 
