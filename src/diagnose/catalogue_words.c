@@ -184,6 +184,12 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 				   "use them",
 				   "on the client: set user and password for the proxy (curl: -U "
 				   "user)" },
+	[CAUSE_NO_SCHEME] = { "the proxy's 407 does not say how to log in (Proxy-Authenticate is "
+			      "missing, RFC 9110 section 15.5.8), so that no client can: its "
+			      "configuration is broken, or it refuses clients or targets so",
+			      "on the proxy: look in its log why it refuses %c, and have its 407 "
+			      "offer "
+			      "Basic or Digest" },
 	[CAUSE_U_FOR_U] = { "the password may have gone to the wrong place: curl's -u is for the "
 			    "origin, "
 			    "the proxy's option is -U%E",
@@ -362,6 +368,14 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 					 "server behind it, or "
 					 "an error page of the proxy after its 200",
 					 "on the proxy: see what answers on %t" },
+	[CAUSE_PAGE_FOR_TUNNEL] = { "%p sent a page in place of the tunnel, with a status as if it "
+				    "were "
+				    "one: a captive portal, or a web server that takes CONNECT for "
+				    "a request of its own",
+				    "on the client: open any page in a browser, and log in to the "
+				    "network if it asks for that; compare host and port of the "
+				    "proxy "
+				    "with %p" },
 	[CAUSE_NO_COMMON_TLS] = { "the two sides have no TLS version or cipher in common",
 				  "on the client: allow newer TLS versions and ciphers; on the "
 				  "origin: see what "

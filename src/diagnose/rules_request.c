@@ -4,9 +4,10 @@
 /* Is there an answer that the observer merely did not get to see? Then silence proves nothing. */
 static bool answer_may_be_hidden(const struct exchange *x)
 {
+	bool interim = x->interims > 0 && !mark_is(&x->response_start); /* is all that came */
+	bool came = x->bytes[PROXY] > 0 || x->path[PROXY].bytes > 0;
 	return !x->both_ways || x->answer_hidden || x->path[PROXY].missing > 0 ||
-	       x->bytes[PROXY] > 0 || x->path[PROXY].bytes > 0 ||
-	       (x->began_late && !has_request(x));
+	       (came && !interim) || (x->began_late && !has_request(x));
 }
 
 /* request-lost: what was sent first is still not acknowledged after repeats.
@@ -242,6 +243,11 @@ static bool auth_required(const struct exchange *x, struct finding *f)
 		finding_cause(f, CAUSE_DESTINATION_RULE);
 	}
 	finding_cite_request(x, f);
+	if (x->response.offers == 0) {
+		if (f->verdict != V_DENIED)
+			finding_cause(f, CAUSE_NO_SCHEME);
+		return true;
+	}
 	if (x->request.origin_credentials)
 		finding_cause(f, CAUSE_U_FOR_U);
 	finding_cause(f, CAUSE_NO_CREDENTIALS);

@@ -272,7 +272,10 @@ static bool not_tls(const struct exchange *x, struct finding *f)
 	const struct event *e = trace_first(x, EV_NOT_TLS);
 	finding_cite(f, e ? &e->mark : &x->tunnel.first[PROXY], SAW_NOT_TLS, p);
 	finding_cite_end(x, f);
-	if (p == PROTO_HTTP)
+	/* a 2xx to CONNECT has no content, and so no type of it (RFC 9110, section 9.3.6) */
+	if (x->response.content_type.len)
+		finding_cause(f, CAUSE_PAGE_FOR_TUNNEL);
+	else if (p == PROTO_HTTP)
 		finding_cause(f, CAUSE_PROXY_PAGE_IN_TUNNEL);
 	finding_cause(f, CAUSE_NOT_TLS_PORT);
 	if (p == PROTO_UNKNOWN)

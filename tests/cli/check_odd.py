@@ -4,8 +4,8 @@ proxies that ask for a login and then do not listen.
 
     check_odd.py VIADUCT
 """
+import gzip
 import os
-import re
 import sys
 import tempfile
 
@@ -42,6 +42,10 @@ def interims(b):
         b.verdict(f"{name} before the answer", "ok", None, *x, f"http://localhost:{plain.port}/")
         b.verdict(f"{name} before the answer, in a tunnel", "ok", None, *x, f"https://localhost:{secure.port}/")
     proxy.stop()
+    for name, then, verdict in (("silence", peer.read_all, "proxy-silent"), ("an end", close, "proxy-closed")):
+        only = peer.Origin(says(EARLY, then))
+        b.verdict(f"and {name} behind it", verdict, "proxy", "-w", "6", "-x", at(only.port),
+                  "http://www.example.com/", also=lambda r: "103" in r["evidence"][1]["what"])
 
 
 def logins(b):
@@ -93,6 +97,29 @@ def elsewhere(b):
     proxy.stop()
 
 
+PAGE = b"<html><head><title>Welcome</title></head><body><form>Log in</form></body></html>"
+
+
+def with_page(head, page=PAGE):
+    return says(b"HTTP/1.1 " + head + b"\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n" % len(page) +
+                page)
+
+
+def pages(b):
+    """Pages in place of what was asked for."""
+    url = "https://www.example.com/"
+    b.verdict("a page in place of the tunnel", "not-tls", "tls", "-x", at(peer.Origin(with_page(b"200 OK")).port),
+              url, also=lambda r: "a captive portal" in r["cause"][0])
+    packed = peer.Origin(with_page(b"403 Forbidden", gzip.compress(PAGE)))
+    b.verdict("a refusal's page, compressed", "denied", "proxy", "-x", at(packed.port), url,
+              also=lambda r: "title" not in r and "\\x" not in r["summary"])
+    bare = peer.Origin(with_page(b"407 No"))
+    for words in ((), ("-U", "alice")):
+        b.verdict(f"a 407 that offers nothing, {len(words)}", "auth-required", "auth", *words, "-x",
+                  at(bare.port), url, stdin=b"secret", also=lambda r: len(r["cause"]) == 1 and
+                  "does not say how to log in" in r["cause"][0])
+
+
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="viaduct-") as folder:
@@ -100,6 +127,7 @@ def main():
         interims(bench)
         logins(bench)
         elsewhere(bench)
+        pages(bench)
     return tap.done()
 
 
