@@ -343,7 +343,8 @@ static void note_distrust(struct walk *w)
 static void note_complaint(struct walk *w)
 {
 	char shown[2 * CURL_ERROR_SIZE];
-	struct exchange *x = w->inner ? w->inner : way_exchange(w);
+	struct exchange *outer = way_exchange(w);
+	struct exchange *x = w->inner && (!outer || outer->tunnel.open) ? w->inner : outer;
 	struct slice text = slice_of(w->trouble);
 	if (!w->over || w->result == CURLE_OK || !x || !trace_open_probe(x))
 		return;
@@ -389,6 +390,14 @@ static nanos sample(struct walk *w)
 	return w->sampled + SAMPLE_EVERY;
 }
 
+/* Events, each when it happens: silence between them is no fault. */
+static bool awaits_events(const struct walk *w)
+{
+	const struct exchange *x = w->inner ? w->inner : way_exchange(w);
+	return w->step == CHECK_DOWNLOAD && x &&
+	       slice_starts_nocase(x->response.content_type, SLICE("text/event-stream"));
+}
+
 void talk_run(struct walk *w)
 {
 	int running;
@@ -414,7 +423,8 @@ void talk_run(struct walk *w)
 		if (check_now() >= until && login_anew(w))
 			continue;
 		if (check_now() >= until) {
-			w->gave_up = true;
+			w->enough = awaits_events(w);
+			w->gave_up = !w->enough;
 			break;
 		}
 		nanos next = sample(w), soon = check_now() + LOOK_EVERY;
@@ -477,6 +487,8 @@ void talk_done(struct walk *w)
 	bool ended = w->gave_up || w->enough || w->options->altered.until;
 	stage_finish(w);
 	inside_end(w);
+	if (w->over && w->result == CURLE_OK && way_now(w))
+		wire_whole(way_now(w));
 	if (ended)
 		end_all(w);
 	if (!ended)

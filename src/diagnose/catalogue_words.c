@@ -401,8 +401,13 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 				     "opened" },
 	[CAUSE_OWN_AUTHORITY] = { "the origin uses a private authority of its own",
 				  "on the client: install that authority, if it is the right one" },
-	[CAUSE_EXPIRED] = { "the certificate has expired%X",
-			    "on the origin: renew the certificate" },
+	[CAUSE_EXPIRED] = { "the certificate has expired%X, or a clock is wrong",
+			    "on the origin: renew the certificate; on the client: check its "
+			    "clock" },
+	[CAUSE_CHAIN_EXPIRED] = { "a certificate between it and the authority, or the authority's "
+				  "own, has expired, or a clock is wrong",
+				  "on the origin: send a chain in which all are valid; on the "
+				  "client: check its clock, and update its trust store" },
 	[CAUSE_NOT_YET_VALID] = { "the certificate is not valid yet, or a clock is wrong%X",
 				  "on the client: check its clock" },
 	[CAUSE_WRONG_NAME] = { "the certificate is for %Y, and %i was asked for",

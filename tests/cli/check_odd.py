@@ -6,6 +6,7 @@ proxies that ask for a login and then do not listen.
 """
 import gzip
 import os
+import ssl
 import sys
 import tempfile
 
@@ -120,6 +121,56 @@ def pages(b):
                   "does not say how to log in" in r["cause"][0])
 
 
+def issue_below(pki, name, *validity):
+    """An authority below the tests' own, and a certificate for localhost that it issued."""
+    for owner, ca, extra, days in ((name, "ca", "basicConstraints=critical,CA:true", validity),
+                                   (name + "-leaf", name, "subjectAltName=DNS:localhost", ("-days", "9"))):
+        with open(pki.path(owner + ".ext"), "w", encoding="ascii") as out:
+            out.write(extra + "\n")
+        pki.openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", owner + ".key", "-out", owner + ".csr",
+                    "-subj", "/CN=" + owner)
+        pki.openssl("x509", "-req", "-in", owner + ".csr", "-CA", ca + ".pem", "-CAkey", ca + ".key",
+                    "-CAcreateserial", "-out", owner + ".pem", "-extfile", owner + ".ext", *days)
+    with open(pki.path(name + "-leaf.pem"), "a", encoding="ascii") as out, \
+            open(pki.path(name + ".pem"), encoding="ascii") as above:
+        out.write(above.read())
+
+
+def handshakes(b):
+    """What the origin's TLS demands, or shows, beyond its own certificate."""
+    proxy = peer.Proxy([b.program, "proxy"])
+
+    def one(name, verdict, stage, context, serve=says(FINE), **how):
+        origin = peer.Origin(over_tls(context, serve))
+        b.verdict(name, verdict, stage, "-x", at(proxy.port), f"https://localhost:{origin.port}/", **how)
+    for newest, stage in ((ssl.TLSVersion.TLSv1_2, "tls"), (ssl.TLSVersion.TLSv1_3, "http")):
+        wants = b.pki.context("good", newest)
+        wants.load_verify_locations(b.pki.ca)
+        wants.verify_mode = ssl.CERT_OPTIONAL
+        one(f"asks for a client's certificate, {newest.name}", "ok", None, wants)
+        wants.verify_mode = ssl.CERT_REQUIRED
+        one(f"demands one, {newest.name}", "tls-alert", stage, wants,
+            also=lambda r: "wants a certificate from the client" in r["cause"][0])
+    issue_below(b.pki, "below", "-days", "9")
+    one("an intermediate", "ok", None, b.pki.context("below-leaf"))
+    issue_below(b.pki, "gone", "-days", "-1")
+    one("an intermediate that has expired", "tls-untrusted", "tls", b.pki.context("gone-leaf"),
+        also=lambda r: "valid itself" in r["summary"])
+    onward = says(b"HTTP/1.1 302 Found\r\nLocation: https://nobody.invalid/\r\nContent-Length: 0\r\n\r\n")
+    one("sent on to where the proxy can't go", "bad-gateway", "redirects", b.pki.context("good"), onward)
+    proxy.stop()
+
+
+def heads(b):
+    """What libcurl takes, our own reader need not understand; and silence between events is no fault."""
+    head = b"HTTP/1.1 200 OK\r\n%s\r\n"
+    for name, field in (("folded", b"X: a\r\n b\r\n"), ("long", b"X: " + b"a" * 70000 + b"\r\n")):
+        origin = peer.Origin(says(head % (field + b"Content-Length: 0\r\n")))
+        b.verdict(f"a head, {name}", "ok", None, "-x", at(origin.port), "http://www.example.com/")
+    events = peer.Origin(says(head % b"Content-Type: text/event-stream\r\n" + b"data: x\n\n"))
+    b.verdict("events", "open", None, "-w", "2", "-x", at(events.port), "http://www.example.com/")
+
+
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="viaduct-") as folder:
@@ -128,6 +179,8 @@ def main():
         logins(bench)
         elsewhere(bench)
         pages(bench)
+        handshakes(bench)
+        heads(bench)
     return tap.done()
 
 
