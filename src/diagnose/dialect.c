@@ -186,7 +186,8 @@ static enum answerer who(const struct exchange *x, enum dialect d, enum where wh
 		return several_hops(r->via) ? ANSWERER_PARENT : ANSWERER_PROXY;
 	if (r->via.len)
 		return ANSWERER_ORIGIN;
-	return error ? ANSWERER_UNKNOWN : ANSWERER_ORIGIN;
+	/* portals and proxies that block send a client elsewhere, too */
+	return error || (r->status >= 300 && r->status != 304) ? ANSWERER_UNKNOWN : ANSWERER_ORIGIN;
 }
 
 /* Our own proxy knows which answers are its own. */

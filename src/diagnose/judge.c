@@ -34,8 +34,11 @@ void finding_cite_request(const struct exchange *x, struct finding *f)
 	const struct mark *request =
 		mark_is(&x->request_start) ? &x->request_start : &x->request_end;
 	finding_cite(f, request, SAW_REQUEST, x->request.body_bytes);
+	const struct event *interim = trace_first(x, EV_INTERIM);
 	if (x->response.status != 0)
 		finding_cite(f, &x->response_start, SAW_RESPONSE, x->response.status);
+	else if (interim)
+		finding_cite(f, &interim->mark, SAW_INTERIM, interim->n);
 }
 
 void finding_cite_end(const struct exchange *x, struct finding *f)

@@ -729,6 +729,9 @@ static bool expand_conversation(struct telling *t, char key)
 	case 'D':
 		phrase_put_number(t, x->tunnel.open ? x->tunnel.bytes[PROXY] : x->bytes[PROXY]);
 		return true;
+	case 'e':
+		phrase_put_foreign_or(t, x->response.location, "an address that it does not name");
+		return true;
 	case 'E':
 		if (x->request.origin_credentials)
 			phrase_put(t, " (this request carries an Authorization field)");

@@ -94,7 +94,8 @@ static bool client_rejected(const struct exchange *x)
 	const struct trace_tls *t = x->tls;
 	if ((t->alert && t->alert_from == CLIENT) || (x->probe && x->probe->distrusted))
 		return true;
-	if (tls_settled(x))
+	bool theirs = t->alert && t->alert_level == 2; /* the other side ended it */
+	if (tls_settled(x) || theirs)
 		return false;
 	return (t->likely_alert && t->likely_alert_from == CLIENT) || closed_by(x, CLIENT);
 }
@@ -169,6 +170,9 @@ static bool untrusted(const struct exchange *x, struct finding *f)
 	} else if (t->not_before != NO_TIME && now != NO_TIME && now < t->not_before) {
 		f->detail = "not yet valid";
 		finding_cause(f, CAUSE_NOT_YET_VALID);
+	} else if (t->alert && t->alert_from == CLIENT && t->alert_what == 45) {
+		f->detail = "valid itself, and one of those above it has expired";
+		finding_cause(f, CAUSE_CHAIN_EXPIRED);
 	} else if (t->name == NAME_DIFFERS) {
 		f->detail = "for another name";
 		finding_cause(f, CAUSE_WRONG_NAME);
@@ -207,10 +211,21 @@ static bool intercepted_by_shape(const struct exchange *x, struct finding *f)
 	return true;
 }
 
-static void alert_causes(struct finding *f, unsigned what, enum trace_side from)
+/* Whose alert speaks of a certificate speaks of the handshake. In TLS 1.3 a server has that of a
+ * client only when the client has gone on to its request. */
+static bool about_certificate(unsigned what)
+{
+	return (what >= 41 && what <= 49) || what == 116;
+}
+
+/* chosen: version and cipher were, before it. */
+static void alert_causes(struct finding *f, unsigned what, enum trace_side from, bool chosen)
 {
 	switch (what) {
 	case 40: /* handshake_failure */
+		finding_cause(f, chosen && from == PROXY ? CAUSE_CLIENT_CERTIFICATE
+							 : CAUSE_NO_COMMON_TLS);
+		break;
 	case 70: /* protocol_version */
 	case 71: /* insufficient_security */
 	case 47: /* illegal_parameter */
@@ -261,13 +276,13 @@ static bool refuses_at_once(const struct exchange *x)
 static bool alert(const struct exchange *x, struct finding *f)
 {
 	const struct trace_tls *t = x->tls;
-	bool clear = t->alert && (t->alert_level == 2 || x->closed) && !tls_settled(x);
+	bool fatal = t->alert && t->alert_level == 2;
 	/* application data may have crossed in TLS 1.3 before a client's plain alert; and before
 	   the server's on the client's Finished, which those read who end the TLS */
 	bool crossed = t->alert_from == PROXY ? !mark_is(&t->last_app[PROXY])
 					      : x->bytes[PROXY] > 0 && t->app_bytes[CLIENT] == 0;
-	if (t->alert && t->alert_level == 2 && crossed)
-		clear = true;
+	bool clear = (t->alert && (fatal || x->closed) && !tls_settled(x)) ||
+		     (fatal && (crossed || about_certificate(t->alert_what)));
 	/* the server's comes when the client, done with its part, has asked: for all that was seen
 	   it is the first byte of the answer */
 	bool refuses =
@@ -279,11 +294,11 @@ static bool alert(const struct exchange *x, struct finding *f)
 	f->side = clear ? t->alert_from : t->likely_alert_from;
 	if (clear) {
 		cite_alert(x, f);
-		alert_causes(f, t->alert_what, f->side);
+		alert_causes(f, t->alert_what, f->side, t->server_hello);
 	} else {
 		f->confidence = CONFIDENCE_MEDIUM;
 		finding_cite(f, &x->tunnel.last[f->side], SAW_LIKELY_ALERT, 0);
-		alert_causes(f, f->side == CLIENT ? 48 : 116, f->side);
+		alert_causes(f, f->side == CLIENT ? 48 : 116, f->side, t->server_hello);
 	}
 	finding_cite_end(x, f);
 	return true;
@@ -305,7 +320,10 @@ static bool not_tls(const struct exchange *x, struct finding *f)
 	const struct event *e = trace_first(x, EV_NOT_TLS);
 	finding_cite(f, e ? &e->mark : &x->tunnel.first[PROXY], SAW_NOT_TLS, p);
 	finding_cite_end(x, f);
-	if (p == PROTO_HTTP)
+	/* a 2xx to CONNECT has no content, and so no type of it (RFC 9110, section 9.3.6) */
+	if (x->response.content_type.len)
+		finding_cause(f, CAUSE_PAGE_FOR_TUNNEL);
+	else if (p == PROTO_HTTP)
 		finding_cause(f, CAUSE_PROXY_PAGE_IN_TUNNEL);
 	finding_cause(f, CAUSE_NOT_TLS_PORT);
 	if (p == PROTO_UNKNOWN)

@@ -356,6 +356,13 @@ struct exchange {
 /* What the probe itself sent and got inside of a tunnel's TLS. */
 static inline bool trace_is_inside(const struct exchange *x) { return x->probe && x->probe->inside; }
 
+/* The status of a refusal; to CONNECT everything beyond 2xx is one, for there is no tunnel then (RFC
+ * 9110, section 9.3.6). */
+static inline bool trace_is_refused(const struct exchange *x)
+{
+	return x->response.status >= (x->request.is_connect ? 300 : 400);
+}
+
 /* Are two figures the same, but for so many percent of the larger one? */
 static inline bool trace_is_alike(uint64_t a, uint64_t b, unsigned percent)
 {
