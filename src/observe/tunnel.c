@@ -493,14 +493,18 @@ static bool is_alert_record(const struct tls_half *h)
 }
 
 /* In TLS 1.3 alerts are encrypted: a client whose first encrypted record has an alert's size has
- * refused. */
+ * refused. In TLS 1.2 their type is seen, but not whether it is more than the closing one: it is
+ * the client all the same who ends it, whichever FIN is the first. */
 static void find_likely_alert(struct conversation *c, struct exchange *x)
 {
 	const struct tls_half *up = &c->talk[CLIENT].tls;
 	if (x->tls->alert || !x->tls->server_hello || x->tls->out_of_step[CLIENT])
 		return;
-	if (up->app_records == 1 && up->last_type == TLS_APPLICATION &&
-	    up->last_len == ALERT_RECORD) {
+	bool newer = up->app_records == 1 && up->last_type == TLS_APPLICATION &&
+		     up->last_len == ALERT_RECORD;
+	bool older = up->app_records == 0 && up->last_type == TLS_ALERT && !up->left &&
+		     x->tls->version < 0x0304;
+	if (newer || older) {
 		x->tls->likely_alert = true;
 		x->tls->likely_alert_from = CLIENT;
 	}
