@@ -179,7 +179,11 @@ def transfers():
     ]
 
 
-# Framing that no client can make use of; of no use to a capture's reader, which is more patient.
+# Framing that no client can make use of. Inside of TLS nobody else sees it, and of two lengths the
+# capture's reader takes that which fits: it claims nothing else.
+FINE = [("ok", None)]
+
+
 def framing():
     stages = ("download", "download")
     both_lengths = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello"
@@ -328,8 +332,9 @@ def table(bench, tap, folder):
     for name, verdict, stages, answer, then in framing():
         serve = says(answer, then)
         inner = peer.Origin(over_tls(bench.pki.context("good"), serve))
-        t.case(Case(name, verdict, stages, served(serve), read=False), "http://example.com/", None)
-        t.case(Case(name, verdict, stages, lambda: gate, read=False), None, f"https://localhost:{inner.port}/")
+        t.case(Case(name, verdict, stages, served(serve), read=FINE if name == "two lengths" else True),
+               "http://example.com/", None)
+        t.case(Case(name, verdict, stages, lambda: gate, read=FINE), None, f"https://localhost:{inner.port}/")
     for product, fields, page, words in PAGES:
         answer = (b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\n%sContent-Length: %d\r\n\r\n"
                   % (fields, len(page)) + page)
