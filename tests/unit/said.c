@@ -21,9 +21,9 @@ enum { ROOM = 1 << 20 };
 static void add_said(struct buffer *out, const struct said *s)
 {
 	static const char *const USES[] = {
-		[SAID_NOTHING] = "nothing", [SAID_HTTP] = "http",        [SAID_HTTPS] = "https",
-		[SAID_ALL] = "all",         [SAID_EXCEPT] = "except",    [SAID_OFF] = "off",
-		[SAID_USER] = "user",       [SAID_PASSWORD] = "password"
+		[SAID_NOTHING] = "nothing", [SAID_HTTP] = "http",         [SAID_HTTPS] = "https",
+		[SAID_ALL] = "all",         [SAID_EXCEPT] = "except",     [SAID_OFF] = "off",
+		[SAID_USER] = "user",       [SAID_PASSWORD] = "password", [SAID_FILE] = "file"
 	};
 	buffer_printf(out, "%u %s ", s->line, USES[s->use]);
 	buffer_add(out, s->key);
@@ -258,9 +258,29 @@ static void systemd(void **state)
 		  "1 https https_proxy <ax>\n1 except no_proxy <\"b>\n" },
 		{ "Environment=http_proxy=a\nEnvironment=\nEnvironment=https_proxy=b",
 		  "1 nothing http_proxy <a>\n3 https https_proxy <b>\n" },
-		{ "PassEnvironment=http_proxy\nEnvironmentFile=-/etc/x\n", "" },
+		{ "PassEnvironment=http_proxy\nEnvironmentFile=-/etc/x y\n",
+		  "2 file EnvironmentFile <-/etc/x y>\n" },
+		{ "EnvironmentFile=/a\nEnvironment=http_proxy=a\nEnvironmentFile=\n"
+		  "EnvironmentFile=/b\nEnvironment=\n",
+		  "1 nothing EnvironmentFile </a>\n2 nothing http_proxy <a>\n"
+		  "4 file EnvironmentFile </b>\n" },
+	};
+	static const struct form_case files[] = {
+		{ "http_proxy=http://a:1 \n\n# no_proxy=a\n ; no_proxy=a\n  no_proxy = a b # "
+		  "c\t\r\n",
+		  "1 http http_proxy <http://a:1>\n5 except no_proxy <a b # c>\n" },
+		{ "http_proxy=\"a\\$\\\\\\x\"'b\\c'd\"\nhttps_proxy='a\nb'\nno_proxy=c\\\nd\\ "
+		  "\nall_proxy=",
+		  "1 http http_proxy <a$\\\\xb\\cd\">\n2 https https_proxy <a\nb>\n"
+		  "4 except no_proxy <cd >\n6 all all_proxy <>\n" },
+		{ "export http_proxy=a\nhttps_proxy=$http_proxy\nno_proxy\nno_proxy=b",
+		  "1 http http_proxy <a> broken\n2 https https_proxy <$http_proxy>\n"
+		  "4 except no_proxy <b>\n" },
+		{ "# a \\\nhttp_proxy=a\nhttp_proxy=\"a", "3 http http_proxy <a>\n" },
+		{ "http_proxy=a\\", "1 http http_proxy <a>\n" },
 	};
 	check_form(SAID_FORM_SYSTEMD, cases, COUNT(cases));
+	check_form(SAID_FORM_ENV_FILE, files, COUNT(files));
 }
 
 /* ---- URLs and exceptions ------------------------------------------------------------------- */
