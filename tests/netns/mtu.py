@@ -21,7 +21,6 @@ sys.path[:0] = [TESTS, os.path.dirname(os.path.abspath(__file__))]
 import lab  # noqa: E402
 from viaduct import PLAIN, Broken, Tap, records, run  # noqa: E402
 
-NEEDS = ("unshare", "nsenter", "ip", "ethtool", "openssl", "sysctl")
 HTTP, HTTPS, LONG = "http", "https", "long"
 URLS = {HTTP: f"http://{lab.ORIGIN}/50000", HTTPS: f"https://{lab.ORIGIN}/",
         LONG: f"http://{lab.ORIGIN}/5000?{'q' * 3000}", "far": f"https://{lab.FAR}/",
@@ -88,12 +87,15 @@ class Capture:
             if not line:
                 raise Broken("tcpdump ended")
 
-    def read(self, program):
-        """The exchanges by client address, the first of each connection."""
+    def all(self, program):
         self.process.send_signal(signal.SIGINT)
         self.process.communicate(timeout=lab.PATIENCE)
+        return records(run(program, ["read", "--json", self.path])[1])
+
+    def read(self, program):
+        """The exchanges by client address, the first of each connection."""
         found = {}
-        for r in records(run(program, ["read", "--json", self.path])[1]):
+        for r in self.all(program):
             found.setdefault(r["client"], r)
         return found
 
@@ -208,15 +210,7 @@ def inside(program, part, *words):
 def main(program, *words):
     if words[:1] == ("--inside",):
         return inside(program, *words[1:])
-    unshare = ["unshare", "--net", "--mount"]
-    missing = [c for c in NEEDS if not shutil.which(c)]
-    why = f"there is no {missing[0]}" if missing else "not as root" if os.getuid() else None
-    if not why and subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode:
-        why = "no permission for namespaces"
-    if why:
-        print(f"1..0 # SKIP {why}")
-        return 0
-    os.execvp("unshare", [*unshare, sys.executable, os.path.abspath(__file__), program, "--inside", *words])
+    return lab.enter(__file__, program, *words)
 
 
 if __name__ == "__main__":
