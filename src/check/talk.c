@@ -200,6 +200,8 @@ static bool set_request(struct walk *w)
 	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	if (o->ca)
 		SET(CURLOPT_CAINFO, o->ca);
+	if (o->altered.older_tls)
+		SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_MAX_TLSv1_2);
 	if (o->altered.unverified) {
 		SET(CURLOPT_SSL_VERIFYPEER, 0L);
 		SET(CURLOPT_SSL_VERIFYHOST, 0L);

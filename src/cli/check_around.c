@@ -25,10 +25,12 @@ static bool mtu_applies(const struct finding *f, const struct exchange *x)
 	}
 }
 
-/* The hello was sent, and no TLS came of it. */
+/* The hello was sent, and no TLS came of it; or a certificate was turned down that TLS 1.3 hides
+ * from others. */
 static bool tls_applies(const struct finding *f, const struct exchange *x)
 {
-	(void)x;
+	if (f->verdict == V_TLS_UNTRUSTED || f->verdict == V_TLS_INTERCEPTED)
+		return diagnose_severity(f) == SEVERITY_FAILURE && x->tls->version >= 0x0304;
 	return f->verdict == V_TLS_SILENT || f->verdict == V_TLS_RESET ||
 	       f->verdict == V_TLS_CLOSED;
 }
@@ -59,7 +61,10 @@ static bool never_applies(const struct finding *f, const struct exchange *x)
 const struct around AROUND[] = {
 	{ "mtu", "does size alone make segments vanish, and which MTU does the path have",
 	  mtu_applies, check_mtu },
-	{ "tls", "which ClientHello is answered: small, large, in two segments, without a name",
+	{ "tls",
+	  "which ClientHello is answered: small, large, in two segments, without a name; a "
+	  "certificate "
+	  "that was turned down, in TLS 1.2",
 	  tls_applies, check_tls },
 	{ "auth", "what credentials change: none, Digest, Basic", auth_applies, check_auth },
 	{ "download", "what cuts a transfer: a size, a time, scanning, the path", download_applies,

@@ -89,15 +89,21 @@ static bool inspection_signed(const struct exchange *x)
 	return false;
 }
 
+/* The client was the first to end it; the other side's FIN may overtake the client's own, which
+ * stands behind the alert. */
+static bool client_left(const struct exchange *x)
+{
+	return closed_by(x, CLIENT) ||
+	       (x->tls->likely_alert && x->tls->likely_alert_from == CLIENT);
+}
+
 static bool client_rejected(const struct exchange *x)
 {
 	const struct trace_tls *t = x->tls;
 	if ((t->alert && t->alert_from == CLIENT) || (x->probe && x->probe->distrusted))
 		return true;
 	bool theirs = t->alert && t->alert_level == 2; /* the other side ended it */
-	if (tls_settled(x) || theirs)
-		return false;
-	return (t->likely_alert && t->likely_alert_from == CLIENT) || closed_by(x, CLIENT);
+	return !tls_settled(x) && !theirs && client_left(x);
 }
 
 static void cite_handshake(const struct exchange *x, struct finding *f)
@@ -133,6 +139,13 @@ static bool unfinished(const struct exchange *x)
 {
 	bool hidden = x->tls->out_of_step[CLIENT] && mark_is(&x->tls_done);
 	return in_tls(x) && !tls_settled(x) && !hidden && !finished_and_idle(x) && !x->next_began;
+}
+
+/* Where the client's records could not be followed, its last word may have been that it leaves. */
+static bool ended_by_proxy(const struct exchange *x)
+{
+	bool unknown = x->tls->server_hello && x->tls->out_of_step[CLIENT];
+	return closed_by(x, PROXY) && !client_left(x) && !unknown;
 }
 
 /* tls-intercepted: the issuer says inspection, and the client turned the certificate down. The
@@ -287,7 +300,8 @@ static bool alert(const struct exchange *x, struct finding *f)
 	   it is the first byte of the answer */
 	bool refuses =
 		t->likely_alert_from == PROXY ? refuses_at_once(x) : !mark_is(&x->first_byte);
-	bool likely = !clear && t->likely_alert && refuses;
+	/* before TLS 1.3 those that refuse come in the clear */
+	bool likely = !clear && t->likely_alert && t->version >= 0x0304 && refuses;
 	if (!in_tls(x) || (!clear && !likely))
 		return false;
 	cite_handshake(x, f);
@@ -379,7 +393,7 @@ static void hello_causes(const struct exchange *x, struct finding *f)
 /* tls-reset: a RST from the proxy's side between the hello and the end of the handshake. */
 static bool tls_reset(const struct exchange *x, struct finding *f)
 {
-	if (!unfinished(x) || !closed_by(x, PROXY) || !x->by_reset || answer_may_be_hidden(x))
+	if (!unfinished(x) || !ended_by_proxy(x) || !x->by_reset || answer_may_be_hidden(x))
 		return false;
 	cite_handshake(x, f);
 	finding_cite_end(x, f);
@@ -395,7 +409,7 @@ static bool tls_reset(const struct exchange *x, struct finding *f)
 /* tls-closed: the same by FIN. After five seconds and more it is the end of a silence. */
 static bool tls_closed(const struct exchange *x, struct finding *f)
 {
-	if (!unfinished(x) || !closed_by(x, PROXY) || x->by_reset || answer_may_be_hidden(x))
+	if (!unfinished(x) || !ended_by_proxy(x) || x->by_reset || answer_may_be_hidden(x))
 		return false;
 	cite_handshake(x, f);
 	finding_cite_end(x, f);
@@ -450,7 +464,7 @@ static bool handshake_left(const struct exchange *x, struct finding *f)
 	nanos word = later(later(x->hello.at, x->server_hello.at), x->path[PROXY].last_data.at);
 	nanos quiet = span(word, end_of(x));
 	bool stalled = x->tls->server_hello && quiet >= LONG_SILENCE && quiet >= ten_rtt(x);
-	if (!stalled && !closed_by(x, CLIENT))
+	if (!stalled && !client_left(x))
 		return false;
 	cite_handshake(x, f);
 	finding_cite_end(x, f);

@@ -134,8 +134,8 @@ struct trace_tls {
 	bool server_hello;
 	bool done;                   /* application data or a finished handshake was seen */
 	bool alert;                  /* a readable alert other than close_notify */
-	bool likely_alert;           /* an encrypted record of an alert's size was the last thing before
-	                                this side (likely_alert_from) ended it in the handshake */
+	bool likely_alert;           /* an encrypted record of an alert's size, or type, was the last thing
+	                                before this side (likely_alert_from) ended it in the handshake */
 	bool out_of_step[2];         /* record boundaries could not be followed (gap) */
 	bool close_notify[2];        /* seen in the clear (TLS 1.2 shows the type), or an encrypted record
 	                                of an alert's size just before FIN */
