@@ -1,5 +1,6 @@
 /* Facts of an exchange in words, and the little language in which the catalogue asks for them:
  * "%p refused %m %t". */
+#include "base/digits.h"
 #include "base/escape.h"
 #include "diagnose/figures.h"
 #include "diagnose/phrases.h"
@@ -43,21 +44,9 @@ void phrase_put(struct telling *t, const char *text)
 		put(t, text, strlen(text));
 }
 
-static uint8_t *write_u64(uint8_t *to, uint64_t n)
-{
-	uint8_t digits[20];
-	size_t at = sizeof digits;
-	do
-		digits[--at] = (uint8_t)('0' + n % 10);
-	while (n /= 10);
-	while (at < sizeof digits)
-		*to++ = digits[at++];
-	return to;
-}
-
 static void put_u64(struct telling *t, uint64_t n)
 {
-	put_up_to(t, write_u64(end_of_text(t), n));
+	put_up_to(t, digits_write(end_of_text(t), n));
 }
 
 static void put_foreign(struct telling *t, struct slice s)
@@ -96,7 +85,7 @@ void phrase_put_span(struct telling *t, nanos span)
 	}
 	bool seconds = us >= 999950;
 	uint64_t tenths = seconds ? (us + 50000) / 100000 : (us + 50) / 100;
-	uint8_t *to = write_u64(end_of_text(t), tenths / 10);
+	uint8_t *to = digits_write(end_of_text(t), tenths / 10);
 	*to++ = '.';
 	*to++ = (uint8_t)('0' + tenths % 10);
 	put_up_to(t, to);
@@ -114,11 +103,11 @@ static void put_endpoint(struct telling *t, const struct address *a, struct slic
 		for (int i = 12; i < 16; i++) {
 			if (i > 12)
 				*to++ = '.';
-			to = write_u64(to, a->ip[i]);
+			to = digits_write(to, a->ip[i]);
 		}
 		if (port && a->port) {
 			*to++ = ':';
-			to = write_u64(to, a->port);
+			to = digits_write(to, a->port);
 		}
 		put_up_to(t, to);
 	} else if (port) {
