@@ -6,6 +6,7 @@
 
 #include "base/digits.h"
 #include "base/escape.h"
+#include "base/plain.h"
 #include "render/json_probe.h"
 #include "render/say.h"
 
@@ -64,87 +65,28 @@ static ALWAYS_INLINE void put(struct pen *p, const char *text, size_t len)
 
 /* ---- strings ------------------------------------------------------------------------------- */
 
-static bool is_plain(uint8_t c)
-{
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-}
-
-typedef uint8_t bytes16 __attribute__((vector_size(16)));
-
-static bool are_plain(bytes16 b)
-{
-	uint64_t half[2];
-	bytes16 odd = (bytes16)(b < 0x20) | (bytes16)(b > 0x7e) | (bytes16)(b == '"') |
-		      (bytes16)(b == '\\');
-	memcpy(half, &odd, sizeof half);
-	return (half[0] | half[1]) == 0;
-}
-
-/* Copies sixteen; false when there is something to escape in them. */
-static bool copy_sixteen(uint8_t *to, const uint8_t *from)
-{
-	bytes16 b;
-	memcpy(&b, from, sizeof b);
-	memcpy(to, &b, sizeof b);
-	return are_plain(b);
-}
-
-/* Copies what needs no escaping; how much that was. There is room for all of s. */
-static size_t copy_plain(uint8_t *to, struct slice s)
-{
-	size_t n = 0;
-	while (s.len - n >= 16 && copy_sixteen(to + n, s.at + n))
-		n += 16;
-	/* the rest as the last sixteen, some of them once more */
-	if (s.len >= 16 && s.len - n < 16 && copy_sixteen(to + s.len - 16, s.at + s.len - 16))
-		return s.len;
-	for (; n < s.len && is_plain(s.at[n]); n++)
-		to[n] = s.at[n];
-	return n;
-}
-
-/* The slow way, for a run of bytes that are not plain. A character never straddles its end:
- * all bytes of one beyond ASCII are "not plain". */
-static size_t put_odd(struct pen *p, struct slice s)
-{
-	size_t n = 0;
-	while (n < s.len && !is_plain(s.at[n]))
-		n++;
-	pen_up(p);
-	escape_json(p->out, slice_first(s, n));
-	return n; /* the next addition takes the pen up again */
-}
-
 static void put_inside(struct pen *p, struct slice s)
 {
-	while (s.len > 0) {
-		if (!has_room(p, s.len))
-			return;
-		size_t n = copy_plain(p->at, s);
-		p->at += n;
-		n += n < s.len ? put_odd(p, slice_from(s, n)) : 0;
-		s = (struct slice){ s.at + n, s.len - n };
-	}
+	pen_up(p); /* the next addition takes it up again */
+	escape_json(p->out, s);
 }
 
+/* Nearly always there is nothing to escape. */
 static void put_string(struct pen *p, struct slice s)
 {
-	PUT(p, "\"");
-	put_inside(p, s);
+	if (!has_room(p, s.len + 2))
+		return;
+	*p->at++ = '"';
+	size_t plain = plain_copy(p->at, s, "\\\"");
+	p->at += plain;
+	if (plain < s.len)
+		put_inside(p, slice_from(s, plain));
 	PUT(p, "\"");
 }
 
 static void put_text(struct pen *p, const char *text)
 {
 	put_string(p, (struct slice){ (const uint8_t *)text, text ? strlen(text) : 0 });
-}
-
-/* A word of our own, that needs no escaping. */
-static void put_word(struct pen *p, const char *word)
-{
-	PUT(p, "\"");
-	put(p, word, strlen(word));
-	PUT(p, "\"");
 }
 
 /* ---- numbers, times, addresses ------------------------------------------------------------- */
@@ -407,12 +349,12 @@ static void put_texts(struct pen *p, const char *const *text, size_t count)
 static void put_diagnosis(struct pen *p, const struct exchange *x, const struct diagnosis *d)
 {
 	KEY(p, "verdict");
-	put_word(p, verdict_id(d->verdict));
+	put_text(p, verdict_id(d->verdict));
 	MEMBER_TEXT(p, "stage", stage_name(d->stage));
 	KEY(p, "severity");
-	put_word(p, severity_name(d->severity));
+	put_text(p, severity_name(d->severity));
 	KEY(p, "confidence");
-	put_word(p, confidence_name(d->confidence));
+	put_text(p, confidence_name(d->confidence));
 	MEMBER_TEXT(p, "summary", d->summary);
 	put_evidence(p, x, d);
 	KEY(p, "cause");
@@ -427,7 +369,7 @@ static void put_auth(struct pen *p, const struct trace_request *r)
 		return;
 	KEY(p, "auth");
 	PUT(p, "{\"scheme\":");
-	put_word(p, trace_scheme_name(r->auth));
+	put_text(p, trace_scheme_name(r->auth));
 	MEMBER_SLICE(p, "user", r->user);
 	PUT(p, "}");
 }
@@ -496,9 +438,9 @@ static void put_path(struct pen *p, const struct exchange *x)
 static void put_end(struct pen *p, const struct exchange *x)
 {
 	KEY(p, "closed_by");
-	put_word(p, !x->closed ? "nobody" : x->closed_by == CLIENT ? "client" : "proxy");
+	put_text(p, !x->closed ? "nobody" : x->closed_by == CLIENT ? "client" : "proxy");
 	KEY(p, "close");
-	put_word(p, x->closed                  ? x->by_reset ? "rst" : "fin"
+	put_text(p, x->closed                  ? x->by_reset ? "rst" : "fin"
 		    : x->end == TRACE_END_IDLE ? "timeout"
 					       : "none");
 	/* where the head was complete: there Wireshark shows it */
@@ -535,7 +477,7 @@ static void put_onward(struct pen *p, const struct exchange *x)
 		PUT(p, ",");
 	}
 	PUT(p, "\"outcome\":");
-	put_word(p, outcome_name(o->outcome));
+	put_text(p, outcome_name(o->outcome));
 	if (leg) {
 		if (leg->reused)
 			PUT(p, ",\"reused\":true");
@@ -566,7 +508,7 @@ static void put_extras(struct pen *p, const struct exchange *x)
 {
 	if (x->tunnel.inner > PROTO_NONE) {
 		KEY(p, "inner");
-		put_word(p, trace_protocol_name(x->tunnel.inner));
+		put_text(p, trace_protocol_name(x->tunnel.inner));
 	}
 	if (x->links.other[0])
 		MEMBER_TEXT(p, "link", x->links.other);
@@ -588,7 +530,7 @@ void render_json(struct buffer *out, const struct exchange *x, const struct diag
 	if (x->id[0])
 		MEMBER_TEXT(p, "id", x->id);
 	KEY(p, "source");
-	put_word(p, source_name(x->source));
+	put_text(p, source_name(x->source));
 	put_diagnosis(p, x, d);
 	put_conversation(p, x, d);
 	put_times(p, x);
