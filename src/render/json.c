@@ -259,6 +259,9 @@ static void put_endpoint(struct pen *p, struct slice name, const struct address 
 	PUT(p, "\"");
 }
 
+/* A word that is known here: with its key one constant, which comes as a few moves. */
+#define MEMBER_WORD(pen, name, word) PUT(pen, ",\"" name "\":\"" word "\"")
+
 /* ---- members that may be unknown ----------------------------------------------------------- */
 
 #define MEMBER_SLICE(pen, name, slice)                                                             \
@@ -297,14 +300,24 @@ static void put_endpoint(struct pen *p, struct slice name, const struct address 
 
 /* ---- the record, part by part -------------------------------------------------------------- */
 
-static const char *source_name(enum trace_source s)
+static void put_source(struct pen *p, enum trace_source s)
 {
-	return s == TRACE_CHECK ? "check" : s == TRACE_PROXY ? "proxy" : "capture";
+	if (s == TRACE_CAPTURE)
+		MEMBER_WORD(p, "source", "capture");
+	else if (s == TRACE_PROXY)
+		MEMBER_WORD(p, "source", "proxy");
+	else
+		MEMBER_WORD(p, "source", "check");
 }
 
-static const char *confidence_name(enum confidence c)
+static void put_confidence(struct pen *p, enum confidence c)
 {
-	return c == CONFIDENCE_HIGH ? "high" : c == CONFIDENCE_MEDIUM ? "medium" : "low";
+	if (c == CONFIDENCE_HIGH)
+		MEMBER_WORD(p, "confidence", "high");
+	else if (c == CONFIDENCE_MEDIUM)
+		MEMBER_WORD(p, "confidence", "medium");
+	else
+		MEMBER_WORD(p, "confidence", "low");
 }
 
 static void put_evidence(struct pen *p, const struct exchange *x, const struct diagnosis *d)
@@ -353,8 +366,7 @@ static void put_diagnosis(struct pen *p, const struct exchange *x, const struct 
 	MEMBER_TEXT(p, "stage", stage_name(d->stage));
 	KEY(p, "severity");
 	put_text(p, severity_name(d->severity));
-	KEY(p, "confidence");
-	put_text(p, confidence_name(d->confidence));
+	put_confidence(p, d->confidence);
 	MEMBER_TEXT(p, "summary", d->summary);
 	put_evidence(p, x, d);
 	KEY(p, "cause");
@@ -435,14 +447,27 @@ static void put_path(struct pen *p, const struct exchange *x)
 	MEMBER_NUMBER(p, "mss_proxy", down->mss, down->mss);
 }
 
+static void put_close(struct pen *p, const struct exchange *x)
+{
+	if (!x->closed)
+		MEMBER_WORD(p, "closed_by", "nobody");
+	else if (x->closed_by == CLIENT)
+		MEMBER_WORD(p, "closed_by", "client");
+	else
+		MEMBER_WORD(p, "closed_by", "proxy");
+	if (x->closed && x->by_reset)
+		MEMBER_WORD(p, "close", "rst");
+	else if (x->closed)
+		MEMBER_WORD(p, "close", "fin");
+	else if (x->end == TRACE_END_IDLE)
+		MEMBER_WORD(p, "close", "timeout");
+	else
+		MEMBER_WORD(p, "close", "none");
+}
+
 static void put_end(struct pen *p, const struct exchange *x)
 {
-	KEY(p, "closed_by");
-	put_text(p, !x->closed ? "nobody" : x->closed_by == CLIENT ? "client" : "proxy");
-	KEY(p, "close");
-	put_text(p, x->closed                  ? x->by_reset ? "rst" : "fin"
-		    : x->end == TRACE_END_IDLE ? "timeout"
-					       : "none");
+	put_close(p, x);
 	/* where the head was complete: there Wireshark shows it */
 	const struct event *asked = trace_first(x, EV_REQUEST), *said = trace_last(x, EV_RESPONSE);
 	uint64_t request = asked ? asked->mark.frame : x->request_start.frame;
@@ -529,8 +554,7 @@ void render_json(struct buffer *out, const struct exchange *x, const struct diag
 	PUT(p, "{\"v\":1");
 	if (x->id[0])
 		MEMBER_TEXT(p, "id", x->id);
-	KEY(p, "source");
-	put_text(p, source_name(x->source));
+	put_source(p, x->source);
 	put_diagnosis(p, x, d);
 	put_conversation(p, x, d);
 	put_times(p, x);
