@@ -537,7 +537,7 @@ static void put_reason(struct telling *t)
 {
 	if (!t->x->response.reason.len)
 		return;
-	buffer_add_byte(&t->out, ' ');
+	phrase_put_byte(t, ' ');
 	put_foreign(t, t->x->response.reason);
 }
 
@@ -627,7 +627,6 @@ static const struct trace_size *proved_size(const struct exchange *x, enum trace
 static bool expand_connection(struct telling *t, char key)
 {
 	const struct exchange *x = t->x;
-	const struct trace_path *theirs = &x->path[t->f->side];
 	switch (key) {
 	case 'B':
 		phrase_put_number(t, x->path[CLIENT].largest);
@@ -690,7 +689,7 @@ static bool expand_connection(struct telling *t, char key)
 		put_repairs(t);
 		return true;
 	case '$':
-		phrase_put_span(t, theirs->repair_time);
+		phrase_put_span(t, x->path[t->f->side].repair_time);
 		return true;
 	default:
 		return false;
@@ -899,8 +898,8 @@ static bool expand_finding(struct telling *t, char key)
 static void expand(struct telling *t, char key)
 {
 	if (key == '%')
-		buffer_add_byte(&t->out, '%');
-	else if (!expand_connection(t, key) && !expand_conversation(t, key) && !expand_tls(t, key))
+		phrase_put_byte(t, '%');
+	else if (!expand_conversation(t, key) && !expand_connection(t, key) && !expand_tls(t, key))
 		expand_finding(t, key);
 }
 
