@@ -149,14 +149,15 @@ static uint32_t set_second(struct pen *p, nanos at)
  * not zero. */
 static uint8_t *write_time(struct pen *p, uint8_t *to, nanos at, bool with_date)
 {
-	enum { DATE = sizeof "2025-03-14T" - 1 };
+	enum { DATE = sizeof "2025-03-14T" - 1, CLOCK = sizeof "11:30:12." - 1 };
 	uint64_t nano = (uint64_t)at - (uint64_t)p->second; /* large where it is earlier */
 	if (nano >= (uint64_t)NANOS_PER_SECOND)
 		nano = set_second(p, at);
-	size_t from = with_date ? 0 : DATE;
 	*to++ = '"';
-	memcpy(to, p->clock + from, sizeof p->clock - from);
-	to = write_three(to + sizeof p->clock - from, (uint32_t)nano / 1000000);
+	if (with_date)
+		to = mempcpy(to, p->clock, DATE);
+	to = mempcpy(to, p->clock + DATE, CLOCK);
+	to = write_three(to, (uint32_t)nano / 1000000);
 	to = write_three(to, (uint32_t)nano / 1000 % 1000);
 	if (nano % 1000)
 		to = write_three(to, (uint32_t)nano % 1000);
