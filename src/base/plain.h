@@ -6,7 +6,8 @@
 
 #include "base/slice.h"
 
-typedef int8_t plain_bytes __attribute__((vector_size(16)));
+typedef int8_t plain_signed16 __attribute__((vector_size(16)));
+typedef uint8_t plain16 __attribute__((vector_size(16)));
 
 #define PLAIN_INLINE static inline __attribute__((always_inline))
 
@@ -18,13 +19,14 @@ PLAIN_INLINE bool plain_is(uint8_t c, const char *except)
 	return c >= 0x20 && c < 0x7f;
 }
 
-PLAIN_INLINE bool plain_are(plain_bytes b, const char *except)
+PLAIN_INLINE bool plain_are(plain16 b, const char *except)
 {
 	uint64_t half[2];
-	plain_bytes odd = b == 0x7f; /* what is beyond is negative */
+	/* -1 where it is, as DEL and what is beyond it turn negative; -2 where it is an exception. Sums take
+	 * two thirds of what compilers make of "and not". */
+	plain_signed16 plain = (plain_signed16)(b + 1) > 0x20;
 	for (size_t i = 0; i < strlen(except); i++)
-		odd |= b == except[i];
-	plain_bytes plain = (b > 0x1f) & ~odd;
+		plain += b == (uint8_t)except[i];
 	memcpy(half, &plain, sizeof half);
 	return (half[0] & half[1]) == UINT64_MAX;
 }
@@ -32,7 +34,7 @@ PLAIN_INLINE bool plain_are(plain_bytes b, const char *except)
 /* Copies sixteen; false when they are not all plain. */
 PLAIN_INLINE bool plain_copy_sixteen(uint8_t *to, const uint8_t *from, const char *except)
 {
-	plain_bytes b;
+	plain16 b;
 	memcpy(&b, from, sizeof b);
 	memcpy(to, &b, sizeof b);
 	return plain_are(b, except);
@@ -41,7 +43,7 @@ PLAIN_INLINE bool plain_copy_sixteen(uint8_t *to, const uint8_t *from, const cha
 /* Four to fifteen, as two halves that overlap. */
 PLAIN_INLINE bool plain_copy_few(uint8_t *to, struct slice s, const char *except)
 {
-	plain_bytes b;
+	plain16 b;
 	uint64_t half[2];
 	if (s.len >= 8) {
 		memcpy(&half[0], s.at, 8);

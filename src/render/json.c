@@ -76,9 +76,10 @@ static void put_string(struct pen *p, struct slice s)
 {
 	if (!has_room(p, s.len + 2))
 		return;
-	*p->at++ = '"';
-	size_t plain = plain_copy(p->at, s, "\\\"");
-	p->at += plain;
+	uint8_t *at = p->at;
+	*at++ = '"';
+	size_t plain = plain_copy(at, s, "\\\"");
+	p->at = at + plain;
 	if (plain < s.len)
 		put_inside(p, slice_from(s, plain));
 	PUT(p, "\"");
