@@ -2,6 +2,7 @@
  * "%p refused %m %t". */
 #include "base/digits.h"
 #include "base/escape.h"
+#include "base/plain.h"
 #include "diagnose/figures.h"
 #include "diagnose/phrases.h"
 
@@ -49,11 +50,18 @@ static void put_u64(struct telling *t, uint64_t n)
 	put_up_to(t, digits_write(end_of_text(t), n));
 }
 
+/* Nearly always there is nothing to escape, and room. */
 static void put_foreign(struct telling *t, struct slice s)
 {
-	bool cut = s.len > MOST_FOREIGN;
-	escape_text(&t->out, slice_first(s, MOST_FOREIGN));
-	if (cut)
+	struct slice shown = slice_first(s, MOST_FOREIGN);
+	size_t plain = 0;
+	if (shown.len <= PHRASE_BLOCK - t->out.len && !t->out.failed) {
+		plain = plain_copy(end_of_text(t), shown, "\\");
+		t->out.len += (uint32_t)plain;
+	}
+	if (plain < shown.len)
+		escape_text(&t->out, slice_from(shown, plain));
+	if (s.len > MOST_FOREIGN)
 		phrase_put(t, "...");
 }
 
@@ -88,8 +96,8 @@ void phrase_put_span(struct telling *t, nanos span)
 	uint8_t *to = digits_write(end_of_text(t), tenths / 10);
 	*to++ = '.';
 	*to++ = (uint8_t)('0' + tenths % 10);
+	to = seconds ? mempcpy(to, " s", 2) : mempcpy(to, " ms", 3);
 	put_up_to(t, to);
-	phrase_put(t, seconds ? " s" : " ms");
 }
 
 static void put_endpoint(struct telling *t, const struct address *a, struct slice name, bool port)
