@@ -257,7 +257,8 @@ static void remark_port(const struct check_proxy *p, const struct desk *d)
 /* Refused passwords, of all walks of this run: no account is to be locked by them. */
 static _Atomic unsigned refusals;
 
-/* A quiet tunnel is let go of, and what is known so far is said; the second time as ever. */
+/* The walk ends where it is, and what is known so far is said; the second time as ever, and so
+ * before the proxy was reached. */
 static volatile sig_atomic_t enough;
 
 static void on_interrupt(int signal)
@@ -266,11 +267,18 @@ static void on_interrupt(int signal)
 	enough = 1;
 }
 
-static void heed_interrupts(const struct check_wish *w)
+static void heed_interrupts(void)
 {
 	struct sigaction act = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
-	if (w->only && w->only->look == check_idle)
+	if (!enough)
 		sigaction(SIGINT, &act, NULL);
+}
+
+/* As a shell has it. That a tunnel was held quiet for long enough is the user's to say. */
+static int interrupted(const struct check_wish *w, int status)
+{
+	bool held = w->only && w->only->look == check_idle;
+	return enough && status == EXIT_FINE && !held ? 128 + SIGINT : status;
 }
 
 static int walk(const struct check_wish *w, const struct check_options *o)
@@ -283,13 +291,13 @@ static int walk(const struct check_wish *w, const struct check_options *o)
 	}
 	d.style = check_style_of(w);
 	d.live = !w->json && d.style.colour && isatty(STDOUT_FILENO);
-	heed_interrupts(w);
+	d.reached = heed_interrupts;
 	int code = around_walk(o, w->only, &d, &err);
 	int status = EXIT_TROUBLE;
 	if (code < 0)
 		complain("%s", err.text);
 	else
-		status = desk_show(&d);
+		status = interrupted(w, desk_show(&d));
 	remark_port(o->proxy, &d);
 	if (status != EXIT_TROUBLE && w->report && !check_write_report(w, o, &d))
 		status = EXIT_TROUBLE;
