@@ -9,6 +9,7 @@
 #include "cli/version.h"
 #include "host/settings_file.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -379,6 +380,24 @@ int check_with(struct check_proxy *proxy, const char *url, bool json, bool verbo
 	return status;
 }
 
+/* libcurl says no more than that it could not set it, and in the middle of the walk. */
+static bool holds_certificates(const char *path)
+{
+	char line[80];
+	bool found = false;
+	FILE *in = fopen(path, "re");
+	if (!in) {
+		complain("--ca %s: %s", path, strerror(errno));
+		return false;
+	}
+	while (!found && fgets(line, sizeof line, in))
+		found = strncmp(line, "-----BEGIN ", 11) == 0 && strstr(line, "CERTIFICATE-----");
+	fclose(in);
+	if (!found)
+		complain("--ca %s holds no certificate (-----BEGIN CERTIFICATE-----)", path);
+	return found;
+}
+
 /* What can't go together; a sentence, or NULL. */
 static const char *conflict(const struct check_wish *w)
 {
@@ -395,6 +414,8 @@ static const char *conflict(const struct check_wish *w)
 static int do_check(const struct check_wish *w, int argc, char **argv)
 {
 	const char *why = conflict(w);
+	if (w->ca && !holds_certificates(w->ca))
+		return EXIT_TROUBLE;
 	if (why)
 		complain("%s", why);
 	else if (w->profile && argc)

@@ -200,6 +200,16 @@ def interrupts(b):
         b.tap.case(f"interrupted: {stage}", [] if fine else [process.returncode, said])
 
 
+def mistakes(b):
+    """Of the user's."""
+    url = "https://www.example.com/"
+    b.usage("--ca: no such file", "No such file", "--ca", "/nonexistent", "-x", at(1), url)
+    b.usage("--ca: no certificate", "holds no certificate", "--ca", os.path.abspath(__file__), "-x", at(1), url)
+    b.usage("--ca: a folder", "/: |directory|holds no", "--ca", b.folder, "-x", at(1), url)
+    b.verdict("a port that is none", "settings-invalid", "settings", "-x", "127.0.0.1:99999", url,
+              also=lambda r: r["proxy"] == "127.0.0.1")
+
+
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="viaduct-") as folder:
@@ -211,6 +221,7 @@ def main():
         handshakes(bench)
         heads(bench)
         interrupts(bench)
+        mistakes(bench)
     return tap.done()
 
 
