@@ -84,7 +84,7 @@ struct check_options {
 	_Atomic unsigned *refusals;
 	bool resume;                     /* of a download that was cut, ask for the rest by Range */
 	nanos hold;                      /* how long a tunnel is held quiet at most */
-	const volatile sig_atomic_t *stop; /* set where the user has had enough of that; or NULL */
+	const volatile sig_atomic_t *stop; /* set where the user has had enough of it; or NULL */
 	struct check_altered altered;
 };
 

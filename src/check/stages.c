@@ -251,7 +251,9 @@ void stage_finish(struct walk *w)
 {
 	struct slice trouble = slice_of(w->trouble);
 	char shown[SEEN / 2];
-	if (w->gave_up) {
+	if (w->stopped) {
+		stage_leave(w, CHECK_ODD, "interrupted");
+	} else if (w->gave_up) {
 		stage_leave(w, CHECK_FAILED, "no byte for %.1f s, given up",
 			    (double)w->options->patience / (double)NANOS_PER_SECOND);
 	} else if (w->result != CURLE_OK && !w->enough) {

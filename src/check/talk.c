@@ -400,6 +400,12 @@ static bool awaits_events(const struct walk *w)
 	       slice_starts_nocase(x->response.content_type, SLICE("text/event-stream"));
 }
 
+/* The user has had enough. A quiet tunnel looks for itself. */
+static bool stop(const struct walk *w)
+{
+	return w->options->stop && *w->options->stop && !w->options->altered.idle;
+}
+
 void talk_run(struct walk *w)
 {
 	int running;
@@ -421,6 +427,9 @@ void talk_run(struct walk *w)
 			w->enough = true;
 			break;
 		}
+		w->stopped = stop(w);
+		if (w->stopped)
+			break;
 		nanos until = given_up_at(w);
 		if (check_now() >= until && login_anew(w))
 			continue;
@@ -430,7 +439,7 @@ void talk_run(struct walk *w)
 			break;
 		}
 		nanos next = sample(w), soon = check_now() + LOOK_EVERY;
-		if (w->options->altered.until && soon < next)
+		if ((w->options->altered.until || w->options->stop) && soon < next)
 			next = soon;
 		wait_for_any(w, until < next ? until : next);
 	}
@@ -486,7 +495,7 @@ static void end_all(struct walk *w)
 
 void talk_done(struct walk *w)
 {
-	bool ended = w->gave_up || w->enough || w->options->altered.until;
+	bool ended = w->gave_up || w->enough || w->stopped || w->options->altered.until;
 	stage_finish(w);
 	inside_end(w);
 	if (w->over && w->result == CURLE_OK && way_now(w))

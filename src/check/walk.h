@@ -58,7 +58,7 @@ struct walk {
 	struct curl_slist *fields;
 	char trouble[CURL_ERROR_SIZE];
 	CURLcode result;
-	bool over, enough, gave_up;
+	bool over, enough, gave_up, stopped;
 	size_t said;                  /* pieces of altered.hello */
 	struct trace_flow flow;       /* of the last answer's body */
 	unsigned redirects;

@@ -46,7 +46,10 @@ static void print_passed(const struct desk *d, enum sign m, const char *name, na
 
 static void on_begin(void *context, enum check_step step)
 {
-	announce(context, check_step_name(step));
+	const struct desk *d = context;
+	if (step == CHECK_PROXY && d->reached)
+		d->reached();
+	announce(d, check_step_name(step));
 }
 
 static void on_stage(void *context, const struct check_stage *s)

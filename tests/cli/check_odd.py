@@ -5,16 +5,20 @@ proxies that ask for a login and then do not listen.
     check_odd.py VIADUCT
 """
 import gzip
+import json
 import os
+import signal
 import ssl
+import subprocess
 import sys
 import tempfile
+import threading
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "live"), os.path.dirname(os.path.abspath(__file__))]
 import proxykit as peer  # noqa: E402
 from check import Bench, Pki, at, over_tls  # noqa: E402
-from viaduct import Tap  # noqa: E402
+from viaduct import PLAIN, Tap  # noqa: E402
 
 EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
 FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
@@ -171,6 +175,41 @@ def heads(b):
     b.verdict("events", "open", None, "-w", "2", "-x", at(events.port), "http://www.example.com/")
 
 
+def interrupts(b):
+    """Ctrl-C ends it, with what is known so far."""
+    def until(reached, then):
+        def serve(s):
+            peer.read_head(s)
+            s.sendall(then)
+            reached.set()
+            peer.read_all(s)
+        return serve
+    for stage, then, url in (("proxy", b"", "http://www.example.com/"),
+                             ("tls", b"HTTP/1.1 200 OK\r\n\r\n", "https://www.example.com/"),
+                             ("download", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx", "http://www.example.com/")):
+        reached = threading.Event()
+        proxy = peer.Origin(until(reached, then))
+        with subprocess.Popen([b.program, "check", "--json", "-w", "60", "-x", at(proxy.port), url],
+                              stdout=subprocess.PIPE, text=True, env={**os.environ, **PLAIN}) as process:
+            reached.wait(peer.PATIENCE)
+            process.send_signal(signal.SIGINT)
+            said, _ = process.communicate(timeout=30)
+        x = json.loads(said) if said else {}
+        fine = x and x["stages"][-1]["seen"] == "interrupted" and x["severity"] == "ok" and \
+            process.returncode == 130
+        b.tap.case(f"interrupted: {stage}", [] if fine else [process.returncode, said])
+
+
+def mistakes(b):
+    """Of the user's."""
+    url = "https://www.example.com/"
+    b.usage("--ca: no such file", "No such file", "--ca", "/nonexistent", "-x", at(1), url)
+    b.usage("--ca: no certificate", "holds no certificate", "--ca", os.path.abspath(__file__), "-x", at(1), url)
+    b.usage("--ca: a folder", "/: |directory|holds no", "--ca", b.folder, "-x", at(1), url)
+    b.verdict("a port that is none", "settings-invalid", "settings", "-x", "127.0.0.1:99999", url,
+              also=lambda r: r["proxy"] == "127.0.0.1")
+
+
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="viaduct-") as folder:
@@ -181,6 +220,8 @@ def main():
         pages(bench)
         handshakes(bench)
         heads(bench)
+        interrupts(bench)
+        mistakes(bench)
     return tap.done()
 
 
