@@ -285,10 +285,10 @@ def silences():
         Row("leave taken before the head", takes_leave, None, ("transfer-truncated", "http"), tickets=2),
         Row("cut at a size", cut, *both("transfer-truncated", "download", "download")),
         # Between two records, and nobody ends it before check gives up: from outside that is a tunnel of a
-        # client that has all it wanted, or, where squid takes its time, one that is open still. In the midst
-        # of a record it is told: check_faults.py.
+        # client that has all it wanted, or, where squid takes its time, one that is open still; or, where the
+        # flow was even enough, the stall itself. In the midst of a record it is told: check_faults.py.
         Row("it stalls", stalls, *both("transfer-stalled", "download", "download"), words=wait,
-            told=[*ANSWERED, ("open", None)]),
+            told=[*ANSWERED, ("open", None), ("transfer-stalled", "transfer")]),
     ]
 
 
