@@ -81,6 +81,8 @@ static bool proxy_closed(const struct exchange *x, struct finding *f)
 	finding_cause(f, CAUSE_PROXY_REFUSES_QUIETLY);
 	if (span(asked_at(x), end_of(x)) >= LONG_SILENCE)
 		finding_cause(f, CAUSE_ORIGIN_UNREACHED);
+	if (has_request(x) && !x->request.is_connect) /* of a tunnel it would have said 200 first */
+		finding_cause(f, CAUSE_ORIGIN_CUT);
 	finding_cause(f, CAUSE_PROXY_CRASHED);
 	finding_cause(f, CAUSE_NOT_HTTP_PORT);
 	finding_cite_onward(x, f);
