@@ -6,7 +6,7 @@
 static bool plain_unfinished(const struct exchange *x)
 {
 	const struct trace_response *r = &x->response;
-	if (x->tunnel.open || r->status >= 400 || r->complete || x->next_began)
+	if (x->tunnel.open || r->status >= 400 || r->complete || x->next_began || chunks_broken(x))
 		return false;
 	if (r->status == 0)
 		return is_inside(x) && x->request.complete; /* all of the answer is missing */

@@ -164,6 +164,29 @@ def _(w):
         c.finish(PROXY)
 
 
+def misframed(w, body: bytes):
+    c = w.talk(proxy='10.60.0.9:8080')
+    c.up(get('http://dl.example.org/a'))
+    c.down(answer(200, 'OK', body, content_length=None, transfer_encoding='chunked'))
+    return c
+
+
+# Who is at fault, and whether at all, depends on what the client makes of it.
+@scenario('chunks-with-a-bare-line-feed', Expect('unclear', says=('chunks',)), near='client-aborted')
+def _(w):
+    misframed(w, b'5\nhello\n0\n\n').finish(CLIENT)
+
+
+@scenario('chunks-with-a-bare-line-feed-and-close', Expect('unclear', says=('chunks',)), near='transfer-truncated')
+def _(w):
+    misframed(w, b'5\nhello\n0\n\n').finish(PROXY)
+
+
+@scenario('chunk-of-no-size', Expect('unclear', says=('chunks',)), near='client-aborted')
+def _(w):
+    misframed(w, chunked(text(1000), last=False) + b'zz\r\n').finish(CLIENT)
+
+
 # ---- resets ---------------------------------------------------------------------------------------------------
 
 @scenario('reset-in-download', Expect('transfer-reset', stage='transfer', close='rst', closed_by='proxy'))
