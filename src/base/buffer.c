@@ -1,6 +1,8 @@
 /* The growing buffer: doubles up to its limit, then fails for good. */
 #include "base/buffer.h"
 
+#include "base/digits.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,13 +94,8 @@ void buffer_add_repeat(struct buffer *b, uint8_t byte, size_t count)
 
 void buffer_add_u64(struct buffer *b, uint64_t value)
 {
-	uint8_t digits[20];
-	size_t n = sizeof digits;
-	do {
-		digits[--n] = (uint8_t)('0' + value % 10);
-		value /= 10;
-	} while (value);
-	buffer_add(b, (struct slice){ digits + n, sizeof digits - n });
+	uint8_t digits[DIGITS_MOST];
+	buffer_add(b, (struct slice){ digits, (size_t)(digits_write(digits, value) - digits) });
 }
 
 void buffer_printf(struct buffer *b, const char *format, ...)

@@ -1,6 +1,8 @@
 /* Escaping: one walk over the characters, three ways to write what is not harmless. */
 #include "base/escape.h"
 
+#include "base/plain.h"
+
 #include <string.h>
 
 static const char HEX[] = "0123456789abcdef";
@@ -94,38 +96,16 @@ static bool is_harmful(uint32_t code)
 	       (code >= 0xfff9 && code <= 0xfffb);
 }
 
-typedef uint8_t bytes16 __attribute__((vector_size(16)));
-
-/* Are these sixteen printable ASCII, and none of them an exception? */
-static inline __attribute__((always_inline)) bool are_plain(const uint8_t *at, const char *except)
+/* Adds what is plain at the start; how much that was. Nothing gets shorter by being escaped, so
+ * there must be room for all of it. */
+static inline __attribute__((always_inline)) size_t add_plain(struct buffer *out, struct slice s,
+							      const char *except)
 {
-	bytes16 b;
-	uint64_t half[2];
-	memcpy(&b, at, sizeof b);
-	bytes16 odd = (bytes16)(b < 0x20) | (bytes16)(b > 0x7e);
-	for (; *except; except++)
-		odd |= (bytes16)(b == (uint8_t)*except);
-	memcpy(half, &odd, sizeof half);
-	return (half[0] | half[1]) == 0;
-}
-
-static inline __attribute__((always_inline)) bool is_plain(uint8_t c, const char *except)
-{
-	for (; *except; except++)
-		if (c == (uint8_t)*except)
-			return false;
-	return c >= 0x20 && c < 0x7f;
-}
-
-/* The run of plain printable ASCII at the start: the usual case, in bulk. The exceptions are
- * constant, so that the compiler makes it once for each. */
-static inline __attribute__((always_inline)) size_t plain_run(struct slice s, const char *except)
-{
-	size_t n = 0;
-	while (s.len - n >= 16 && are_plain(s.at + n, except))
-		n += 16;
-	while (n < s.len && is_plain(s.at[n], except))
-		n++;
+	uint8_t *at = buffer_reserve(out, s.len);
+	if (!at)
+		return s.len;
+	size_t n = plain_copy(at, s, except);
+	out->len += (uint32_t)n;
 	return n;
 }
 
@@ -141,9 +121,7 @@ static void add_hex_bytes(struct buffer *out, struct slice s)
 void escape_text(struct buffer *out, struct slice s)
 {
 	while (s.len > 0) {
-		size_t run = plain_run(s, "\\");
-		buffer_add(out, slice_first(s, run));
-		s = slice_from(s, run);
+		s = slice_from(s, add_plain(out, s, "\\"));
 		if (s.len == 0)
 			return;
 		uint32_t code = 0;
@@ -172,9 +150,7 @@ static void add_json_code(struct buffer *out, uint32_t code)
 void escape_json(struct buffer *out, struct slice s)
 {
 	while (s.len > 0) {
-		size_t run = plain_run(s, "\\\"");
-		buffer_add(out, slice_first(s, run));
-		s = slice_from(s, run);
+		s = slice_from(s, add_plain(out, s, "\\\""));
 		if (s.len == 0)
 			return;
 		uint32_t code = 0xfffd;
@@ -221,9 +197,7 @@ static const char *html_entity(uint32_t code)
 void escape_html(struct buffer *out, struct slice s)
 {
 	while (s.len > 0) {
-		size_t run = plain_run(s, "\\&<>\"'");
-		buffer_add(out, slice_first(s, run));
-		s = slice_from(s, run);
+		s = slice_from(s, add_plain(out, s, "\\&<>\"'"));
 		if (s.len == 0)
 			return;
 		uint32_t code = 0;

@@ -12,16 +12,16 @@ struct when when_split(nanos t)
 {
 	int64_t seconds = floor_div(t, NANOS_PER_SECOND);
 	int64_t days = floor_div(seconds, 86400);
-	int64_t rest = seconds - days * 86400;
-	int64_t z = days + 719468; /* days since 0000-03-01 */
-	int64_t era = floor_div(z, DAYS_PER_ERA);
-	int64_t doe = z - era * DAYS_PER_ERA;
-	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-	int64_t mp = (5 * doy + 2) / 153;
+	uint32_t rest = (uint32_t)(seconds - days * 86400);
+	uint32_t z = (uint32_t)(days + 719468); /* days since 0000-03-01: nanos begin in 1677 */
+	uint32_t era = z / DAYS_PER_ERA;
+	uint32_t doe = z % DAYS_PER_ERA;
+	uint32_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	uint32_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	uint32_t mp = (5 * doy + 2) / 153;
 	int month = (int)(mp < 10 ? mp + 3 : mp - 9);
 	return (struct when){
-		.year = (int)(yoe + era * 400 + (month <= 2)),
+		.year = (int)(yoe + era * 400) + (month <= 2),
 		.month = month,
 		.day = (int)(doy - (153 * mp + 2) / 5 + 1),
 		.hour = (int)(rest / 3600),

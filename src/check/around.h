@@ -25,7 +25,7 @@ struct check_around {
 typedef int check_look(struct check_around *a, struct error *err);
 
 check_look check_mtu; /* does size alone make segments vanish, and which (mtu.c) */
-check_look check_tls; /* which ClientHello is answered (tls.c) */
+check_look check_tls; /* which ClientHello is answered; which certificate is shown in TLS 1.2 (tls.c) */
 check_look check_auth; /* what credentials change: none, Digest, Basic (auth.c) */
 check_look check_download; /* what cuts a transfer: size, time, scanning, the path (download.c) */
 check_look check_idle; /* who ends a quiet tunnel, and when (idle.c) */

@@ -54,6 +54,7 @@ struct check_altered {
 	const struct check_addresses *proxy; /* the addresses, known already; not asked for again */
 	struct slice hello[CHECK_HELLO_PIECES]; /* said inside the tunnel instead of TLS, a piece at a
 	                                    time, and all is over when it is answered; empty: TLS */
+	bool older_tls;                  /* TLS 1.2 at most: what it shows in the clear, newer ones hide */
 	bool unverified;                 /* the origin's certificate is not verified: what comes from it is
 	                                    only counted. Loading authorities takes longest of all */
 	const _Atomic nanos *until;      /* it ends then, wherever it is; and does not wait for the
@@ -83,7 +84,7 @@ struct check_options {
 	_Atomic unsigned *refusals;
 	bool resume;                     /* of a download that was cut, ask for the rest by Range */
 	nanos hold;                      /* how long a tunnel is held quiet at most */
-	const volatile sig_atomic_t *stop; /* set where the user has had enough of that; or NULL */
+	const volatile sig_atomic_t *stop; /* set where the user has had enough of it; or NULL */
 	struct check_altered altered;
 };
 

@@ -153,7 +153,8 @@ static void read_port(struct check_proxy *p, struct slice port)
 			 "any HTTP proxy listens: say HOST:PORT");
 	else if (!slice_parse_u64(port, 10, &n) || n == 0 || n > 65535)
 		fault(p, "its port is no number from 1 to 65535");
-	p->port = (uint16_t)n;
+	else
+		p->port = (uint16_t)n;
 }
 
 static void read_host(struct check_proxy *p, struct slice host)

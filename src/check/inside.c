@@ -99,6 +99,13 @@ void inside_body(struct walk *w, struct slice bytes)
 	}
 }
 
+/* The end of TLS may be here before that of TCP: then libcurl, which hung up on it, knows. */
+static bool they_ended(struct walk *w, bool *ret_reset)
+{
+	return wire_closed(way_now(w), ret_reset) || w->result == CURLE_GOT_NOTHING ||
+	       w->result == CURLE_PARTIAL_FILE;
+}
+
 /* How the tunnel ended is how this did, unless it was whole before. */
 void inside_end(struct walk *w)
 {
@@ -107,8 +114,8 @@ void inside_end(struct walk *w)
 	if (!talk)
 		return;
 	bool whole = w->over && w->result == CURLE_OK && w->inner && w->inner->response.status;
-	bool cut = w->over && !whole && !w->enough, reset;
-	bool theirs = cut && wire_closed(way_now(w), &reset);
+	bool cut = w->over && !whole && !w->enough, reset = false;
+	bool theirs = cut && they_ended(w, &reset);
 	if (whole)
 		observe_whole(talk, PROXY, &now);
 	if (cut || w->gave_up)

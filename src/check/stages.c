@@ -119,6 +119,10 @@ static void leave_auth(struct walk *w, const struct exchange *x)
 	else if (refuses_password(x))
 		stage_leave(w, CHECK_FAILED, "%s credentials of %s: %u%s", scheme, user,
 			    x->response.status, x->response.status == 407 ? " again" : "");
+	else if (w->unheard)
+		stage_leave(w, CHECK_ODD,
+			    "%s, as %s, on a new connection: the proxy %s that of its 407", scheme,
+			    user, w->unheard);
 	else
 		stage_leave(w, CHECK_PASSED, "%s, as %s", scheme, user);
 }
@@ -142,7 +146,7 @@ static void look_first(struct walk *w, const struct exchange *x)
 	unsigned status = x->response.status;
 	bool tunnel = x->request.is_connect;
 	if (w->step == CHECK_PROXY) {
-		leave_answered(w, x, tunnel && status >= 400 && status != 407);
+		leave_answered(w, x, tunnel && trace_is_refused(x) && status != 407);
 		if (status == 407)
 			stage_enter(w, CHECK_AUTH);
 		if (status == 407 && !w->options->user)
@@ -150,7 +154,7 @@ static void look_first(struct walk *w, const struct exchange *x)
 				    "credentials are wanted, none were given (-U)");
 	} else {
 		leave_auth(w, x);
-		if (tunnel && status >= 400 && status != 407) {
+		if (tunnel && trace_is_refused(x) && status != 407) {
 			stage_enter(w, CHECK_PROXY);
 			leave_answered(w, x, true);
 		}
@@ -247,7 +251,9 @@ void stage_finish(struct walk *w)
 {
 	struct slice trouble = slice_of(w->trouble);
 	char shown[SEEN / 2];
-	if (w->gave_up) {
+	if (w->stopped) {
+		stage_leave(w, CHECK_ODD, "interrupted");
+	} else if (w->gave_up) {
 		stage_leave(w, CHECK_FAILED, "no byte for %.1f s, given up",
 			    (double)w->options->patience / (double)NANOS_PER_SECOND);
 	} else if (w->result != CURLE_OK && !w->enough) {

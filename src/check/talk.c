@@ -45,11 +45,15 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 	return len;
 }
 
+/* libcurl shows a head line by line, but of an interim one (1xx) not the empty line at its end. */
 static void on_inner_head(struct walk *w, struct slice line)
 {
 	long status = 0;
+	if (w->in_head && slice_starts(line, SLICE("HTTP/")))
+		inside_heard(w, PROXY, SLICE("\r\n"));
 	inside_heard(w, PROXY, line);
-	if (!slice_equal(line, SLICE("\r\n")) && !slice_equal(line, SLICE("\n")))
+	w->in_head = !slice_equal(line, SLICE("\r\n")) && !slice_equal(line, SLICE("\n"));
+	if (w->in_head)
 		return;
 	w->libs->curl.curl_easy_getinfo(w->easy, CURLINFO_RESPONSE_CODE, &status);
 	const struct exchange *x = w->inner;
@@ -75,6 +79,7 @@ static int on_debug(CURL *easy, curl_infotype type, char *bytes, size_t len, voi
 		w->voice = inside ? VOICE_INSIDE : VOICE_PROXY;
 		w->flow = (struct trace_flow){ .first = NO_TIME, .last = NO_TIME };
 		if (inside) {
+			w->in_head = false;
 			stage_shaken(w);
 			inside_heard(w, CLIENT, s);
 		}
@@ -195,6 +200,8 @@ static bool set_request(struct walk *w)
 	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	if (o->ca)
 		SET(CURLOPT_CAINFO, o->ca);
+	if (o->altered.older_tls)
+		SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_MAX_TLSv1_2);
 	if (o->altered.unverified) {
 		SET(CURLOPT_SSL_VERIFYPEER, 0L);
 		SET(CURLOPT_SSL_VERIFYHOST, 0L);
@@ -338,7 +345,8 @@ static void note_distrust(struct walk *w)
 static void note_complaint(struct walk *w)
 {
 	char shown[2 * CURL_ERROR_SIZE];
-	struct exchange *x = w->inner ? w->inner : way_exchange(w);
+	struct exchange *outer = way_exchange(w);
+	struct exchange *x = w->inner && (!outer || outer->tunnel.open) ? w->inner : outer;
 	struct slice text = slice_of(w->trouble);
 	if (!w->over || w->result == CURLE_OK || !x || !trace_open_probe(x))
 		return;
@@ -384,6 +392,20 @@ static nanos sample(struct walk *w)
 	return w->sampled + SAMPLE_EVERY;
 }
 
+/* Events, each when it happens: silence between them is no fault. */
+static bool awaits_events(const struct walk *w)
+{
+	const struct exchange *x = w->inner ? w->inner : way_exchange(w);
+	return w->step == CHECK_DOWNLOAD && x &&
+	       slice_starts_nocase(x->response.content_type, SLICE("text/event-stream"));
+}
+
+/* The user has had enough. A quiet tunnel looks for itself. */
+static bool stop(const struct walk *w)
+{
+	return w->options->stop && *w->options->stop && !w->options->altered.idle;
+}
+
 void talk_run(struct walk *w)
 {
 	int running;
@@ -394,6 +416,8 @@ void talk_run(struct walk *w)
 			break;
 		take_result(w);
 		note_distrust(w);
+		if (w->over && w->result != CURLE_OK && login_anew(w))
+			continue;
 		note_complaint(w);
 		pump_all(w);
 		bool tunnel = w->over && w->result == CURLE_OK && w->options->altered.hello[0].len;
@@ -403,13 +427,19 @@ void talk_run(struct walk *w)
 			w->enough = true;
 			break;
 		}
+		w->stopped = stop(w);
+		if (w->stopped)
+			break;
 		nanos until = given_up_at(w);
+		if (check_now() >= until && login_anew(w))
+			continue;
 		if (check_now() >= until) {
-			w->gave_up = true;
+			w->enough = awaits_events(w);
+			w->gave_up = !w->enough;
 			break;
 		}
 		nanos next = sample(w), soon = check_now() + LOOK_EVERY;
-		if (w->options->altered.until && soon < next)
+		if ((w->options->altered.until || w->options->stop) && soon < next)
 			next = soon;
 		wait_for_any(w, until < next ? until : next);
 	}
@@ -465,9 +495,11 @@ static void end_all(struct walk *w)
 
 void talk_done(struct walk *w)
 {
-	bool ended = w->gave_up || w->enough || w->options->altered.until;
+	bool ended = w->gave_up || w->enough || w->stopped || w->options->altered.until;
 	stage_finish(w);
 	inside_end(w);
+	if (w->over && w->result == CURLE_OK && way_now(w))
+		wire_whole(way_now(w));
 	if (ended)
 		end_all(w);
 	if (!ended)

@@ -1,9 +1,13 @@
-/* The ClientHello differential: hellos of several shapes, each in a tunnel of its own, all at once.
- * Only whether they are answered counts, so that any word in TLS is as good as a ServerHello: an
- * alert says as well that the hello got there whole.
+/* What the TLS differential asks. Of a certificate that was turned down in TLS 1.3: is it the same
+ * in TLS 1.2? One name with two certificates is a server among several that was forgotten, or an
+ * inspection; and what TLS 1.3 hides, a capture that is taken meanwhile shows then.
  *
- * It tells a hole for large segments from an inspection that can't take a large hello, or one in
- * two segments; and both from a policy on names. */
+ * Else of the ClientHello: hellos of several shapes, each in a tunnel of its own, all at once. Only
+ * whether they are answered counts, so that any word in TLS is as good as a ServerHello: an alert
+ * says as well that the hello got there whole. It tells a hole for large segments from an
+ * inspection that can't take a large hello, or one in two segments; and both from a policy on
+ * names.
+ */
 #include "check/again.h"
 #include "check/around.h"
 #include "check/hello.h"
@@ -14,6 +18,8 @@
 
 /* What a browser sends today; two segments on any Ethernet. */
 enum { LARGE = 1800 };
+
+enum { TLS_13 = 0x0304 };
 
 static const char *const NAMES[SHAPE_COUNT_] = {
 	[SHAPE_SMALL] = "small",
@@ -142,6 +148,58 @@ static size_t walk_them(const struct check_around *a, const struct slice *hello,
 	return answered;
 }
 
+/* ---- the certificate ------------------------------------------------------------------------- */
+
+static bool is_hidden(const struct check_around *a)
+{
+	return a->broke && a->where == CHECK_TLS && a->x->tls->certificates > 0 &&
+	       a->x->tls->version >= TLS_13;
+}
+
+static bool always(const struct again *a, const void *context)
+{
+	(void)a;
+	(void)context;
+	return true;
+}
+
+static enum trace_shown compare(const struct exchange *x, const struct again *a)
+{
+	const struct repeat *w = &a->walk;
+	const struct exchange *y = repeat_connect(w->exchange, w->count);
+	if (a->code < 0 || !y || !y->tunnel.open)
+		return SHOWN_UNKNOWN;
+	const struct trace_tls *was = x->tls, *is = y->tls;
+	if (is->certificates == 0)
+		return is->alert && is->alert_from == PROXY ? SHOWN_NONE : SHOWN_UNKNOWN;
+	if (slice_equal(was->subject, is->subject) && slice_equal(was->issuer, is->issuer) &&
+	    was->not_after == is->not_after)
+		return SHOWN_SAME;
+	return w->step > CHECK_TLS ? SHOWN_OTHER_GOOD : SHOWN_OTHER;
+}
+
+/* The handshake alone is wanted; of what comes behind one that succeeds, HEAD is the least. */
+static void show_again(struct check_around *a)
+{
+	static const char *const seen[] = {
+		[SHOWN_UNKNOWN] = "not measured, there was no second handshake",
+		[SHOWN_NONE] = "no certificate to compare with, TLS 1.2 is not spoken there",
+		[SHOWN_SAME] = "the same certificate in TLS 1.2, where a capture shows it",
+		[SHOWN_OTHER] = "another certificate in TLS 1.2, not trusted either",
+		[SHOWN_OTHER_GOOD] = "another certificate in TLS 1.2, and that one is trusted",
+	};
+	struct check_addresses proxy = { .address = { a->x->proxy }, .count = 1 };
+	struct again walk = { .altered = { .proxy = &proxy, .older_tls = true } };
+	struct check_options o = *a->options;
+	o.head = true;
+	again_walk(&o, &walk, 1, a->options->patience / 2, always, NULL);
+	a->x->probe->shown = compare(a->x, &walk);
+	again_done(&walk, 1);
+	snprintf(a->seen, sizeof a->seen, "%s", seen[a->x->probe->shown]);
+}
+
+/* ---- either ---------------------------------------------------------------------------------- */
+
 int check_tls(struct check_around *a, struct error *err)
 {
 	struct trace_hellos *h = &a->x->probe->hellos;
@@ -151,6 +209,10 @@ int check_tls(struct check_around *a, struct error *err)
 	(void)err;
 	if (!a->options->target.secure || (a->broke && a->where <= CHECK_AUTH)) {
 		snprintf(a->seen, sizeof a->seen, "not measured, there is no TLS in a tunnel");
+		return 0;
+	}
+	if (is_hidden(a)) {
+		show_again(a);
 		return 0;
 	}
 	write_hellos(name_of(&a->options->target), room, hello);

@@ -36,7 +36,8 @@ int check_walk(const struct check_options *options, const struct check_owner *ow
 		if (options->altered.idle && w.over && w.result == CURLE_OK)
 			idle_hold(&w);
 		talk_done(&w);
-		direct_compare(&w);
+		if (!w.stopped)
+			direct_compare(&w);
 	}
 	if (w.ready.fd >= 0)
 		net_close(w.ready.fd);

@@ -36,6 +36,8 @@ struct walk {
 	char algorithm[20];           /* of the last Digest challenge */
 	const struct exchange *refused; /* the last 407 to credentials that was counted; only compared */
 	bool spent;                   /* the password was refused, and is not to be sent again */
+	const char *unheard;          /* a login was made anew, as the proxy did this to the connection on
+	                                 which it had asked for it; NULL: no need */
 
 	/* connections */
 	struct check_addresses addresses;
@@ -48,6 +50,7 @@ struct walk {
 	enum walk_voice voice;
 	struct conversation *inside;
 	struct exchange *inner;       /* under way in it, or NULL */
+	bool in_head;                 /* the last line of its answer's head did not end it */
 
 	/* libcurl's */
 	CURL *easy;
@@ -55,7 +58,7 @@ struct walk {
 	struct curl_slist *fields;
 	char trouble[CURL_ERROR_SIZE];
 	CURLcode result;
-	bool over, enough, gave_up;
+	bool over, enough, gave_up, stopped;
 	size_t said;                  /* pieces of altered.hello */
 	struct trace_flow flow;       /* of the last answer's body */
 	unsigned redirects;
@@ -105,6 +108,11 @@ void talk_done(struct walk *w);
 /* libssl's callback on messages: the server's certificate into the struct walk_certificate. */
 void talk_certificate(int sent, int version, int type, const void *bytes, size_t len, SSL *ssl,
 		      void *certificate);
+
+/* Where a login brought no answer on the connection on which the proxy had asked for it: once more on
+ * another, for some proxies serve no second request there, and most programs send Basic unasked. False:
+ * that is not how it stands. (login.c) */
+bool login_anew(struct walk *w);
 
 /* What can be moved is; and until then the next is waited for, libcurl left out of it. */
 void talk_pump(struct walk *w, nanos until);

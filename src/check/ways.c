@@ -19,7 +19,9 @@ static struct exchange *bare(struct walk *w)
 		trace_free(x);
 		return NULL;
 	}
-	snprintf(name, sizeof name, colons ? "[%s]:%u" : "%s:%u", p->host, p->port);
+	int len = snprintf(name, sizeof name, colons ? "[%s]" : "%s", p->host);
+	if (p->port && len > 0 && (size_t)len < sizeof name)
+		snprintf(name + len, sizeof name - (size_t)len, ":%u", p->port);
 	x->proxy_name = trace_keep(x, slice_of(name), sizeof name);
 	x->first.at = x->last.at = x->observed_until = check_now();
 	x->links.proxy_named = x->both_ways = true;

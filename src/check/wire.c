@@ -403,6 +403,13 @@ bool wire_facts(const struct wire *w, struct net_facts *ret_facts)
 	return net_facts(w->fd, ret_facts) == 0;
 }
 
+void wire_whole(struct wire *w)
+{
+	struct mark now = moment();
+	if (w->talk && w->x)
+		observe_whole(w->talk, PROXY, &now);
+}
+
 void wire_end(struct wire *w, bool gave_up)
 {
 	if (!w->talk)

@@ -60,6 +60,9 @@ struct exchange *wire_now(const struct wire *w); /* the exchange under way, borr
 
 bool wire_facts(const struct wire *w, struct net_facts *ret_facts); /* of its connection to the proxy */
 
+/* libcurl has taken all of an answer, whatever its framing looks like from here. */
+void wire_whole(struct wire *w);
+
 /* The observation ends. gave_up: because we wait no longer, and so close it. Else as it stands. */
 void wire_end(struct wire *w, bool gave_up);
 

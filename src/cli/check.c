@@ -9,6 +9,7 @@
 #include "cli/version.h"
 #include "host/settings_file.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -257,7 +258,8 @@ static void remark_port(const struct check_proxy *p, const struct desk *d)
 /* Refused passwords, of all walks of this run: no account is to be locked by them. */
 static _Atomic unsigned refusals;
 
-/* A quiet tunnel is let go of, and what is known so far is said; the second time as ever. */
+/* The walk ends where it is, and what is known so far is said; the second time as ever, and so
+ * before the proxy was reached. */
 static volatile sig_atomic_t enough;
 
 static void on_interrupt(int signal)
@@ -266,11 +268,18 @@ static void on_interrupt(int signal)
 	enough = 1;
 }
 
-static void heed_interrupts(const struct check_wish *w)
+static void heed_interrupts(void)
 {
 	struct sigaction act = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
-	if (w->only && w->only->look == check_idle)
+	if (!enough)
 		sigaction(SIGINT, &act, NULL);
+}
+
+/* As a shell has it. That a tunnel was held quiet for long enough is the user's to say. */
+static int interrupted(const struct check_wish *w, int status)
+{
+	bool held = w->only && w->only->look == check_idle;
+	return enough && status == EXIT_FINE && !held ? 128 + SIGINT : status;
 }
 
 static int walk(const struct check_wish *w, const struct check_options *o)
@@ -283,13 +292,13 @@ static int walk(const struct check_wish *w, const struct check_options *o)
 	}
 	d.style = check_style_of(w);
 	d.live = !w->json && d.style.colour && isatty(STDOUT_FILENO);
-	heed_interrupts(w);
+	d.reached = heed_interrupts;
 	int code = around_walk(o, w->only, &d, &err);
 	int status = EXIT_TROUBLE;
 	if (code < 0)
 		complain("%s", err.text);
 	else
-		status = desk_show(&d);
+		status = interrupted(w, desk_show(&d));
 	remark_port(o->proxy, &d);
 	if (status != EXIT_TROUBLE && w->report && !check_write_report(w, o, &d))
 		status = EXIT_TROUBLE;
@@ -371,6 +380,24 @@ int check_with(struct check_proxy *proxy, const char *url, bool json, bool verbo
 	return status;
 }
 
+/* libcurl says no more than that it could not set it, and in the middle of the walk. */
+static bool holds_certificates(const char *path)
+{
+	char line[80];
+	bool found = false;
+	FILE *in = fopen(path, "re");
+	if (!in) {
+		complain("--ca %s: %s", path, strerror(errno));
+		return false;
+	}
+	while (!found && fgets(line, sizeof line, in))
+		found = strncmp(line, "-----BEGIN ", 11) == 0 && strstr(line, "CERTIFICATE-----");
+	fclose(in);
+	if (!found)
+		complain("--ca %s holds no certificate (-----BEGIN CERTIFICATE-----)", path);
+	return found;
+}
+
 /* What can't go together; a sentence, or NULL. */
 static const char *conflict(const struct check_wish *w)
 {
@@ -387,6 +414,8 @@ static const char *conflict(const struct check_wish *w)
 static int do_check(const struct check_wish *w, int argc, char **argv)
 {
 	const char *why = conflict(w);
+	if (w->ca && !holds_certificates(w->ca))
+		return EXIT_TROUBLE;
 	if (why)
 		complain("%s", why);
 	else if (w->profile && argc)

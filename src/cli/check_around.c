@@ -3,6 +3,7 @@
 
 #include "check/connect.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- which applies --------------------------------------------------------------------------- */
@@ -25,10 +26,12 @@ static bool mtu_applies(const struct finding *f, const struct exchange *x)
 	}
 }
 
-/* The hello was sent, and no TLS came of it. */
+/* The hello was sent, and no TLS came of it; or a certificate was turned down that TLS 1.3 hides
+ * from others. */
 static bool tls_applies(const struct finding *f, const struct exchange *x)
 {
-	(void)x;
+	if (f->verdict == V_TLS_UNTRUSTED || f->verdict == V_TLS_INTERCEPTED)
+		return diagnose_severity(f) == SEVERITY_FAILURE && x->tls->version >= 0x0304;
 	return f->verdict == V_TLS_SILENT || f->verdict == V_TLS_RESET ||
 	       f->verdict == V_TLS_CLOSED;
 }
@@ -59,7 +62,10 @@ static bool never_applies(const struct finding *f, const struct exchange *x)
 const struct around AROUND[] = {
 	{ "mtu", "does size alone make segments vanish, and which MTU does the path have",
 	  mtu_applies, check_mtu },
-	{ "tls", "which ClientHello is answered: small, large, in two segments, without a name",
+	{ "tls",
+	  "which ClientHello is answered: small, large, in two segments, without a name; a "
+	  "certificate "
+	  "that was turned down, in TLS 1.2",
 	  tls_applies, check_tls },
 	{ "auth", "what credentials change: none, Digest, Basic", auth_applies, check_auth },
 	{ "download", "what cuts a transfer: a size, a time, scanning, the path", download_applies,
@@ -79,6 +85,18 @@ const struct around *around_find(const char *name)
 
 /* ---- looking around -------------------------------------------------------------------------- */
 
+static bool interrupted(const struct check_options *options)
+{
+	return options->stop && *options->stop;
+}
+
+/* What walks came to that were broken off halfway is no fact. */
+static void forget(struct check_around *a, const struct trace_probe *before)
+{
+	*a->x->probe = *before;
+	snprintf(a->seen, sizeof a->seen, "not measured: interrupted");
+}
+
 static int look(const struct around *r, const struct check_options *options, struct exchange *x,
 		struct desk *d, struct error *err)
 {
@@ -97,7 +115,10 @@ static int look(const struct around *r, const struct check_options *options, str
 		a.where = last->step;
 	}
 	desk_look_begins(d, r->name);
+	const struct trace_probe before = *x->probe;
 	int code = r->look(&a, err);
+	if (interrupted(options) && r->look != check_idle)
+		forget(&a, &before);
 	if (code >= 0)
 		desk_look_ends(d, r->name, check_now() - begun, a.seen);
 	return code;
@@ -108,7 +129,7 @@ int around_walk(const struct check_options *options, const struct around *only, 
 {
 	struct check_owner owner = desk_owner(d);
 	int code = check_walk(options, &owner, err);
-	for (size_t i = 0; i < AROUND_COUNT && code >= 0; i++) {
+	for (size_t i = 0; i < AROUND_COUNT && code >= 0 && !interrupted(options); i++) {
 		const struct around *r = &AROUND[i];
 		struct finding f;
 		struct exchange *x = desk_decisive(d, &f);

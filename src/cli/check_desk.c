@@ -46,7 +46,10 @@ static void print_passed(const struct desk *d, enum sign m, const char *name, na
 
 static void on_begin(void *context, enum check_step step)
 {
-	announce(context, check_step_name(step));
+	const struct desk *d = context;
+	if (step == CHECK_PROXY && d->reached)
+		d->reached();
+	announce(d, check_step_name(step));
 }
 
 static void on_stage(void *context, const struct check_stage *s)
@@ -275,6 +278,15 @@ static void render(struct buffer *out, const struct desk *d, const struct exchan
 	render_card(out, &d->style, x, found);
 }
 
+/* Whatever could be made of it: it did not come to its end. */
+static bool broke(const struct desk *d)
+{
+	for (size_t i = 0; i < d->stages; i++)
+		if (d->stage[i].result == CHECK_FAILED && d->stage[i].step <= CHECK_CLOSING)
+			return true;
+	return false;
+}
+
 int desk_show(const struct desk *d)
 {
 	struct finding f;
@@ -293,7 +305,9 @@ int desk_show(const struct desk *d)
 	fwrite(out.at, 1, out.len, stdout);
 	buffer_done(&out);
 	arena_free(arena);
-	return found.severity == SEVERITY_FAILURE ? EXIT_FAULT_FOUND : EXIT_FINE;
+	bool failed =
+		found.severity == SEVERITY_FAILURE || (found.severity == SEVERITY_OK && broke(d));
+	return failed ? EXIT_FAULT_FOUND : EXIT_FINE;
 }
 
 void desk_done(struct desk *d)

@@ -36,6 +36,7 @@ struct desk {
 	bool verbose; /* desk_show: the heads, the certificates and the connection, too */
 	bool json;    /* desk_show: the record */
 	bool thorough; /* keeps samples, as when it is verbose */
+	void (*reached)(void); /* the proxy was: from here on there is something to judge; or NULL */
 
 	struct desk_stage stage[DESK_MAX_STAGES];
 	size_t stages;

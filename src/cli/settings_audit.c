@@ -163,19 +163,29 @@ static void add_row(struct page *p, const struct result *r, const struct audit_r
 	buffer_done(&cell);
 }
 
-static void add_counts(struct buffer *out, const struct result *r)
+static void add_left_out(struct page *p, const char *why)
+{
+	struct buffer text;
+	buffer_init(&text, MAX_LIST);
+	escape_text(&text, slice_of(why));
+	add_cell(p, 0, SLICE("Left out:"));
+	add_words(p, 10, buffer_slice(&text), ' ');
+	end_line(p);
+	p->out->failed |= text.failed;
+	buffer_done(&text);
+}
+
+static void add_counts(struct page *p, const struct result *r)
 {
 	const struct host_said *h = &r->said;
+	struct buffer *out = p->out;
 	if (!r->image)
 		buffer_printf(out,
 			      "\nProcesses: %zu have a proxy in their environment, %zu have none, "
 			      "%zu could not be read.\n",
 			      h->with_proxy, h->without, h->hidden);
-	for (size_t i = 0; i < h->unread_count && i < HOST_SAID_MOST_UNREAD; i++) {
-		buffer_add_text(out, "Left out: ");
-		escape_text(out, slice_of(h->unread[i]));
-		buffer_add_text(out, "\n");
-	}
+	for (size_t i = 0; i < h->unread_count && i < HOST_SAID_MOST_UNREAD; i++)
+		add_left_out(p, h->unread[i]);
 	if (h->unread_count > HOST_SAID_MOST_UNREAD)
 		buffer_printf(out, "Left out: %zu more\n", h->unread_count - HOST_SAID_MOST_UNREAD);
 }
@@ -195,7 +205,7 @@ static void add_table(struct buffer *out, const struct result *r)
 		buffer_printf(out, "\n%-16s%-38s%s\n", "WHO", "DIRECTLY TO", "SAID IN");
 	for (const struct audit_row *row = r->audit.exceptions; row; row = row->next)
 		add_row(&p, r, row);
-	add_counts(out, r);
+	add_counts(&p, r);
 }
 
 /* ---- JSON ---------------------------------------------------------------------------------- */

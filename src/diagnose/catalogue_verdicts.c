@@ -160,7 +160,7 @@ const struct verdict_words VERDICT_WORDS[V_COUNT_] = {
 			      "The client has no credentials for the proxy, does not use them, or "
 			      "gave them to the origin: "
 			      "curl's -u is for the origin, -U is for the proxy.",
-			      { CAUSE_NO_CREDENTIALS, CAUSE_U_FOR_U },
+			      { CAUSE_NO_CREDENTIALS, CAUSE_U_FOR_U, CAUSE_NO_SCHEME },
 			      { NULL } },
 	[V_AUTH_REJECTED] = { "auth-rejected",
 			      STAGE_REQUEST,
@@ -274,12 +274,13 @@ const struct verdict_words VERDICT_WORDS[V_COUNT_] = {
 	[V_OTHER_STATUS] = { "other-status",
 			     STAGE_REQUEST,
 			     FAILURE,
-			     "another status of 400 to 599",
+			     "another status that is a refusal",
 			     "%! answered %m %t with %s%r%?",
-			     "A refusal with a rarer code: see viaduct explain CODE.",
-			     { CAUSE_HTTP_CODE },
-			     { "on the client: look the code up with viaduct explain, and ask "
-			       "whoever sent it" } },
+			     "A refusal with a rarer code: see viaduct explain CODE. To CONNECT "
+			     "all "
+			     "but 2xx are that, redirects too.",
+			     { CAUSE_HTTP_CODE, CAUSE_SENT_ELSEWHERE, CAUSE_REDIRECTS },
+			     { NULL } },
 	[V_TLS_SILENT] = { "tls-silent",
 			   STAGE_TLS,
 			   FAILURE,
@@ -314,10 +315,10 @@ const struct verdict_words VERDICT_WORDS[V_COUNT_] = {
 			STAGE_TLS,
 			FAILURE,
 			"the ClientHello was answered by something that is not TLS",
-			"%t spoke %b in the tunnel where TLS was expected",
+			"the far end of the tunnel to %t spoke %b where TLS was expected",
 			"The tunnel leads to a service that does not speak TLS, or a page was put "
 			"into it.",
-			{ CAUSE_NOT_TLS_PORT, CAUSE_PROXY_PAGE_IN_TUNNEL },
+			{ CAUSE_NOT_TLS_PORT, CAUSE_PROXY_PAGE_IN_TUNNEL, CAUSE_PAGE_FOR_TUNNEL },
 			{ NULL } },
 	[V_TLS_ALERT] = { "tls-alert",
 			  STAGE_TLS,

@@ -184,6 +184,12 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 				   "use them",
 				   "on the client: set user and password for the proxy (curl: -U "
 				   "user)" },
+	[CAUSE_NO_SCHEME] = { "the proxy's 407 does not say how to log in (Proxy-Authenticate is "
+			      "missing, RFC 9110 section 15.5.8), so that no client can: its "
+			      "configuration is broken, or it refuses clients or targets so",
+			      "on the proxy: look in its log why it refuses %c, and have its 407 "
+			      "offer "
+			      "Basic or Digest" },
 	[CAUSE_U_FOR_U] = { "the password may have gone to the wrong place: curl's -u is for the "
 			    "origin, "
 			    "the proxy's option is -U%E",
@@ -285,6 +291,20 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 	[CAUSE_PORTAL] = { "a captive portal wants a login before it lets anything through (RFC "
 			   "6585)",
 			   "on the client: open a page in a browser and log in to the network" },
+	[CAUSE_SENT_ELSEWHERE] = { "in place of a tunnel there is a page to see, at %e: the login "
+				   "of "
+				   "the network (a captive portal), or a proxy that says there why "
+				   "it "
+				   "refuses",
+				   "on the client: open the page in a browser and read it: log in, "
+				   "or "
+				   "ask whoever runs the proxy to allow %t" },
+	[CAUSE_REDIRECTS] = { "the redirects come to no end, or to an address that can't be asked "
+			      "for, as %e: a login page between, or an origin that expects another "
+			      "name, scheme or cookie",
+			      "on the client: ask for %e without the proxy, and compare; open it "
+			      "in "
+			      "a browser" },
 	/* tls */
 	[CAUSE_BIG_HELLO] = { "the ClientHello of %l needed %j segment(s)%J: middleboxes that read "
 			      "only the "
@@ -348,6 +368,14 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 					 "server behind it, or "
 					 "an error page of the proxy after its 200",
 					 "on the proxy: see what answers on %t" },
+	[CAUSE_PAGE_FOR_TUNNEL] = { "%p sent a page in place of the tunnel, with a status as if it "
+				    "were "
+				    "one: a captive portal, or a web server that takes CONNECT for "
+				    "a request of its own",
+				    "on the client: open any page in a browser, and log in to the "
+				    "network if it asks for that; compare host and port of the "
+				    "proxy "
+				    "with %p" },
 	[CAUSE_NO_COMMON_TLS] = { "the two sides have no TLS version or cipher in common",
 				  "on the client: allow newer TLS versions and ciphers; on the "
 				  "origin: see what "
@@ -373,8 +401,13 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 				     "opened" },
 	[CAUSE_OWN_AUTHORITY] = { "the origin uses a private authority of its own",
 				  "on the client: install that authority, if it is the right one" },
-	[CAUSE_EXPIRED] = { "the certificate has expired%X",
-			    "on the origin: renew the certificate" },
+	[CAUSE_EXPIRED] = { "the certificate has expired%X, or a clock is wrong",
+			    "on the origin: renew the certificate; on the client: check its "
+			    "clock" },
+	[CAUSE_CHAIN_EXPIRED] = { "a certificate between it and the authority, or the authority's "
+				  "own, has expired, or a clock is wrong",
+				  "on the origin: send a chain in which all are valid; on the "
+				  "client: check its clock, and update its trust store" },
 	[CAUSE_NOT_YET_VALID] = { "the certificate is not valid yet, or a clock is wrong%X",
 				  "on the client: check its clock" },
 	[CAUSE_WRONG_NAME] = { "the certificate is for %Y, and %i was asked for",

@@ -22,6 +22,7 @@ static struct slice field_of(const struct trace_response *r, enum where where)
 	case IN_STATUS_FIELD:
 		return r->proxy_status;
 	case IN_NOWHERE:
+	case IN_COUNT_:
 		break;
 	}
 	return (struct slice){ 0 };
@@ -120,24 +121,36 @@ static struct slice telling_field(const struct exchange *x, enum where where)
 						: field_of(&x->response, where);
 }
 
-/* The first sign that is found. Most words begin with a letter that does not occur in the field. */
+/* Most words have a letter among their first three that does not occur in the field. */
+static bool may_say(uint32_t letters, const char *word)
+{
+	const uint8_t *w = (const uint8_t *)word;
+	return (letters & letter(w[0])) && (letters & letter(w[1])) && (letters & letter(w[2]));
+}
+
+static enum dialect by_field(const struct exchange *x, enum where where)
+{
+	struct slice field = telling_field(x, where);
+	size_t count = field.len ? DIALECT_SIGNS[where].count : 0;
+	uint32_t letters = letters_of(field);
+	for (size_t i = 0; i < count; i++) {
+		const struct dialect_sign *s = &DIALECT_SIGNS[where].sign[i];
+		if (may_say(letters, s->word) && says(field, s->word) &&
+		    !may_be_the_origins(x, &DIALECT_WORDS[s->dialect], where))
+			return s->dialect;
+	}
+	return DIALECT_UNKNOWN;
+}
+
+/* The first sign that is found. */
 static enum dialect by_signs(const struct exchange *x, enum where *ret_where)
 {
-	enum where where = IN_NOWHERE;
-	struct slice field = { 0 };
-	uint32_t letters = 0;
-	for (const struct dialect_sign *s = DIALECT_SIGNS; s < DIALECT_SIGNS + DIALECT_SIGNS_COUNT;
-	     s++) {
-		if (s->where != where) {
-			where = s->where;
-			field = telling_field(x, where);
-			letters = letters_of(field);
-		}
-		if (letters && (letters & letter((uint8_t)s->word[0])) && says(field, s->word) &&
-		    !may_be_the_origins(x, &DIALECT_WORDS[s->dialect], where)) {
-			*ret_where = where;
-			return s->dialect;
-		}
+	for (enum where where = IN_NOWHERE + 1; where < IN_COUNT_; where++) {
+		enum dialect known = by_field(x, where);
+		if (known == DIALECT_UNKNOWN)
+			continue;
+		*ret_where = where;
+		return known;
 	}
 	return DIALECT_UNKNOWN;
 }
@@ -186,7 +199,8 @@ static enum answerer who(const struct exchange *x, enum dialect d, enum where wh
 		return several_hops(r->via) ? ANSWERER_PARENT : ANSWERER_PROXY;
 	if (r->via.len)
 		return ANSWERER_ORIGIN;
-	return error ? ANSWERER_UNKNOWN : ANSWERER_ORIGIN;
+	/* portals and proxies that block send a client elsewhere, too */
+	return error || (r->status >= 300 && r->status != 304) ? ANSWERER_UNKNOWN : ANSWERER_ORIGIN;
 }
 
 /* Our own proxy knows which answers are its own. */

@@ -325,7 +325,7 @@ static size_t begin(const struct telling *t)
 
 static bool finish(struct telling *t, size_t from)
 {
-	buffer_add_byte(&t->out, 0);
+	phrase_put_byte(t, 0);
 	if (!t->out.failed)
 		return true;
 	t->out.failed = false;
@@ -336,21 +336,23 @@ static bool finish(struct telling *t, size_t from)
 /* A cause that has nothing to say here: the dialect or the catalogue has no entry. */
 static bool is_mute(const struct telling *t, enum cause c)
 {
-	if (c <= CAUSE_NONE || c >= CAUSE_COUNT_)
-		return true;
-	if (c == CAUSE_PRODUCT_SAYS)
+	switch (c) {
+	case CAUSE_PRODUCT_SAYS:
 		return !dialect_meaning(t->f->dialect, t->x->response.status, &t->x->response);
-	if (c == CAUSE_HTTP_CODE)
+	case CAUSE_HTTP_CODE:
 		return !catalogue_code(t->x->response.status);
-	if (c == CAUSE_ALERT_OTHER)
+	case CAUSE_ALERT_OTHER:
 		return !t->x->tls->alert;
-	if (c == CAUSE_OWN_REASON || c == CAUSE_OWN_RULE)
+	case CAUSE_OWN_REASON:
+	case CAUSE_OWN_RULE:
 		return !own_reason(t->x);
-	if (c == CAUSE_ANSWER_UNUSABLE)
+	case CAUSE_ANSWER_UNUSABLE:
 		return !t->f->detail;
-	if (c == CAUSE_BIG_HELLO)
+	case CAUSE_BIG_HELLO:
 		return t->x->tls->hello_bytes == 0;
-	return false;
+	default:
+		return c <= CAUSE_NONE || c >= CAUSE_COUNT_;
+	}
 }
 
 static bool tell_causes(struct telling *t, struct places *at)
@@ -481,7 +483,7 @@ bool diagnose_explain(const struct exchange *x, const struct finding *f, struct 
 	fit = tell_causes(&t, &at) && fit;
 	fit = tell_remedies(&t, &at) && fit;
 
-	char *text = t.out.len ? arena_alloc(arena, t.out.len) : NULL;
+	char *text = t.out.len ? arena_take(arena, t.out.len) : NULL;
 	if (!text) {
 		d->summary = verdict_meaning(f->verdict);
 		return false;

@@ -34,8 +34,11 @@ void finding_cite_request(const struct exchange *x, struct finding *f)
 	const struct mark *request =
 		mark_is(&x->request_start) ? &x->request_start : &x->request_end;
 	finding_cite(f, request, SAW_REQUEST, x->request.body_bytes);
+	const struct event *interim = trace_first(x, EV_INTERIM);
 	if (x->response.status != 0)
 		finding_cite(f, &x->response_start, SAW_RESPONSE, x->response.status);
+	else if (interim)
+		finding_cite(f, &interim->mark, SAW_INTERIM, interim->n);
 }
 
 void finding_cite_end(const struct exchange *x, struct finding *f)
@@ -67,14 +70,31 @@ void finding_cite_looking(const struct exchange *x, struct finding *f, const cha
 	finding_cite(f, &end, SAW_PROBE, 0);
 }
 
-bool only_farewell(const struct exchange *x)
+/* Inside of TLS, as far as its records could be followed. */
+static bool said_nothing(const struct exchange *x)
 {
 	const struct trace_tls *t = x->tls;
 	bool data = mark_is(&t->last_app[PROXY]) && t->last_app[PROXY].at >= x->first_app_up.at;
-	if (!closed_by(x, CLIENT) || !t->server_hello || t->out_of_step[PROXY] || x->from_text ||
-	    data)
+	return t->server_hello && !t->out_of_step[PROXY] && !x->from_text && !data;
+}
+
+bool only_farewell(const struct exchange *x)
+{
+	if (!x->closed || !said_nothing(x))
 		return false;
-	return t->close_notify[PROXY] || x->tunnel.last[PROXY].at >= x->close.at;
+	if (x->closed_by == PROXY)
+		return x->tls->close_notify[PROXY] && mark_is(&x->first_app_up);
+	return x->tls->close_notify[PROXY] || x->tunnel.last[PROXY].at >= x->close.at;
+}
+
+bool dismissed(const struct exchange *x)
+{
+	const struct trace_tls *t = x->tls;
+	nanos farewell = x->tunnel.last[PROXY].at;
+	if (!only_farewell(x) || !t->close_notify[PROXY] || !mark_is(&x->first_app_up))
+		return false;
+	return t->close_notify[CLIENT] ? farewell < x->tunnel.last[CLIENT].at
+				       : farewell < x->close.at || x->closed_by == PROXY;
 }
 
 /* A closing alert is no word. Where the observer did not follow the records, a client's last

@@ -1,6 +1,8 @@
 /* Facts of an exchange in words, and the little language in which the catalogue asks for them:
  * "%p refused %m %t". */
+#include "base/digits.h"
 #include "base/escape.h"
+#include "base/plain.h"
 #include "diagnose/figures.h"
 #include "diagnose/phrases.h"
 
@@ -43,28 +45,23 @@ void phrase_put(struct telling *t, const char *text)
 		put(t, text, strlen(text));
 }
 
-static uint8_t *write_u64(uint8_t *to, uint64_t n)
-{
-	uint8_t digits[20];
-	size_t at = sizeof digits;
-	do
-		digits[--at] = (uint8_t)('0' + n % 10);
-	while (n /= 10);
-	while (at < sizeof digits)
-		*to++ = digits[at++];
-	return to;
-}
-
 static void put_u64(struct telling *t, uint64_t n)
 {
-	put_up_to(t, write_u64(end_of_text(t), n));
+	put_up_to(t, digits_write(end_of_text(t), n));
 }
 
+/* Nearly always there is nothing to escape, and room. */
 static void put_foreign(struct telling *t, struct slice s)
 {
-	bool cut = s.len > MOST_FOREIGN;
-	escape_text(&t->out, slice_first(s, MOST_FOREIGN));
-	if (cut)
+	struct slice shown = slice_first(s, MOST_FOREIGN);
+	size_t plain = 0;
+	if (shown.len <= PHRASE_BLOCK - t->out.len && !t->out.failed) {
+		plain = plain_copy(end_of_text(t), shown, "\\");
+		t->out.len += (uint32_t)plain;
+	}
+	if (plain < shown.len)
+		escape_text(&t->out, slice_from(shown, plain));
+	if (s.len > MOST_FOREIGN)
 		phrase_put(t, "...");
 }
 
@@ -96,11 +93,11 @@ void phrase_put_span(struct telling *t, nanos span)
 	}
 	bool seconds = us >= 999950;
 	uint64_t tenths = seconds ? (us + 50000) / 100000 : (us + 50) / 100;
-	uint8_t *to = write_u64(end_of_text(t), tenths / 10);
+	uint8_t *to = digits_write(end_of_text(t), tenths / 10);
 	*to++ = '.';
 	*to++ = (uint8_t)('0' + tenths % 10);
+	to = seconds ? mempcpy(to, " s", 2) : mempcpy(to, " ms", 3);
 	put_up_to(t, to);
-	phrase_put(t, seconds ? " s" : " ms");
 }
 
 static void put_endpoint(struct telling *t, const struct address *a, struct slice name, bool port)
@@ -114,11 +111,11 @@ static void put_endpoint(struct telling *t, const struct address *a, struct slic
 		for (int i = 12; i < 16; i++) {
 			if (i > 12)
 				*to++ = '.';
-			to = write_u64(to, a->ip[i]);
+			to = digits_write(to, a->ip[i]);
 		}
 		if (port && a->port) {
 			*to++ = ':';
-			to = write_u64(to, a->port);
+			to = digits_write(to, a->port);
 		}
 		put_up_to(t, to);
 	} else if (port) {
@@ -548,7 +545,7 @@ static void put_reason(struct telling *t)
 {
 	if (!t->x->response.reason.len)
 		return;
-	buffer_add_byte(&t->out, ' ');
+	phrase_put_byte(t, ' ');
 	put_foreign(t, t->x->response.reason);
 }
 
@@ -638,7 +635,6 @@ static const struct trace_size *proved_size(const struct exchange *x, enum trace
 static bool expand_connection(struct telling *t, char key)
 {
 	const struct exchange *x = t->x;
-	const struct trace_path *theirs = &x->path[t->f->side];
 	switch (key) {
 	case 'B':
 		phrase_put_number(t, x->path[CLIENT].largest);
@@ -701,7 +697,7 @@ static bool expand_connection(struct telling *t, char key)
 		put_repairs(t);
 		return true;
 	case '$':
-		phrase_put_span(t, theirs->repair_time);
+		phrase_put_span(t, x->path[t->f->side].repair_time);
 		return true;
 	default:
 		return false;
@@ -728,6 +724,9 @@ static bool expand_conversation(struct telling *t, char key)
 		return true;
 	case 'D':
 		phrase_put_number(t, x->tunnel.open ? x->tunnel.bytes[PROXY] : x->bytes[PROXY]);
+		return true;
+	case 'e':
+		phrase_put_foreign_or(t, x->response.location, "an address that it does not name");
 		return true;
 	case 'E':
 		if (x->request.origin_credentials)
@@ -910,8 +909,8 @@ static bool expand_finding(struct telling *t, char key)
 static void expand(struct telling *t, char key)
 {
 	if (key == '%')
-		buffer_add_byte(&t->out, '%');
-	else if (!expand_connection(t, key) && !expand_conversation(t, key) && !expand_tls(t, key))
+		phrase_put_byte(t, '%');
+	else if (!expand_conversation(t, key) && !expand_connection(t, key) && !expand_tls(t, key))
 		expand_finding(t, key);
 }
 

@@ -16,6 +16,14 @@ struct telling {
 	uint8_t block[PHRASE_BLOCK + PHRASE_SLACK];
 };
 
+static inline void phrase_put_byte(struct telling *t, uint8_t byte)
+{
+	if (t->out.len == PHRASE_BLOCK || t->out.failed)
+		t->out.failed = true;
+	else
+		t->block[t->out.len++] = byte;
+}
+
 void phrase_put(struct telling *t, const char *text);
 void phrase_put_number(struct telling *t, uint64_t n);
 void phrase_put_span(struct telling *t, nanos span);

@@ -164,10 +164,12 @@ static inline bool tls_settled(const struct exchange *x)
 	return x->tls->done || mark_is(&x->first_byte);
 }
 
-/* The client asked inside of TLS and left, and all that came to it after its request is the closing
- * alert with which the other side answers that: before the client's FIN or behind it. Session tickets,
- * which come ahead of a request, are no answer either. */
+/* It is over, and all that came to the client after what it asked inside of TLS is a closing alert:
+ * the farewell of the other side, or its answer to the client's own, before the client's FIN or
+ * behind it. Session tickets, which come ahead of a request, are no answer either. */
 bool only_farewell(const struct exchange *x);
+/* ... and that farewell came first: the other side took what the client asked, and left. */
+bool dismissed(const struct exchange *x);
 
 /* When that side last sent what the other was waiting for (no closing alert). */
 nanos last_word(const struct exchange *x, enum trace_side side);

@@ -285,7 +285,7 @@ static bool was_held_up(const struct trace_path *p)
  * is unfinished, or is in a tunnel; what is left is whether it was slow. */
 static bool plainly_good(const struct exchange *x)
 {
-	return has_request(x) && x->response.status >= 200 && x->response.status < 400 &&
+	return has_request(x) && x->response.status >= 200 && !trace_is_refused(x) &&
 	       x->response.complete && !x->tunnel.open && x->tls->certificates == 0 && !x->leg &&
 	       !x->probe && !was_held_up(&x->path[CLIENT]) && !was_held_up(&x->path[PROXY]);
 }

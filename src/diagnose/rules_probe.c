@@ -201,6 +201,19 @@ static const struct rule RULES[] = {
 };
 const struct rules RULES_PROBE = { RULES, sizeof RULES / sizeof *RULES, concern };
 
+/* other-status: each redirect led to another, until the client had enough, or to where it can't go.
+ * Wrong where it is the client that errs: its own words stand there. */
+static bool led_astray(const struct exchange *x, struct finding *f)
+{
+	const struct trace_response *r = &x->response;
+	if (!x->probe->complaint || !r->complete || r->status < 300 || !r->location.len)
+		return false;
+	finding_cite_request(x, f);
+	finding_cite_looking(x, f, x->probe->complaint);
+	finding_cause(f, CAUSE_REDIRECTS);
+	return true;
+}
+
 /* client-aborted: nothing that was seen explains it, and yet the client could not use the answer.
  * Wrong where it is the client that errs: its own words stand there. */
 static bool complained(const struct exchange *x, struct finding *f)
@@ -214,5 +227,6 @@ static bool complained(const struct exchange *x, struct finding *f)
 	return true;
 }
 
-static const struct rule LAST[] = { { V_CLIENT_ABORTED, CONFIDENCE_MEDIUM, complained } };
+static const struct rule LAST[] = { { V_OTHER_STATUS, CONFIDENCE_HIGH, led_astray },
+				    { V_CLIENT_ABORTED, CONFIDENCE_MEDIUM, complained } };
 const struct rules RULES_COMPLAINT = { LAST, sizeof LAST / sizeof *LAST, concern };

@@ -4,9 +4,10 @@
 /* Is there an answer that the observer merely did not get to see? Then silence proves nothing. */
 static bool answer_may_be_hidden(const struct exchange *x)
 {
+	bool interim = x->interims > 0 && !mark_is(&x->response_start); /* is all that came */
+	bool came = x->bytes[PROXY] > 0 || x->path[PROXY].bytes > 0;
 	return !x->both_ways || x->answer_hidden || x->path[PROXY].missing > 0 ||
-	       x->bytes[PROXY] > 0 || x->path[PROXY].bytes > 0 ||
-	       (x->began_late && !has_request(x));
+	       (came && !interim) || (x->began_late && !has_request(x));
 }
 
 /* request-lost: what was sent first is still not acknowledged after repeats.
@@ -251,6 +252,11 @@ static bool auth_required(const struct exchange *x, struct finding *f)
 		finding_cause(f, CAUSE_DESTINATION_RULE);
 	}
 	finding_cite_request(x, f);
+	if (x->response.offers == 0) {
+		if (f->verdict != V_DENIED)
+			finding_cause(f, CAUSE_NO_SCHEME);
+		return true;
+	}
 	if (x->request.origin_credentials)
 		finding_cause(f, CAUSE_U_FOR_U);
 	finding_cause(f, CAUSE_NO_CREDENTIALS);
@@ -470,7 +476,9 @@ static void other_causes(const struct exchange *x, struct finding *f)
 		finding_cause(f, CAUSE_RATE_LIMIT);
 		break;
 	case V_OTHER_STATUS:
-		finding_cause(f, x->response.status == 511 ? CAUSE_PORTAL : CAUSE_HTTP_CODE);
+		finding_cause(f, x->response.status == 511  ? CAUSE_PORTAL
+				 : x->response.status < 400 ? CAUSE_SENT_ELSEWHERE
+							    : CAUSE_HTTP_CODE);
 		break;
 	default:
 		gateway_causes(x, f);
@@ -539,7 +547,7 @@ static bool unknown_refusal(const struct exchange *x, struct finding *f)
 static bool refused_by_status(const struct exchange *x, struct finding *f)
 {
 	unsigned status = x->response.status;
-	if (status < 400)
+	if (!trace_is_refused(x))
 		return false;
 	f->verdict = verdict_of(status);
 	finding_dialect(x, f);
@@ -568,7 +576,7 @@ static bool refused_by_status(const struct exchange *x, struct finding *f)
 /* There is no answer, or one that refuses. */
 static bool concern(const struct exchange *x)
 {
-	return x->response.status == 0 || x->response.status >= 400;
+	return x->response.status == 0 || trace_is_refused(x);
 }
 
 static const struct rule RULES[] = {

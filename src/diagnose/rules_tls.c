@@ -89,14 +89,21 @@ static bool inspection_signed(const struct exchange *x)
 	return false;
 }
 
+/* The client was the first to end it; the other side's FIN may overtake the client's own, which
+ * stands behind the alert. */
+static bool client_left(const struct exchange *x)
+{
+	return closed_by(x, CLIENT) ||
+	       (x->tls->likely_alert && x->tls->likely_alert_from == CLIENT);
+}
+
 static bool client_rejected(const struct exchange *x)
 {
 	const struct trace_tls *t = x->tls;
 	if ((t->alert && t->alert_from == CLIENT) || (x->probe && x->probe->distrusted))
 		return true;
-	if (tls_settled(x))
-		return false;
-	return (t->likely_alert && t->likely_alert_from == CLIENT) || closed_by(x, CLIENT);
+	bool theirs = t->alert && t->alert_level == 2; /* the other side ended it */
+	return !tls_settled(x) && !theirs && client_left(x);
 }
 
 static void cite_handshake(const struct exchange *x, struct finding *f)
@@ -134,6 +141,13 @@ static bool unfinished(const struct exchange *x)
 	return in_tls(x) && !tls_settled(x) && !hidden && !finished_and_idle(x) && !x->next_began;
 }
 
+/* Where the client's records could not be followed, its last word may have been that it leaves. */
+static bool ended_by_proxy(const struct exchange *x)
+{
+	bool unknown = x->tls->server_hello && x->tls->out_of_step[CLIENT];
+	return closed_by(x, PROXY) && !client_left(x) && !unknown;
+}
+
 /* tls-intercepted: the issuer says inspection, and the client turned the certificate down. The
  * same certificate accepted is a warning, told last (rules_good.c). Wrong when an origin's private
  * authority has such a word in its name. */
@@ -169,6 +183,9 @@ static bool untrusted(const struct exchange *x, struct finding *f)
 	} else if (t->not_before != NO_TIME && now != NO_TIME && now < t->not_before) {
 		f->detail = "not yet valid";
 		finding_cause(f, CAUSE_NOT_YET_VALID);
+	} else if (t->alert && t->alert_from == CLIENT && t->alert_what == 45) {
+		f->detail = "valid itself, and one of those above it has expired";
+		finding_cause(f, CAUSE_CHAIN_EXPIRED);
 	} else if (t->name == NAME_DIFFERS) {
 		f->detail = "for another name";
 		finding_cause(f, CAUSE_WRONG_NAME);
@@ -207,10 +224,21 @@ static bool intercepted_by_shape(const struct exchange *x, struct finding *f)
 	return true;
 }
 
-static void alert_causes(struct finding *f, unsigned what, enum trace_side from)
+/* Whose alert speaks of a certificate speaks of the handshake. In TLS 1.3 a server has that of a
+ * client only when the client has gone on to its request. */
+static bool about_certificate(unsigned what)
+{
+	return (what >= 41 && what <= 49) || what == 116;
+}
+
+/* chosen: version and cipher were, before it. */
+static void alert_causes(struct finding *f, unsigned what, enum trace_side from, bool chosen)
 {
 	switch (what) {
 	case 40: /* handshake_failure */
+		finding_cause(f, chosen && from == PROXY ? CAUSE_CLIENT_CERTIFICATE
+							 : CAUSE_NO_COMMON_TLS);
+		break;
 	case 70: /* protocol_version */
 	case 71: /* insufficient_security */
 	case 47: /* illegal_parameter */
@@ -244,32 +272,47 @@ static void alert_causes(struct finding *f, unsigned what, enum trace_side from)
 	finding_cause(f, CAUSE_ALERT_OTHER);
 }
 
+/* The server's word on the client's Finished, within some of the round trips that the hellos took.
+ */
+static bool refuses_at_once(const struct exchange *x)
+{
+	nanos hellos = span(x->hello.at, x->server_hello.at);
+	return span(x->tls_done.at, x->tunnel.last[PROXY].at) <
+	       later(times(3, hellos), 100 * NANOS_PER_MS);
+}
+
 /* tls-alert: a fatal alert in the clear ended the handshake; or, in TLS 1.3, an encrypted record of
  * an alert's size did: the client's first, or all that the server ever said behind the handshake,
  * as where it wants a certificate of the client. A warning the handshake survived is none. Wrong
- * where the server takes data, answers none, and is the first to say that it closes. */
+ * where the server takes data, answers none, and says at once that it closes: who takes longer
+ * for it has read the request. */
 static bool alert(const struct exchange *x, struct finding *f)
 {
 	const struct trace_tls *t = x->tls;
-	bool clear = t->alert && (t->alert_level == 2 || x->closed) && !tls_settled(x);
-	/* application data may have crossed in TLS 1.3 before a client's plain alert */
-	if (t->alert && t->alert_level == 2 && x->bytes[PROXY] > 0 && t->app_bytes[CLIENT] == 0)
-		clear = true;
+	bool fatal = t->alert && t->alert_level == 2;
+	/* application data may have crossed in TLS 1.3 before a client's plain alert; and before
+	   the server's on the client's Finished, which those read who end the TLS */
+	bool crossed = t->alert_from == PROXY ? !mark_is(&t->last_app[PROXY])
+					      : x->bytes[PROXY] > 0 && t->app_bytes[CLIENT] == 0;
+	bool clear = (t->alert && (fatal || x->closed) && !tls_settled(x)) ||
+		     (fatal && (crossed || about_certificate(t->alert_what)));
 	/* the server's comes when the client, done with its part, has asked: for all that was seen
 	   it is the first byte of the answer */
-	bool likely = !clear && t->likely_alert &&
-		      (t->likely_alert_from == PROXY || !mark_is(&x->first_byte));
+	bool refuses =
+		t->likely_alert_from == PROXY ? refuses_at_once(x) : !mark_is(&x->first_byte);
+	/* before TLS 1.3 those that refuse come in the clear */
+	bool likely = !clear && t->likely_alert && t->version >= 0x0304 && refuses;
 	if (!in_tls(x) || (!clear && !likely))
 		return false;
 	cite_handshake(x, f);
 	f->side = clear ? t->alert_from : t->likely_alert_from;
 	if (clear) {
 		cite_alert(x, f);
-		alert_causes(f, t->alert_what, f->side);
+		alert_causes(f, t->alert_what, f->side, t->server_hello);
 	} else {
 		f->confidence = CONFIDENCE_MEDIUM;
 		finding_cite(f, &x->tunnel.last[f->side], SAW_LIKELY_ALERT, 0);
-		alert_causes(f, f->side == CLIENT ? 48 : 116, f->side);
+		alert_causes(f, f->side == CLIENT ? 48 : 116, f->side, t->server_hello);
 	}
 	finding_cite_end(x, f);
 	return true;
@@ -291,7 +334,10 @@ static bool not_tls(const struct exchange *x, struct finding *f)
 	const struct event *e = trace_first(x, EV_NOT_TLS);
 	finding_cite(f, e ? &e->mark : &x->tunnel.first[PROXY], SAW_NOT_TLS, p);
 	finding_cite_end(x, f);
-	if (p == PROTO_HTTP)
+	/* a 2xx to CONNECT has no content, and so no type of it (RFC 9110, section 9.3.6) */
+	if (x->response.content_type.len)
+		finding_cause(f, CAUSE_PAGE_FOR_TUNNEL);
+	else if (p == PROTO_HTTP)
 		finding_cause(f, CAUSE_PROXY_PAGE_IN_TUNNEL);
 	finding_cause(f, CAUSE_NOT_TLS_PORT);
 	if (p == PROTO_UNKNOWN)
@@ -347,7 +393,7 @@ static void hello_causes(const struct exchange *x, struct finding *f)
 /* tls-reset: a RST from the proxy's side between the hello and the end of the handshake. */
 static bool tls_reset(const struct exchange *x, struct finding *f)
 {
-	if (!unfinished(x) || !closed_by(x, PROXY) || !x->by_reset || answer_may_be_hidden(x))
+	if (!unfinished(x) || !ended_by_proxy(x) || !x->by_reset || answer_may_be_hidden(x))
 		return false;
 	cite_handshake(x, f);
 	finding_cite_end(x, f);
@@ -363,7 +409,7 @@ static bool tls_reset(const struct exchange *x, struct finding *f)
 /* tls-closed: the same by FIN. After five seconds and more it is the end of a silence. */
 static bool tls_closed(const struct exchange *x, struct finding *f)
 {
-	if (!unfinished(x) || !closed_by(x, PROXY) || x->by_reset || answer_may_be_hidden(x))
+	if (!unfinished(x) || !ended_by_proxy(x) || x->by_reset || answer_may_be_hidden(x))
 		return false;
 	cite_handshake(x, f);
 	finding_cite_end(x, f);
@@ -418,7 +464,7 @@ static bool handshake_left(const struct exchange *x, struct finding *f)
 	nanos word = later(later(x->hello.at, x->server_hello.at), x->path[PROXY].last_data.at);
 	nanos quiet = span(word, end_of(x));
 	bool stalled = x->tls->server_hello && quiet >= LONG_SILENCE && quiet >= ten_rtt(x);
-	if (!stalled && !closed_by(x, CLIENT))
+	if (!stalled && !client_left(x))
 		return false;
 	cite_handshake(x, f);
 	finding_cite_end(x, f);

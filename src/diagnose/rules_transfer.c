@@ -235,8 +235,10 @@ static enum undone left_undone(const struct exchange *x)
 {
 	if (plain_unfinished(x) || half_a_head(x))
 		return x->path[PROXY].missing > 0 ? DONE_OR_UNKNOWN : SURELY_UNDONE;
-	if (!x->tunnel.open || x->tls->close_notify[PROXY])
+	if (!x->tunnel.open)
 		return DONE_OR_UNKNOWN;
+	if (x->tls->close_notify[PROXY])
+		return dismissed(x) && unanswered_inside(x) ? PERHAPS_UNDONE : DONE_OR_UNKNOWN;
 	if (record_cut(x, PROXY))
 		return SURELY_UNDONE;
 	if (!in_tls(x)) {
@@ -310,11 +312,13 @@ static bool reset(const struct exchange *x, struct finding *f)
 /* transfer-truncated: the proxy's side closed by FIN before the body, the last chunk or the record
  * was whole; a cut at the same size or age elsewhere says which limit. Wrong when the answer was
  * whole and only the closing alert is missing, as many servers leave it out: so more than its
- * absence is asked for. */
+ * absence is asked for. Or it took leave in good order, but for an answer; wrong where the client
+ * wanted none. */
 static bool truncated(const struct exchange *x, struct finding *f)
 {
 	/* of a client that was not captured nobody knows whether it closed first */
-	if (!closed_by(x, PROXY) || x->by_reset || x->next_began || !(x->both_ways || x->from_text))
+	bool ended = closed_by(x, PROXY) || dismissed(x);
+	if (!ended || x->by_reset || x->next_began || !(x->both_ways || x->from_text))
 		return false;
 	enum undone undone = left_undone(x);
 	if (undone == DONE_OR_UNKNOWN || endless(x))

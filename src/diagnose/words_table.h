@@ -46,13 +46,18 @@ enum where {
 	IN_TITLE,
 	IN_REASON,
 	IN_REALM,
-	IN_VIA
+	IN_VIA,
+	IN_COUNT_
 };
 
 struct dialect_sign {
-	enum where where;
 	enum dialect dialect;
-	const char *word;
+	const char *word; /* of three letters at least */
+};
+
+struct dialect_signs {
+	const struct dialect_sign *sign;
+	size_t count;
 };
 
 struct dialect_words {
@@ -69,8 +74,7 @@ extern const struct code_words CODE_WORDS[];
 extern const size_t CODE_WORDS_COUNT;
 extern const struct dialect_words DIALECT_WORDS[DIALECT_COUNT_];
 extern const char DIALECTS_DATED[];
-extern const struct dialect_sign DIALECT_SIGNS[];
-extern const size_t DIALECT_SIGNS_COUNT;
+extern const struct dialect_signs DIALECT_SIGNS[IN_COUNT_]; /* by field */
 
 const struct code_words *catalogue_code(unsigned status); /* NULL: unknown */
 /* What this product means by this status; NULL: not known. */

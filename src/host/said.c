@@ -6,8 +6,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct place {
@@ -147,14 +149,27 @@ static void read_place(struct host_said *h, const char *root, const struct place
 
 /* ---- units --------------------------------------------------------------------------------- */
 
-static void read_unit_files(struct host_said *h, const char *root, const char *folder)
+/* One of the same name in a later folder stands in its place, be it a link to nothing. */
+static bool is_replaced(const char *root, size_t folder, const char *name)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	for (size_t i = folder + 1; i < sizeof UNIT_FOLDERS / sizeof *UNIT_FOLDERS; i++)
+		if (snprintf(path, sizeof path, "%s%s%s", root, UNIT_FOLDERS[i], name) < PATH_MAX &&
+		    lstat(path, &st) == 0)
+			return true;
+	return false;
+}
+
+static void read_unit_files(struct host_said *h, const char *root, size_t folder)
 {
 	char path[PATH_MAX];
 	size_t count;
-	char **names = list_folder(root, folder, ".service", &count);
+	char **names = list_folder(root, UNIT_FOLDERS[folder], ".service", &count);
 	for (size_t i = 0; i < count; i++) {
 		h->list.group = arena_copy(h->list.arena, slice_of(names[i]));
-		if (snprintf(path, sizeof path, "%s%s", folder, names[i]) < PATH_MAX)
+		if (!is_replaced(root, folder, names[i]) &&
+		    snprintf(path, sizeof path, "%s%s", UNIT_FOLDERS[folder], names[i]) < PATH_MAX)
 			read_file(h, root, path, SAID_FORM_SYSTEMD);
 	}
 	free_names(names, count);
@@ -174,13 +189,101 @@ static void read_drop_ins(struct host_said *h, const char *root, const char *fol
 	free_names(names, count);
 }
 
+/* ---- what units name ----------------------------------------------------------------------- */
+
+static void note_not_followed(struct host_said *h, const struct said *s, const char *why)
+{
+	char text[PATH_MAX + 512];
+	snprintf(text, sizeof text, "%.*s: EnvironmentFile=%.*s %s", (int)s->group.len,
+		 (const char *)s->group.at, (int)s->value.len, (const char *)s->value.at, why);
+	note_unread(h, text);
+}
+
+/* Into PATH_MAX bytes, with what systemd.unit(5) calls specifiers: those that a unit's name alone
+ * tells. False: it depends on more, or is no path. */
+static bool expand(const struct said *s, struct slice name, char *path)
+{
+	struct slice prefix = slice_first(s->group, s->group.len - strlen(".service"));
+	bool template = slice_find_byte(s->group, '@') < s->group.len;
+	size_t len = 0;
+	for (size_t i = 0; i < name.len; i++) {
+		struct slice part = { name.at + i, 1 };
+		if (name.at[i] == '%') {
+			uint8_t what = ++i < name.len ? name.at[i] : 0;
+			part = what == '%'                  ? SLICE("%")
+			       : template                   ? (struct slice){ 0 }
+			       : what == 'n'                ? s->group
+			       : what == 'N' || what == 'p' ? prefix
+							    : (struct slice){ 0 };
+			if (part.len == 0)
+				return false;
+		}
+		if (len + part.len >= PATH_MAX)
+			return false;
+		memcpy(path + len, part.at, part.len);
+		len += part.len;
+	}
+	path[len] = 0;
+	return path[0] == '/' && strlen(path) == len;
+}
+
+/* The root is no pattern. */
+static bool make_pattern(char *into, size_t size, const char *root, const char *path)
+{
+	size_t len = 0;
+	for (; *root && len + 2 < size; root++) {
+		if (strchr("\\*?[", *root))
+			into[len++] = '\\';
+		into[len++] = *root;
+	}
+	return !*root && (size_t)snprintf(into + len, size - len, "%s", path) < size - len;
+}
+
+static void read_named(struct host_said *h, const char *root, const struct said *s)
+{
+	bool optional = slice_starts(s->value, SLICE("-"));
+	char path[PATH_MAX], pattern[2 * PATH_MAX];
+	glob_t found = { 0 };
+	if (!expand(s, optional ? slice_from(s->value, 1) : s->value, path)) {
+		note_not_followed(h, s,
+				  "can't be followed: it is no path, or depends on more than the "
+				  "unit's name");
+		return;
+	}
+	int code = make_pattern(pattern, sizeof pattern, root, path)
+			   ? glob(pattern, 0, NULL, &found)
+			   : GLOB_NOSPACE;
+	if (code == GLOB_NOMATCH && !optional)
+		note_not_followed(h, s, "is not there, or not for us to see; the service needs it");
+	else if (code != 0 && code != GLOB_NOMATCH)
+		note_not_followed(h, s, "can't be looked for");
+	for (size_t i = 0; code == 0 && i < found.gl_pathc && i < MAX_NAMES; i++)
+		read_file(h, root, found.gl_pathv[i] + strlen(root), SAID_FORM_ENV_FILE);
+	globfree(&found);
+}
+
+/* Behind all units: what is said in a file wins over what is said in the unit. */
+static void read_environment_files(struct host_said *h, const char *root)
+{
+	struct said *last = h->list.last;
+	for (struct said *s = h->list.first; s && last; s = s == last ? NULL : s->next) {
+		if (s->use != SAID_FILE)
+			continue;
+		h->list.who = s->who;
+		h->list.group = s->group;
+		read_named(h, root, s);
+		s->use = SAID_NOTHING;
+	}
+}
+
 static void read_units(struct host_said *h, const char *root)
 {
 	h->list.who = SAID_BY_UNIT;
 	for (size_t i = 0; i < sizeof UNIT_FOLDERS / sizeof *UNIT_FOLDERS; i++)
-		read_unit_files(h, root, UNIT_FOLDERS[i]);
+		read_unit_files(h, root, i);
 	for (size_t i = 0; i < sizeof UNIT_FOLDERS / sizeof *UNIT_FOLDERS; i++)
 		read_drop_ins(h, root, UNIT_FOLDERS[i]);
+	read_environment_files(h, root);
 	h->list.group = (struct slice){ 0 };
 }
 

@@ -49,7 +49,7 @@ static void keep_response(struct conversation *c, struct exchange *x, const stru
 	a->status = r->status;
 	a->minor = r->minor;
 	a->content_type = speech_keep_field(x, f, HTTP_CONTENT_TYPE);
-	if (!c->options.verdict_only || a->status >= 400)
+	if (!c->options.verdict_only || trace_is_refused(x))
 		keep_words(x, r);
 	if (a->status == 407 || a->status == 401)
 		keep_offers(a, f);
@@ -63,11 +63,22 @@ static void keep_response(struct conversation *c, struct exchange *x, const stru
 		a->head = speech_keep_head(x, head);
 }
 
+/* Compressed, or what else no page begins with. */
+static bool is_packed(struct slice page)
+{
+	for (size_t i = 0; i < page.len && i < 16; i++) {
+		uint8_t c = page.at[i];
+		if (c < 0x20 && c != '\t' && c != '\n' && c != '\f' && c != '\r')
+			return true;
+	}
+	return false;
+}
+
 /* What stands in <title>, or else the first words outside of tags. */
 void answers_keep_title(struct turn *t)
 {
 	struct slice page = buffer_slice(&t->page);
-	if (page.len == 0)
+	if (page.len == 0 || is_packed(page))
 		return;
 	size_t open = slice_find_nocase(page, SLICE("<title>"));
 	struct slice title = slice_from(page, open + 7);
@@ -93,7 +104,8 @@ void answers_keep_words(struct turn *t)
 {
 	struct buffer words;
 	struct slice page = buffer_slice(&t->page);
-	if (t->page.limit == PAGE_BYTES || page.len == 0 || !trace_open_probe(t->x) ||
+	if (t->page.limit == PAGE_BYTES || page.len == 0 || is_packed(page) ||
+	    !trace_open_probe(t->x) ||
 	    !slice_starts_nocase(t->x->response.content_type, SLICE("text/")))
 		return;
 	buffer_init(&words, MOST_WORDS + 8);

@@ -553,17 +553,23 @@ static bool server_ended(const struct exchange *x, const struct mark *farewell,
 }
 
 /* In TLS 1.3 alerts are encrypted: a client whose first encrypted record has an alert's size, and
- * a server that after the client's Finished says nothing but such a record, have refused. */
+ * a server that after the client's Finished says nothing but such a record, have refused. In
+ * TLS 1.2 their type is seen, but not whether it is more than the closing one: it is the client all
+ * the same who ends it, whichever FIN is the first. */
 static void find_likely_alert(struct conversation *c, struct exchange *x)
 {
 	const struct tls_half *up = &c->talk[CLIENT].tls, *down = &c->talk[PROXY].tls;
+	bool told = x->source == TRACE_CHECK; /* it ends the TLS itself: by observe_alert */
 	if (x->tls->alert || !x->tls->server_hello || x->tls->out_of_step[CLIENT])
 		return;
-	if (up->app_records == 1 && up->last_type == TLS_APPLICATION &&
-	    up->last_len == ALERT_RECORD) {
+	bool newer = up->app_records == 1 && up->last_type == TLS_APPLICATION &&
+		     up->last_len == ALERT_RECORD;
+	bool older = up->app_records == 0 && up->last_type == TLS_ALERT && !up->left &&
+		     x->tls->version < 0x0304;
+	if (newer || older) {
 		x->tls->likely_alert = true;
 		x->tls->likely_alert_from = CLIENT;
-	} else if (x->tls->done && !x->tls->out_of_step[PROXY] && down->answers == 1 &&
+	} else if (!told && x->tls->done && !x->tls->out_of_step[PROXY] && down->answers == 1 &&
 		   down->last_type == TLS_APPLICATION && down->last_len == ALERT_RECORD &&
 		   server_ended(x, &down->held, &up->held)) {
 		x->tls->likely_alert = true;

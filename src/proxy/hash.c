@@ -5,6 +5,7 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "proxy/hash.h"
 
+#include <openssl/crypto.h>
 #include <openssl/md5.h>
 #include <openssl/sha.h>
 #include <string.h>
@@ -202,8 +203,5 @@ void hash_to_base64(struct slice bytes, char *ret_text)
 
 bool hash_same(const uint8_t *a, const uint8_t *b, size_t len)
 {
-	volatile uint8_t difference = 0;
-	for (size_t i = 0; i < len; i++)
-		difference |= a[i] ^ b[i];
-	return difference == 0;
+	return CRYPTO_memcmp(a, b, len) == 0;
 }

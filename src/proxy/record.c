@@ -25,6 +25,7 @@ enum {
 	EXCHANGE_LIMIT = 256 << 10,
 	PACKED_LIMIT = 32 << 10, /* heads take most, where they are kept */
 	KNOWN = 256,             /* a client's descriptor and its origin's come in turn */
+	MOST_ENDED = 64,         /* wait for the round's end */
 	ENOUGH = 128 << 10, /* bytes of a tunnel that were looked at without learning what it is */
 };
 
@@ -58,6 +59,8 @@ struct live {
 	uint16_t status;    /* answered before there was an exchange */
 	bool by_parent;
 	char why[METRICS_NAME], text[240]; /* what struck, until it is put into the exchange */
+	struct net_facts own_facts[2];     /* by side, as is what follows: from its end on */
+	struct facts ended;
 };
 
 struct record {
@@ -92,12 +95,16 @@ struct recorder {
 	struct record *walked; /* where a walk goes on */
 	uint64_t place;        /* ... which has come this far */
 	uint64_t begun;
-	size_t lives, spare_lives;
+	size_t lives, spare_lives; /* lives: those that ended, too */
 	struct slab *slabs;
 	struct shelf *shelf; /* of packed records */
 	struct live *spare_live;
 	struct live *freshest, *stalest;
 	struct buffer packing;
+	struct live *ended, **ended_end; /* the oldest first, by `older` */
+	size_t endeds;
+	struct net_call deliver; /* them, at the end of the round */
+	bool delivers;
 	struct net_timer challenged; /* while 407s wait for their answers */
 	struct known *known;         /* by descriptor; KNOWN of them */
 };
@@ -202,7 +209,7 @@ static bool pack_one(struct recorder *w, struct record *r);
 
 static struct live *take_live(struct recorder *w, struct record *r)
 {
-	if (w->lives >= USUAL_LIVES && w->stalest)
+	if (w->lives - w->endeds >= USUAL_LIVES && w->stalest)
 		pack_one(w, w->stalest->record);
 	struct live *l = w->spare_live;
 	if (l) {
@@ -809,6 +816,88 @@ static void finish(struct record *r, const struct facts *facts)
 	give_back(w, r);
 }
 
+/* ---- the end
+ * ----------------------------------------------------------------------------------------
+ */
+
+static void give_record(struct recorder *w, struct record *r)
+{
+	r->next = w->spare;
+	w->spare = r;
+}
+
+static void unchain(struct recorder *w, struct record *r)
+{
+	if (w->walked == r)
+		w->walked = r->next;
+	*(r->prev ? &r->prev->next : &w->oldest) = r->next;
+	*(r->next ? &r->next->prev : &w->newest) = r->prev;
+}
+
+static void end_now(struct record *r, const struct facts *facts)
+{
+	struct recorder *w = r->owner;
+	finish(r, facts);
+	unchain(w, r);
+	give_record(w, r);
+}
+
+static void end_all(struct recorder *w)
+{
+	for (struct live *l = w->ended, *next; l; l = next) {
+		next = l->older;
+		w->endeds--;
+		end_now(l->record, &l->ended);
+	}
+	w->ended = NULL;
+	w->ended_end = &w->ended;
+}
+
+static void on_deliver(struct net_call *call)
+{
+	struct recorder *w = (struct recorder *)((char *)call - offsetof(struct recorder, deliver));
+	w->delivers = false;
+	end_all(w);
+}
+
+static const struct net_facts *keep_facts(struct live *l, enum trace_side side,
+					  const struct net_facts *facts)
+{
+	if (!facts)
+		return NULL;
+	l->own_facts[side] = *facts;
+	return &l->own_facts[side];
+}
+
+/* To be judged and written when all that is ready was told, many in a row: whoever else is served
+ * in this round does not wait for it. */
+static void end_later(struct live *l, const struct net_facts *client,
+		      const struct net_facts *origin)
+{
+	struct recorder *w = l->record->owner;
+	if (w->endeds == MOST_ENDED)
+		end_all(w);
+	unlist(w, l);
+	l->ended.client = keep_facts(l, CLIENT, client);
+	l->ended.origin = keep_facts(l, PROXY, origin);
+	l->older = NULL;
+	*w->ended_end = l;
+	w->ended_end = &l->older;
+	w->endeds++;
+	if (w->delivers)
+		return;
+	w->delivers = true;
+	net_loop_later(w->loop, &w->deliver);
+}
+
+void record_end(struct record *r, const struct net_facts *client, const struct net_facts *origin)
+{
+	if (r && r->live)
+		end_later(r->live, client, origin);
+	else if (r)
+		end_now(r, &(struct facts){ client, origin });
+}
+
 /* ---- life
  * -------------------------------------------------------------------------------------------
  */
@@ -832,6 +921,8 @@ struct recorder *recorder_new(struct net_loop *loop, const struct recorder_optio
 	}
 	w->options = *options;
 	w->loop = loop;
+	w->ended_end = &w->ended;
+	w->deliver.run = on_deliver;
 	w->challenged.fire = on_challenged;
 	buffer_init(&w->packing, PACKED_LIMIT);
 	recorder_want(w, options->wanted);
@@ -861,26 +952,12 @@ static struct record *take_record(struct recorder *w)
 	return r;
 }
 
-static void give_record(struct recorder *w, struct record *r)
-{
-	r->next = w->spare;
-	w->spare = r;
-}
-
 static void chain(struct recorder *w, struct record *r)
 {
 	r->number = ++w->begun;
 	r->prev = w->newest;
 	*(w->newest ? &w->newest->next : &w->oldest) = r;
 	w->newest = r;
-}
-
-static void unchain(struct recorder *w, struct record *r)
-{
-	if (w->walked == r)
-		w->walked = r->next;
-	*(r->prev ? &r->prev->next : &w->oldest) = r->next;
-	*(r->next ? &r->next->prev : &w->newest) = r->prev;
 }
 
 struct record *record_begin(struct recorder *w, const struct address *client,
@@ -918,16 +995,6 @@ struct record *record_begin(struct recorder *w, const struct address *client,
 	return r;
 }
 
-void record_end(struct record *r, const struct net_facts *client, const struct net_facts *origin)
-{
-	if (!r)
-		return;
-	struct recorder *w = r->owner;
-	finish(r, &(struct facts){ client, origin });
-	unchain(w, r);
-	give_record(w, r);
-}
-
 static void drop_all(struct recorder *w)
 {
 	for (struct record *r = w->oldest, *next; r; r = next) {
@@ -946,6 +1013,7 @@ void recorder_free(struct recorder *w)
 	if (!w)
 		return;
 	struct exchange *challenge;
+	end_all(w);
 	net_timer_stop(w->loop, &w->challenged);
 	while ((challenge = challenges_expired(w->options.challenges, NO_TIME)))
 		give(w, challenge);
@@ -1003,6 +1071,7 @@ struct exchange *record_peek(struct record *r)
 bool recorder_walk(struct recorder *w, uint64_t *place, size_t most,
 		   void (*each)(void *context, struct record *record), void *context)
 {
+	end_all(w);
 	struct record *r = w->oldest;
 	if (*place && *place == w->place)
 		r = w->walked;

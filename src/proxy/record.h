@@ -75,7 +75,8 @@ bool record_client_facts(struct record *r, struct net_facts *ret_facts);
  * record_why), or on our own account (record_why before it). */
 void record_closed(struct record *r, enum event_kind kind, enum trace_side side);
 
-/* It is over: facts of both legs (NULL: not known), and the record goes to `done`. NULL is fine. */
+/* It is over: facts of both legs (NULL: not known; copied). The record goes to `done` when the loop's
+ * round ends, at the latest; r is no longer the caller's. NULL is fine. */
 void record_end(struct record *r, const struct net_facts *client, const struct net_facts *origin);
 
 /* The record so far as an exchange, with the facts of its sockets; the caller frees it

@@ -216,6 +216,16 @@ static bool goes_to_parent(const struct client *c)
 			   &direct) != NULL;
 }
 
+/* What the rules allow. */
+static void go_there(struct client *c)
+{
+	struct job *j = c->job;
+	if (j->literal && !request_allows(c, &j->address))
+		refuse_address(c);
+	else
+		request_connect(c);
+}
+
 /* At first as nobody: credentials are asked for by the rules that want them, and not looked at
  * where no credentials would make a difference. */
 static void decide(struct client *c)
@@ -236,11 +246,21 @@ static void decide(struct client *c)
 		refuse_by_rule(c, &j->rules);
 		return;
 	}
-	if (j->literal && !request_allows(c, &j->address)) {
-		refuse_address(c);
+	go_there(c);
+}
+
+/* It is known now for whom. Where no rule names a user, all that was missing is that there is one.
+ */
+static void decide_for_user(struct client *c)
+{
+	struct job *j = c->job;
+	j->ask.user = slice_of(j->auth.user);
+	if (j->rules.reason != RULES_AUTH || rules_name_users(c->config)) {
+		decide(c);
 		return;
 	}
-	request_connect(c);
+	j->rules.reason = RULES_ALLOWED;
+	go_there(c);
 }
 
 /* ---- credentials --------------------------------------------------------------------------- */
@@ -263,8 +283,7 @@ static void judge_credentials(struct client *c, enum auth_result result)
 		record_user(j->record, (enum trace_scheme)j->auth.scheme, j->auth.user);
 	switch (result) {
 	case AUTH_OK:
-		j->ask.user = slice_of(j->auth.user);
-		decide(c);
+		decide_for_user(c);
 		break;
 	case AUTH_MISSING:
 		challenge(c, "no credentials were sent", false);

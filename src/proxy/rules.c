@@ -296,6 +296,11 @@ void rules_decide_address(const struct config *c, const struct rules_ask *ask,
 		ret->trial_line = trial_line;
 }
 
+bool rules_name_users(const struct config *c)
+{
+	return c->rules->name_users;
+}
+
 bool rules_pattern_matches(struct slice pattern, struct slice host, const struct address *literal)
 {
 	struct pattern p;

@@ -50,6 +50,9 @@ void rules_decide_address(const struct config *c, const struct rules_ask *ask,
 			  const struct rules_answer *first, const struct address *to,
 			  struct rules_answer *ret);
 
+/* Does any rule name users? Where none does they differ in nothing but that somebody is known. */
+bool rules_name_users(const struct config *c);
+
 /* "private", "loopback", "link-local", "shared", "metadata", "multicast", ... for what may not be a
  * destination by default; NULL for the public. IPv4 inside IPv6 (mapped, compatible, 6to4,
  * Teredo, NAT64) is unwrapped. */

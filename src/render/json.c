@@ -4,19 +4,23 @@
  * printf, plain text sixteen bytes at a time, the date worked out once a record. */
 #include "render/render.h"
 
+#include "base/digits.h"
 #include "base/escape.h"
+#include "base/plain.h"
 #include "render/json_probe.h"
 #include "render/say.h"
 
 #include <string.h>
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 
 /* ---- the pen ------------------------------------------------------------------------------- */
 
 struct pen {
 	struct buffer *out;
 	uint8_t *at, *end; /* room of the buffer that is not yet counted in its len */
-	int64_t day;       /* whose date this is: */
-	uint8_t date[11];  /* "2025-03-14T" */
+	nanos second;      /* that of the time written last: */
+	uint8_t clock[20]; /* "2025-03-14T11:30:12." */
 };
 
 static void pen_up(struct pen *p) /* what was written belongs to the buffer now */
@@ -40,14 +44,14 @@ static bool more_room(struct pen *p, size_t len)
 	return pen_down(p, len);
 }
 
-static inline __attribute__((always_inline)) bool has_room(struct pen *p, size_t len)
+static ALWAYS_INLINE bool has_room(struct pen *p, size_t len)
 {
 	return (size_t)(p->end - p->at) >= len || more_room(p, len);
 }
 
 /* Nearly always a constant, of which a few moves come; but only inline, and compilers stop at some
  * hundred of them. */
-static inline __attribute__((always_inline)) void put(struct pen *p, const char *text, size_t len)
+static ALWAYS_INLINE void put(struct pen *p, const char *text, size_t len)
 {
 	if (!has_room(p, len))
 		return;
@@ -55,78 +59,29 @@ static inline __attribute__((always_inline)) void put(struct pen *p, const char 
 	p->at += len;
 }
 
-#define PUT(pen, literal) put(pen, literal, sizeof literal - 1)
+#define LITERAL(text)     text, sizeof text - 1
+#define PUT(pen, literal) put(pen, LITERAL(literal))
 #define KEY(pen, name)    PUT(pen, ",\"" name "\":")
 
 /* ---- strings ------------------------------------------------------------------------------- */
 
-static bool is_plain(uint8_t c)
-{
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-}
-
-typedef uint8_t bytes16 __attribute__((vector_size(16)));
-
-static bool are_plain(bytes16 b)
-{
-	uint64_t half[2];
-	bytes16 odd = (bytes16)(b < 0x20) | (bytes16)(b > 0x7e) | (bytes16)(b == '"') |
-		      (bytes16)(b == '\\');
-	memcpy(half, &odd, sizeof half);
-	return (half[0] | half[1]) == 0;
-}
-
-/* Copies sixteen; false when there is something to escape in them. */
-static bool copy_sixteen(uint8_t *to, const uint8_t *from)
-{
-	bytes16 b;
-	memcpy(&b, from, sizeof b);
-	memcpy(to, &b, sizeof b);
-	return are_plain(b);
-}
-
-/* Copies what needs no escaping; how much that was. There is room for all of s. */
-static size_t copy_plain(uint8_t *to, struct slice s)
-{
-	size_t n = 0;
-	while (s.len - n >= 16 && copy_sixteen(to + n, s.at + n))
-		n += 16;
-	/* the rest as the last sixteen, some of them once more */
-	if (s.len >= 16 && s.len - n < 16 && copy_sixteen(to + s.len - 16, s.at + s.len - 16))
-		return s.len;
-	for (; n < s.len && is_plain(s.at[n]); n++)
-		to[n] = s.at[n];
-	return n;
-}
-
-/* The slow way, for a run of bytes that are not plain. A character never straddles its end:
- * all bytes of one beyond ASCII are "not plain". */
-static size_t put_odd(struct pen *p, struct slice s)
-{
-	size_t n = 0;
-	while (n < s.len && !is_plain(s.at[n]))
-		n++;
-	pen_up(p);
-	escape_json(p->out, slice_first(s, n));
-	return n; /* the next addition takes the pen up again */
-}
-
 static void put_inside(struct pen *p, struct slice s)
 {
-	while (s.len > 0) {
-		if (!has_room(p, s.len))
-			return;
-		size_t n = copy_plain(p->at, s);
-		p->at += n;
-		n += n < s.len ? put_odd(p, slice_from(s, n)) : 0;
-		s = (struct slice){ s.at + n, s.len - n };
-	}
+	pen_up(p); /* the next addition takes it up again */
+	escape_json(p->out, s);
 }
 
+/* Nearly always there is nothing to escape. */
 static void put_string(struct pen *p, struct slice s)
 {
-	PUT(p, "\"");
-	put_inside(p, s);
+	if (!has_room(p, s.len + 2))
+		return;
+	uint8_t *at = p->at;
+	*at++ = '"';
+	size_t plain = plain_copy(at, s, "\\\"");
+	p->at = at + plain;
+	if (plain < s.len)
+		put_inside(p, slice_from(s, plain));
 	PUT(p, "\"");
 }
 
@@ -135,131 +90,105 @@ static void put_text(struct pen *p, const char *text)
 	put_string(p, (struct slice){ (const uint8_t *)text, text ? strlen(text) : 0 });
 }
 
-/* A word of our own, that needs no escaping. */
-static void put_word(struct pen *p, const char *word)
-{
-	PUT(p, "\"");
-	put(p, word, strlen(word));
-	PUT(p, "\"");
-}
-
 /* ---- numbers, times, addresses ------------------------------------------------------------- */
 
-static const char PAIRS[] =
-	"00010203040506070809101112131415161718192021222324252627282930313233343"
-	"53637383940414243444546474849505152535455565758596061626364656667686970"
-	"7172737475767778798081828384858687888990919293949596979899";
-
-static inline size_t count_digits(uint64_t value)
+/* With the key before it: where there is room for both, they are written as one. */
+static ALWAYS_INLINE void put_number(struct pen *p, const char *key, size_t len, uint64_t value)
 {
-	size_t n = 1;
-	for (; value >= 1000; value /= 1000)
-		n += 3;
-	return n + (value >= 10) + (value >= 100);
+	if (!has_room(p, len + DIGITS_MOST))
+		return;
+	memcpy(p->at, key, len);
+	p->at = digits_write(p->at + len, value);
 }
 
-static void put_u64(struct pen *p, uint64_t value)
+static uint8_t *write_three(uint8_t *to, uint32_t below_1000)
 {
-	if (value < 10 && has_room(p, 1)) { /* a third of them */
-		*p->at++ = (uint8_t)('0' + value);
-		return;
-	}
-	size_t digits = count_digits(value);
-	if (!has_room(p, digits))
-		return;
-	uint8_t *at = p->at += digits;
-	for (; value >= 100; value /= 100)
-		memcpy(at -= 2, PAIRS + value % 100 * 2, 2);
-	if (value >= 10)
-		memcpy(at - 2, PAIRS + value * 2, 2);
-	else
-		at[-1] = (uint8_t)('0' + value);
+	*to = (uint8_t)('0' + below_1000 / 100);
+	return digits_write_pair(to + 1, below_1000 % 100);
+}
+
+static uint8_t *write_ms(uint8_t *to, nanos span)
+{
+	uint64_t micros = ((uint64_t)span + 500) / 1000;
+	to = digits_write(to, micros / 1000);
+	*to++ = '.';
+	return write_three(to, (uint32_t)(micros % 1000));
 }
 
 /* Milliseconds with three decimals. */
-static void put_ms(struct pen *p, nanos span)
+static ALWAYS_INLINE void put_ms(struct pen *p, const char *key, size_t len, nanos span)
 {
-	uint64_t micros = ((uint64_t)span + 500) / 1000;
-	put_u64(p, micros / 1000);
-	uint32_t rest = (uint32_t)(micros % 1000);
-	uint8_t text[4] = { '.', (uint8_t)('0' + rest / 100) };
-	memcpy(text + 2, PAIRS + rest % 100 * 2, 2);
-	put(p, (const char *)text, sizeof text);
+	if (!has_room(p, len + DIGITS_MOST + 4))
+		return;
+	memcpy(p->at, key, len);
+	p->at = write_ms(p->at + len, span);
 }
 
-static void set_day(struct pen *p, int64_t day, nanos at)
+/* What is behind the second. */
+static uint32_t set_second(struct pen *p, nanos at)
 {
 	struct when w = when_split(at);
-	p->day = day;
-	memcpy(p->date, PAIRS + w.year / 100 % 100 * 2, 2);
-	memcpy(p->date + 2, PAIRS + w.year % 100 * 2, 2);
-	p->date[4] = '-';
-	memcpy(p->date + 5, PAIRS + w.month * 2, 2);
-	p->date[7] = '-';
-	memcpy(p->date + 8, PAIRS + w.day * 2, 2);
-	p->date[10] = 'T';
+	uint8_t *to = p->clock;
+	p->second = at - w.nanosecond;
+	to = digits_write_pair(to, (uint32_t)w.year / 100 % 100);
+	to = digits_write_pair(to, (uint32_t)w.year % 100);
+	*to++ = '-';
+	to = digits_write_pair(to, (uint32_t)w.month);
+	*to++ = '-';
+	to = digits_write_pair(to, (uint32_t)w.day);
+	*to++ = 'T';
+	to = digits_write_pair(to, (uint32_t)w.hour);
+	*to++ = ':';
+	to = digits_write_pair(to, (uint32_t)w.minute);
+	*to++ = ':';
+	to = digits_write_pair(to, (uint32_t)w.second);
+	*to = '.';
+	return w.nanosecond;
 }
 
-/* hh:mm:ss.ffffff, three more digits where they are not zero; `rest` is since midnight. */
-static size_t write_clock(uint8_t *to, uint64_t rest)
+/* RFC 3339; the clock alone where the date means nothing. Six decimals, three more where they are
+ * not zero. */
+static uint8_t *write_time(struct pen *p, uint8_t *to, nanos at, bool with_date)
 {
-	uint32_t second = (uint32_t)(rest / (uint64_t)NANOS_PER_SECOND);
-	uint32_t nano = (uint32_t)(rest % (uint64_t)NANOS_PER_SECOND);
-	uint32_t micro = nano / 1000, below_micro = nano % 1000;
-	memcpy(to, PAIRS + second / 3600 * 2, 2);
-	to[2] = ':';
-	memcpy(to + 3, PAIRS + second / 60 % 60 * 2, 2);
-	to[5] = ':';
-	memcpy(to + 6, PAIRS + second % 60 * 2, 2);
-	to[8] = '.';
-	memcpy(to + 9, PAIRS + micro / 10000 * 2, 2);
-	memcpy(to + 11, PAIRS + micro / 100 % 100 * 2, 2);
-	memcpy(to + 13, PAIRS + micro % 100 * 2, 2);
-	if (below_micro == 0)
-		return 15;
-	to[15] = (uint8_t)('0' + below_micro / 100);
-	memcpy(to + 16, PAIRS + below_micro % 100 * 2, 2);
-	return 18;
-}
-
-/* RFC 3339; the clock alone where the date means nothing. */
-static void put_time(struct pen *p, nanos at, bool with_date)
-{
-	const int64_t a_day = 86400 * NANOS_PER_SECOND;
-	int64_t day = at / a_day - (at % a_day < 0);
-	if (!has_room(p, 32))
-		return;
-	*p->at++ = '"';
-	if (with_date) {
-		if (day != p->day)
-			set_day(p, day, at);
-		memcpy(p->at, p->date, sizeof p->date);
-		p->at += sizeof p->date;
-	}
-	p->at += write_clock(p->at, (uint64_t)at - (uint64_t)day * (uint64_t)a_day);
+	enum { DATE = sizeof "2025-03-14T" - 1, CLOCK = sizeof "11:30:12." - 1 };
+	uint64_t nano = (uint64_t)at - (uint64_t)p->second; /* large where it is earlier */
+	if (nano >= (uint64_t)NANOS_PER_SECOND)
+		nano = set_second(p, at);
+	*to++ = '"';
 	if (with_date)
-		*p->at++ = 'Z';
-	*p->at++ = '"';
+		to = mempcpy(to, p->clock, DATE);
+	to = mempcpy(to, p->clock + DATE, CLOCK);
+	to = write_three(to, (uint32_t)nano / 1000000);
+	to = write_three(to, (uint32_t)nano / 1000 % 1000);
+	if (nano % 1000)
+		to = write_three(to, (uint32_t)nano % 1000);
+	if (with_date)
+		*to++ = 'Z';
+	*to++ = '"';
+	return to;
 }
 
-static void put_octet(struct pen *p, uint8_t n)
+enum { TIME_MOST = 32 };
+
+static ALWAYS_INLINE void put_time(struct pen *p, const char *key, size_t len, nanos at,
+				   bool with_date)
 {
-	if (n >= 100)
-		*p->at++ = (uint8_t)('0' + n / 100);
-	if (n >= 10)
-		*p->at++ = (uint8_t)('0' + n / 10 % 10);
-	*p->at++ = (uint8_t)('0' + n % 10);
+	if (!has_room(p, len + TIME_MOST))
+		return;
+	memcpy(p->at, key, len);
+	p->at = write_time(p, p->at + len, at, with_date);
 }
 
 static void put_v4(struct pen *p, const uint8_t *ip)
 {
 	if (!has_room(p, 16))
 		return;
-	for (int i = 0; i < 4; i++) {
-		if (i)
-			*p->at++ = '.';
-		put_octet(p, ip[i]);
+	uint8_t *to = digits_write(p->at, ip[0]);
+	for (int i = 1; i < 4; i++) {
+		*to++ = '.';
+		to = digits_write(to, ip[i]);
 	}
+	p->at = to;
 }
 
 static void put_hex(struct pen *p, unsigned group)
@@ -314,8 +243,7 @@ static void put_address(struct pen *p, const struct address *a)
 	if (!v4 && a->port)
 		PUT(p, "]");
 	if (a->port) {
-		PUT(p, ":");
-		put_u64(p, a->port);
+		put_number(p, LITERAL(":"), a->port);
 	}
 }
 
@@ -327,12 +255,14 @@ static void put_endpoint(struct pen *p, struct slice name, const struct address 
 	} else {
 		put_inside(p, name);
 		if (a->port) {
-			PUT(p, ":");
-			put_u64(p, a->port);
+			put_number(p, LITERAL(":"), a->port);
 		}
 	}
 	PUT(p, "\"");
 }
+
+/* A word that is known here: with its key one constant, which comes as a few moves. */
+#define MEMBER_WORD(pen, name, word) PUT(pen, ",\"" name "\":\"" word "\"")
 
 /* ---- members that may be unknown ----------------------------------------------------------- */
 
@@ -354,30 +284,42 @@ static void put_endpoint(struct pen *p, struct slice name, const struct address 
 
 #define MEMBER_NUMBER(pen, name, known, value)                                                     \
 	do {                                                                                       \
-		if (known) {                                                                       \
-			KEY(pen, name);                                                            \
-			put_u64(pen, value);                                                       \
-		}                                                                                  \
+		if (known)                                                                         \
+			put_number(pen, LITERAL(",\"" name "\":"), value);                         \
+	} while (0)
+
+#define MEMBER_MS(pen, name, span)                                                                 \
+	do {                                                                                       \
+		if ((span) >= 0)                                                                   \
+			put_ms(pen, LITERAL(",\"" name "\":"), span);                              \
 	} while (0)
 
 #define MEMBER_SPAN(pen, name, from, to)                                                           \
 	do {                                                                                       \
-		if (mark_is(from) && mark_is(to) && (to)->at >= (from)->at) {                      \
-			KEY(pen, name);                                                            \
-			put_ms(pen, (to)->at - (from)->at);                                        \
-		}                                                                                  \
+		if (mark_is(from) && mark_is(to) && (to)->at >= (from)->at)                        \
+			MEMBER_MS(pen, name, (to)->at - (from)->at);                               \
 	} while (0)
 
 /* ---- the record, part by part -------------------------------------------------------------- */
 
-static const char *source_name(enum trace_source s)
+static void put_source(struct pen *p, enum trace_source s)
 {
-	return s == TRACE_CHECK ? "check" : s == TRACE_PROXY ? "proxy" : "capture";
+	if (s == TRACE_CAPTURE)
+		MEMBER_WORD(p, "source", "capture");
+	else if (s == TRACE_PROXY)
+		MEMBER_WORD(p, "source", "proxy");
+	else
+		MEMBER_WORD(p, "source", "check");
 }
 
-static const char *confidence_name(enum confidence c)
+static void put_confidence(struct pen *p, enum confidence c)
 {
-	return c == CONFIDENCE_HIGH ? "high" : c == CONFIDENCE_MEDIUM ? "medium" : "low";
+	if (c == CONFIDENCE_HIGH)
+		MEMBER_WORD(p, "confidence", "high");
+	else if (c == CONFIDENCE_MEDIUM)
+		MEMBER_WORD(p, "confidence", "medium");
+	else
+		MEMBER_WORD(p, "confidence", "low");
 }
 
 static void put_evidence(struct pen *p, const struct exchange *x, const struct diagnosis *d)
@@ -390,18 +332,15 @@ static void put_evidence(struct pen *p, const struct exchange *x, const struct d
 			PUT(p, ",");
 		PUT(p, "{");
 		if (m->frame) {
-			PUT(p, "\"frame\":");
-			put_u64(p, m->frame);
+			put_number(p, LITERAL("\"frame\":"), m->frame);
 			PUT(p, ",");
 		}
 		if (m->line) {
-			PUT(p, "\"line\":");
-			put_u64(p, m->line);
+			put_number(p, LITERAL("\"line\":"), m->line);
 			PUT(p, ",");
 		}
 		if (mark_is(m)) {
-			PUT(p, "\"at\":");
-			put_time(p, m->at, say_has_date(x, m->at));
+			put_time(p, LITERAL("\"at\":"), m->at, say_has_date(x, m->at));
 			PUT(p, ",");
 		}
 		PUT(p, "\"what\":");
@@ -425,12 +364,11 @@ static void put_texts(struct pen *p, const char *const *text, size_t count)
 static void put_diagnosis(struct pen *p, const struct exchange *x, const struct diagnosis *d)
 {
 	KEY(p, "verdict");
-	put_word(p, verdict_id(d->verdict));
+	put_text(p, verdict_id(d->verdict));
 	MEMBER_TEXT(p, "stage", stage_name(d->stage));
 	KEY(p, "severity");
-	put_word(p, severity_name(d->severity));
-	KEY(p, "confidence");
-	put_word(p, confidence_name(d->confidence));
+	put_text(p, severity_name(d->severity));
+	put_confidence(p, d->confidence);
 	MEMBER_TEXT(p, "summary", d->summary);
 	put_evidence(p, x, d);
 	KEY(p, "cause");
@@ -445,7 +383,7 @@ static void put_auth(struct pen *p, const struct trace_request *r)
 		return;
 	KEY(p, "auth");
 	PUT(p, "{\"scheme\":");
-	put_word(p, trace_scheme_name(r->auth));
+	put_text(p, trace_scheme_name(r->auth));
 	MEMBER_SLICE(p, "user", r->user);
 	PUT(p, "}");
 }
@@ -480,10 +418,8 @@ static void put_conversation(struct pen *p, const struct exchange *x, const stru
 
 static void put_times(struct pen *p, const struct exchange *x)
 {
-	if (mark_is(&x->first)) {
-		KEY(p, "start");
-		put_time(p, x->first.at, say_has_date(x, x->first.at));
-	}
+	if (mark_is(&x->first))
+		put_time(p, LITERAL(",\"start\":"), x->first.at, say_has_date(x, x->first.at));
 	const struct mark *asked = mark_is(&x->first_app_up) ? &x->first_app_up : &x->request_end;
 	MEMBER_SPAN(p, "duration_ms", &x->first, &x->last);
 	if (!x->reused)
@@ -508,22 +444,32 @@ static void put_path(struct pen *p, const struct exchange *x)
 	MEMBER_NUMBER(p, "retrans_up", up->packets || up->retrans, trace_sent_again(up));
 	MEMBER_NUMBER(p, "retrans_down", down->packets || down->retrans || counted,
 		      trace_sent_again(down));
-	if (x->rtt >= 0) {
-		KEY(p, "rtt_ms");
-		put_ms(p, x->rtt);
-	}
+	MEMBER_MS(p, "rtt_ms", x->rtt);
 	MEMBER_NUMBER(p, "mss_client", up->mss, up->mss);
 	MEMBER_NUMBER(p, "mss_proxy", down->mss, down->mss);
 }
 
+static void put_close(struct pen *p, const struct exchange *x)
+{
+	if (!x->closed)
+		MEMBER_WORD(p, "closed_by", "nobody");
+	else if (x->closed_by == CLIENT)
+		MEMBER_WORD(p, "closed_by", "client");
+	else
+		MEMBER_WORD(p, "closed_by", "proxy");
+	if (x->closed && x->by_reset)
+		MEMBER_WORD(p, "close", "rst");
+	else if (x->closed)
+		MEMBER_WORD(p, "close", "fin");
+	else if (x->end == TRACE_END_IDLE)
+		MEMBER_WORD(p, "close", "timeout");
+	else
+		MEMBER_WORD(p, "close", "none");
+}
+
 static void put_end(struct pen *p, const struct exchange *x)
 {
-	KEY(p, "closed_by");
-	put_word(p, !x->closed ? "nobody" : x->closed_by == CLIENT ? "client" : "proxy");
-	KEY(p, "close");
-	put_word(p, x->closed                  ? x->by_reset ? "rst" : "fin"
-		    : x->end == TRACE_END_IDLE ? "timeout"
-					       : "none");
+	put_close(p, x);
 	/* where the head was complete: there Wireshark shows it */
 	const struct event *asked = trace_first(x, EV_REQUEST), *said = trace_last(x, EV_RESPONSE);
 	uint64_t request = asked ? asked->mark.frame : x->request_start.frame;
@@ -546,14 +492,6 @@ static const char *outcome_name(enum trace_outcome o)
 	return names[o];
 }
 
-#define MEMBER_MS(pen, name, span)                                                                 \
-	do {                                                                                       \
-		if ((span) >= 0) {                                                                 \
-			KEY(pen, name);                                                            \
-			put_ms(pen, span);                                                         \
-		}                                                                                  \
-	} while (0)
-
 static void put_onward(struct pen *p, const struct exchange *x)
 {
 	const struct trace_onward *o = x->onward;
@@ -566,7 +504,7 @@ static void put_onward(struct pen *p, const struct exchange *x)
 		PUT(p, ",");
 	}
 	PUT(p, "\"outcome\":");
-	put_word(p, outcome_name(o->outcome));
+	put_text(p, outcome_name(o->outcome));
 	if (leg) {
 		if (leg->reused)
 			PUT(p, ",\"reused\":true");
@@ -597,7 +535,7 @@ static void put_extras(struct pen *p, const struct exchange *x)
 {
 	if (x->tunnel.inner > PROTO_NONE) {
 		KEY(p, "inner");
-		put_word(p, trace_protocol_name(x->tunnel.inner));
+		put_text(p, trace_protocol_name(x->tunnel.inner));
 	}
 	if (x->links.other[0])
 		MEMBER_TEXT(p, "link", x->links.other);
@@ -612,14 +550,13 @@ static void put_extras(struct pen *p, const struct exchange *x)
 
 void render_json(struct buffer *out, const struct exchange *x, const struct diagnosis *d)
 {
-	struct pen pen = { .out = out, .day = INT64_MIN }, *p = &pen;
+	struct pen pen = { .out = out, .second = INT64_MIN }, *p = &pen;
 	if (!pen_down(p, 64)) /* grows from there; a buffer that is reused has its room already */
 		return;
 	PUT(p, "{\"v\":1");
 	if (x->id[0])
 		MEMBER_TEXT(p, "id", x->id);
-	KEY(p, "source");
-	put_word(p, source_name(x->source));
+	put_source(p, x->source);
 	put_diagnosis(p, x, d);
 	put_conversation(p, x, d);
 	put_times(p, x);

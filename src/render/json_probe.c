@@ -60,6 +60,18 @@ static void add_hellos(struct buffer *out, const struct trace_hellos *h)
 	}
 }
 
+/* Where a certificate was turned down the hello had been answered: it is the one or the other. */
+static void add_shown(struct buffer *out, enum trace_shown shown)
+{
+	static const char *const names[] = {
+		[SHOWN_NONE] = "none",
+		[SHOWN_SAME] = "same",
+		[SHOWN_OTHER] = "other",
+		[SHOWN_OTHER_GOOD] = "other-trusted",
+	};
+	buffer_printf(out, "\"certificate\":\"%s\"", names[shown]);
+}
+
 /* ---- download -------------------------------------------------------------------------------- */
 
 static double in_ms(nanos span)
@@ -228,6 +240,10 @@ void json_add_probe(struct buffer *out, const struct trace_probe *p)
 	if (p->hellos.looked) {
 		begin(out, &any, "tls");
 		add_hellos(out, &p->hellos);
+	}
+	if (p->shown) {
+		begin(out, &any, "tls");
+		add_shown(out, p->shown);
 	}
 	if (p->trial) {
 		begin(out, &any, "auth");

@@ -266,7 +266,8 @@ void tally_add(struct tally *t, const struct exchange *x, enum verdict verdict,
 	t->by_severity[severity]++;
 	if (severity > t->severity[verdict])
 		t->severity[verdict] = severity;
-	struct key key = { .len = 0 };
+	struct key key;
+	key.len = 0;
 	key_of_proxy(&key, x);
 	count(&t->proxies, (struct slice){ key.at, key.len }, 1, severity == SEVERITY_FAILURE);
 	key.len = 0;

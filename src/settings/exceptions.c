@@ -21,6 +21,22 @@ static bool has(struct slice s, uint8_t c)
 	return slice_find_byte(s, c) < s.len;
 }
 
+/* An address without a port, a slash, and how many bits of it count. */
+static bool is_network(struct slice entry)
+{
+	struct address a;
+	struct slice bits = entry, host = slice_cut(&bits, '/');
+	unsigned count = 0;
+	if (!address_parse(host, &a) || a.port != 0 || bits.len < 1 || bits.len > 3)
+		return false;
+	for (size_t i = 0; i < bits.len; i++) {
+		if (bits.at[i] < '0' || bits.at[i] > '9')
+			return false;
+		count = count * 10 + (bits.at[i] - '0');
+	}
+	return count <= (has(host, ':') ? 128 : 32) && !slice_starts(host, SLICE("["));
+}
+
 enum exception_form exception_form_of(struct slice entry)
 {
 	struct address a;
@@ -28,20 +44,18 @@ enum exception_form exception_form_of(struct slice entry)
 		return EXCEPTION_ALL;
 	if (has(entry, ' ') || has(entry, '\t'))
 		return EXCEPTION_BLANKS;
-	if (slice_find(entry, SLICE("://")) < entry.len)
-		return EXCEPTION_URL;
 	if (has(entry, '/'))
-		return EXCEPTION_NETWORK;
+		return is_network(entry) ? EXCEPTION_NETWORK : EXCEPTION_URL;
 	if (slice_starts(entry, SLICE("[")))
-		return EXCEPTION_BRACKETS;
+		return slice_ends(entry, SLICE("]")) ? EXCEPTION_BRACKETS : EXCEPTION_BRACKETS_PORT;
 	if (slice_starts(entry, SLICE("*.")) && !has(slice_from(entry, 2), '*'))
 		return EXCEPTION_WILDCARD;
 	if (has(entry, '*'))
 		return EXCEPTION_STAR;
-	if (slice_starts(entry, SLICE(".")))
-		return EXCEPTION_DOT;
 	if (has(entry, ':') && !(address_parse(entry, &a) && a.port == 0))
 		return EXCEPTION_PORT;
+	if (slice_starts(entry, SLICE(".")))
+		return EXCEPTION_DOT;
 	return EXCEPTION_NAME;
 }
 
@@ -66,8 +80,10 @@ static const struct {
 	[EXCEPTION_BRACKETS] = { "an address in brackets", BY(CURL) | BY(WGET) | BY(GIT) | BY(APT) |
 								   BY(PIP) | BY(DOCKER) |
 								   BY(DOCKERD) },
-	[EXCEPTION_URL] = { "a URL", BY(CURL) | BY(WGET) | BY(GIT) | BY(APT) | BY(NPM) | BY(PIP) |
-					     BY(DOCKER) | BY(DOCKERD) },
+	[EXCEPTION_BRACKETS_PORT] = { "an address in brackets with a port",
+				      BY(CURL) | BY(WGET) | BY(GIT) | BY(APT) | BY(NPM) | BY(PIP) },
+	[EXCEPTION_URL] = { "a URL or path", BY(CURL) | BY(WGET) | BY(GIT) | BY(APT) | BY(NPM) |
+						     BY(PIP) | BY(DOCKER) | BY(DOCKERD) },
 	[EXCEPTION_BLANKS] = { "blanks in place of commas",
 			       BY(WGET) | BY(APT) | BY(NPM) | BY(PIP) | BY(DOCKER) | BY(DOCKERD) },
 };

@@ -1,6 +1,7 @@
 /* A list of what is to be reached without the proxy, as NO_PROXY has it, and which tools make what of
  * its entries. Every statement here was tried with curl 7.88, wget 1.21, git 2.39 (over libcurl), apt
- * 2.6, npm 11 and pip 23; Docker is a program in Go, whose golang.org/x/net/http/httpproxy says it. */
+ * 2.6, npm 11 and pip 23; Docker is a program in Go, whose golang.org/x/net/http/httpproxy says it, and its
+ * client does. */
 #ifndef SETTINGS_EXCEPTIONS_H
 #define SETTINGS_EXCEPTIONS_H
 
@@ -15,7 +16,8 @@ enum exception_form {
 	EXCEPTION_NETWORK,  /* 10.0.0.0/8 */
 	EXCEPTION_PORT,     /* origin.example:8443 */
 	EXCEPTION_BRACKETS, /* [::1] */
-	EXCEPTION_URL,      /* http://origin.example */
+	EXCEPTION_BRACKETS_PORT, /* [::1]:8443 */
+	EXCEPTION_URL,      /* http://origin.example; whatever else has a slash and is no network */
 	EXCEPTION_BLANKS,   /* entries with blanks between them, and no commas */
 	EXCEPTION_FORMS,
 };

@@ -122,6 +122,7 @@ void said_read(enum said_form form, struct slice text, struct said_list *list)
 		[SAID_FORM_PIP] = said_read_pip,
 		[SAID_FORM_DOCKER] = said_read_docker,
 		[SAID_FORM_DOCKER_DAEMON] = said_read_docker_daemon,
+		[SAID_FORM_ENV_FILE] = said_read_env_file,
 	};
 	READ[form](text, list);
 }

@@ -38,6 +38,7 @@ enum said_use {
 	SAID_OFF = 8,      /* no proxy, whatever else is said */
 	SAID_USER = 16,    /* for the proxy, where it stands apart */
 	SAID_PASSWORD = 32,
+	SAID_FILE = 64,      /* a unit's EnvironmentFile=: what it says counts for more, whoever reads that */
 };
 
 struct said {
@@ -85,7 +86,7 @@ struct said *said_add_variable(struct said_list *list, uint32_t line, struct sli
 enum said_form {
 	SAID_FORM_ENVIRON,       /* /proc/PID/environ: NAME=VALUE, each ended by a NUL */
 	SAID_FORM_PAM,           /* /etc/environment: pam_env(8) */
-	SAID_FORM_SHELL,         /* /etc/profile.d/ *.sh, a systemd EnvironmentFile */
+	SAID_FORM_SHELL,         /* /etc/profile.d/ *.sh */
 	SAID_FORM_SYSTEMD,       /* units, drop-ins, system.conf */
 	SAID_FORM_CURL,          /* .curlrc */
 	SAID_FORM_WGET,          /* wgetrc */
@@ -95,6 +96,7 @@ enum said_form {
 	SAID_FORM_PIP,           /* pip.conf */
 	SAID_FORM_DOCKER,        /* .docker/config.json */
 	SAID_FORM_DOCKER_DAEMON, /* daemon.json */
+	SAID_FORM_ENV_FILE,      /* EnvironmentFile= of a unit */
 	SAID_FORMS,
 };
 

@@ -6,6 +6,7 @@
 
 void said_read_environ(struct slice text, struct said_list *list);
 void said_read_pam(struct slice text, struct said_list *list);
+void said_read_env_file(struct slice text, struct said_list *list);
 void said_read_shell(struct slice text, struct said_list *list);
 void said_read_systemd(struct slice text, struct said_list *list);
 void said_read_curl(struct slice text, struct said_list *list);

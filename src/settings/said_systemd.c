@@ -1,6 +1,7 @@
-/* Environment= of a unit, DefaultEnvironment= of the manager: assignments as words, with quotes and
- * escapes; %% is a %, and a % before anything else is one of systemd's specifiers. An empty
- * assignment forgets the ones before it (systemd.exec(5), systemd.syntax(7)). */
+/* Environment= and EnvironmentFile= of a unit, DefaultEnvironment= of the manager: assignments as
+ * words, with quotes and escapes; %% is a %, and a % before anything else is one of systemd's
+ * specifiers. An empty assignment forgets the ones before it (systemd.exec(5), systemd.syntax(7)).
+ */
 #include "settings/said_readers.h"
 
 /* Joins lines that end in a backslash. */
@@ -59,19 +60,28 @@ static struct slice take_word(struct slice *rest, struct said_list *list, bool *
 	return buffer_slice(t);
 }
 
-/* What was said at this place before is forgotten. */
-static void forget(struct said_list *list)
+/* What was said at this place before is forgotten; files and assignments each for themselves. */
+static void forget(struct said_list *list, bool files)
 {
 	for (struct said *s = list->first; s; s = s->next)
-		if (s->who == list->who && slice_equal(s->group, list->group))
+		if (s->who == list->who && slice_equal(s->group, list->group) &&
+		    (s->use == SAID_FILE) == files)
 			s->use = SAID_NOTHING;
+}
+
+static void take_file(struct said_list *list, uint32_t line, struct slice key, struct slice name)
+{
+	if (name.len == 0)
+		forget(list, true);
+	else
+		said_add(list, line, SAID_FILE, key, name);
 }
 
 static void take_assignments(struct said_list *list, uint32_t line, struct slice rest)
 {
 	bool specifier;
 	if (slice_trim(rest).len == 0)
-		forget(list);
+		forget(list, false);
 	while (rest.len > 0) {
 		struct slice word = take_word(&rest, list, &specifier);
 		if (slice_find_byte(word, '=') < word.len) {
@@ -97,6 +107,8 @@ void said_read_systemd(struct slice text, struct said_list *list)
 			continue;
 		rest = slice_trim(join_lines(&l, list));
 		struct slice key = slice_trim(slice_cut(&rest, '='));
+		if (slice_equal(key, SLICE("EnvironmentFile")))
+			take_file(list, number, key, slice_trim(rest));
 		for (size_t i = 0; i < sizeof KEYS / sizeof *KEYS; i++)
 			if (slice_equal(key, slice_of(KEYS[i])))
 				take_assignments(list, number, slice_trim(rest));

@@ -422,10 +422,9 @@ static struct slice authority_of(struct slice target)
 {
 	size_t scheme = slice_find(target, SLICE("://"));
 	struct slice rest = scheme == target.len ? target : slice_from(target, scheme + 3);
-	size_t end = 0;
-	while (end < rest.len && rest.at[end] != '/' && rest.at[end] != '?' && rest.at[end] != '#')
-		end++;
-	rest = slice_first(rest, end);
+	rest = slice_first(rest, slice_find_byte(rest, '/'));
+	rest = slice_first(rest, slice_find_byte(rest, '?'));
+	rest = slice_first(rest, slice_find_byte(rest, '#'));
 	size_t at = slice_find_byte(rest, '@');
 	return at < rest.len ? slice_from(rest, at + 1) : rest;
 }

@@ -134,8 +134,8 @@ struct trace_tls {
 	bool server_hello;
 	bool done;                   /* application data or a finished handshake was seen */
 	bool alert;                  /* a readable alert other than close_notify */
-	bool likely_alert;           /* an encrypted record of an alert's size was the last thing before
-	                                this side (likely_alert_from) ended it in the handshake */
+	bool likely_alert;           /* an encrypted record of an alert's size, or type, was the last thing
+	                                before this side (likely_alert_from) ended it in the handshake */
 	bool out_of_step[2];         /* record boundaries could not be followed (gap) */
 	bool close_notify[2];        /* seen in the clear (TLS 1.2 shows the type), or an encrypted record
 	                                of an alert's size just before FIN */
@@ -355,6 +355,13 @@ struct exchange {
 
 /* What the probe itself sent and got inside of a tunnel's TLS. */
 static inline bool trace_is_inside(const struct exchange *x) { return x->probe && x->probe->inside; }
+
+/* The status of a refusal; to CONNECT everything beyond 2xx is one, for there is no tunnel then (RFC
+ * 9110, section 9.3.6). */
+static inline bool trace_is_refused(const struct exchange *x)
+{
+	return x->response.status >= (x->request.is_connect ? 300 : 400);
+}
 
 /* Are two figures the same, but for so many percent of the larger one? */
 static inline bool trace_is_alike(uint64_t a, uint64_t b, unsigned percent)

@@ -147,6 +147,17 @@ struct trace_hellos {
 	const char *text;            /* the same in a sentence */
 };
 
+/* ---- the certificate that was turned down, asked for once more ------------------------------ */
+
+/* In TLS 1.2, where whoever listens in can read it. */
+enum trace_shown {
+	SHOWN_UNKNOWN,               /* not asked, or there was no tunnel */
+	SHOWN_NONE,                  /* TLS 1.2 is not spoken there */
+	SHOWN_SAME,
+	SHOWN_OTHER,                 /* another certificate, and it was turned down, too */
+	SHOWN_OTHER_GOOD             /* ... and it was taken */
+};
+
 /* ---- all of it ----------------------------------------------------------------------------- */
 
 enum trace_outer { OUTER_NONE, OUTER_DONE, OUTER_NOT_TLS, OUTER_UNTRUSTED, OUTER_FAILED, OUTER_SILENT,
@@ -160,9 +171,11 @@ struct trace_probe {
 	const char *outer_text;
 	const char *other_issuer;    /* who issued the certificate that is shown without the proxy */
 	bool distrusted;             /* the probe turned the certificate down, without an alert */
+	bool asked_anew;             /* no answer came, and on another connection it was asked for again */
 	bool inside;                 /* it went on inside a tunnel's TLS, which the probe itself ends */
 	struct trace_mtu mtu;
 	struct trace_hellos hellos;
+	enum trace_shown shown;
 	const char *complaint;       /* what the client could not make use of in the answer, or after it */
 	bool path_asked;             /* in a silence the proxy's host was sent keep-alive probes, */
 	bool path_answers;           /* ... and acknowledged them */

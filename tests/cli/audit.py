@@ -241,6 +241,18 @@ IMAGE = {
     "usr/lib/systemd/system/a.service": "[Service]\nEnvironment=http_proxy=http://old:1\n",
     "etc/systemd/system/a.service.d/p.conf": "[Service]\nEnvironment=\n"
                                              "Environment=http_proxy=http://me:%41@proxy.example:3128\n",
+    # A file wins over the unit, a later one over an earlier; of two units by one name the first counts for
+    # nothing; and a file may be missing, or name one outside of the image.
+    "etc/systemd/system/b.service": "[Service]\nEnvironmentFile=-/etc/default/none\nEnvironmentFile=/etc/default/b[12]\n"
+                                    "Environment=https_proxy=http://old:1\n",
+    "etc/systemd/system/b.service.d/p.conf": "[Service]\nEnvironmentFile=/etc/default/%p.more\n"
+                                             "EnvironmentFile=-/etc/default/out\n",
+    "etc/default/b1": "http_proxy=http://old:1\nhttps_proxy=http://old:1\n",
+    "etc/default/b2": f'# comment\nhttp_proxy="{URL}"\n',
+    "etc/default/b.more": f"https_proxy='{URL}' \nexport no_proxy=a\n",
+    "usr/lib/systemd/system/c.service": "[Service]\nEnvironment=http_proxy=http://hidden:1\n",
+    "etc/systemd/system/c.service": "[Service]\nEnvironmentFile=/etc/default/missing*\n",
+    "etc/systemd/system/d@.service": "[Service]\nEnvironmentFile=/etc/default/%i\n",
 }
 EXPECTED = [
     r"settings +http https +me@proxy\.example:3128$",
@@ -265,6 +277,12 @@ EXPECTED = [
     r"systemd +https +me@proxy\.example:3128$",
     r"a\.service +http +me@proxy\.example:3128$",
     r"  ! can't work: systemd wants a % doubled$",
+    r"b\.service +http https +me@proxy\.example:3128 +/etc/default/b2:2$",
+    r"b\.service +a +/etc/default/b\.more:2$",
+    r"  ! can't work: systemd knows no export, and passes over the line$",
+    r"Left out: .*/etc/default/out leads",
+    r"Left out: c\.service: EnvironmentFile=/etc/default/missing\* is not there,",
+    r"Left out: d@\.service: EnvironmentFile=/etc/default/%i can't be",
     r"  ! apt takes a blank behind a comma for the begin of a name$",
     r"docker +z +/root/\.docker/config\.json$",
     r"  ! differs: another list than that of logins$",
@@ -278,6 +296,7 @@ def image(program, tap):
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
+        os.symlink(os.path.abspath(program), os.path.join(root, "etc/default/out"))
         for program_name in ("curl", "wget", "git", "apt-get", "npm", "pip3", "dockerd"):
             path = os.path.join(root, "usr/bin", program_name)
             os.makedirs(os.path.dirname(path), exist_ok=True)

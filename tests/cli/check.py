@@ -173,6 +173,17 @@ def healthy(b):
     proxy.stop()
 
 
+def shown(record):
+    """Of the certificate that was turned down, in TLS 1.2."""
+    return record.get("probe", {}).get("tls", {}).get("certificate")
+
+
+def in_turn(*contexts):
+    """One name with a certificate for each connection: several servers stand behind it."""
+    left = iter(contexts)
+    return peer.Origin(lambda s: over_tls(next(left))(s))
+
+
 def certificates(b):
     proxy = peer.Proxy([b.program, "proxy"])
     x = ["-x", at(proxy.port)]
@@ -181,7 +192,15 @@ def certificates(b):
             origin = peer.Origin(over_tls(b.pki.context(name, newest)))
             b.verdict(f"certificate {name}, {newest.name}", "tls-untrusted", "tls", *x,
                       f"https://localhost:{origin.port}/",
-                      also=lambda r, like=like: re.search(like, r["summary"]))
+                      also=lambda r, like=like, newest=newest: re.search(like, r["summary"]) and
+                      shown(r) == ("same" if newest == ssl.TLSVersion.TLSv1_3 else None))
+    b.verdict("one certificate in TLS 1.3, another in 1.2", "tls-untrusted", "tls", *x,
+              f"https://localhost:{in_turn(b.pki.context('expired'), b.pki.context('good')).port}/",
+              also=lambda r: shown(r) == "other-trusted" and len(r["looked"]) == 1)
+    newer = b.pki.context("expired")
+    newer.minimum_version = ssl.TLSVersion.TLSv1_3
+    b.verdict("TLS 1.3 alone", "tls-untrusted", "tls", *x,
+              f"https://localhost:{peer.Origin(over_tls(newer)).port}/", also=lambda r: shown(r) == "none")
     silent = peer.Origin(peer.read_all)
     b.verdict("an origin that does not answer the hello", "tls-silent", "tls", *x, "--wait", "6",
               f"https://localhost:{silent.port}/")

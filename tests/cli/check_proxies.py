@@ -199,21 +199,27 @@ def outlasts(serve):
 class Row:
     """A fault, and for http and https what it comes to: the verdict and the stage at which it breaks.
     but: where a proxy makes something else of it, by its name. who: who answered. told: what a capture
-    of https can tell instead; False: nothing certain. tls: the origin's certificate; None: `serve` does not begin TLS."""
+    of https can tell of this connection instead, a choice of it. again: check makes another connection, of which
+    it tells all. tls: the origin's certificate; None: `serve` does not begin TLS. wants: the origin wants a
+    certificate, too. tickets: so many it gives."""
 
     def __init__(self, name, serve, http, https, but=(), words=(), path="/file", door="open", who=None,
-                 host="localhost", port=None, stdin=b"", tls="good", newest=None, told=True):
+                 host="localhost", port=None, stdin=b"", tls="good", newest=None, told=True, again=False,
+                 wants=False, tickets=0):
         self.name, self.serve, self.comes, self.but = name, serve, (http, https), dict(but)
         self.words, self.path, self.door, self.who, self.stdin = words, path, door, who, stdin
         self.host, self.port, self.tls, self.newest, self.told = host, port, tls, newest, told
+        self.again, self.wants, self.tickets = again, wants, tickets
 
     def origin(self, scheme, pki):
         """The port of one."""
         serve = self.serve
         if scheme == "https" and self.tls and not self.port:
             context = pki.context(self.tls, self.newest)
-            context.num_tickets = 0   # one that crosses the request looks like an answer to it from outside
-            serve = over_tls(context, outlasts(serve) if ANSWERED in (self.told, self.comes[1]) else serve)
+            context.num_tickets = self.tickets   # one alone, that crosses the request, looks like an answer from outside
+            if self.wants:
+                context.verify_mode = ssl.CERT_REQUIRED
+            serve = over_tls(context, outlasts(serve) if self.told is ANSWERED or self.comes[1] == OK[1] else serve)
         return self.port or peer.Origin(serve).port
 
     def cases(self, product, pki):
@@ -226,7 +232,7 @@ class Row:
             port = product.ports[self.door]
             case = Case(f"{self.name}, {product.name}", verdict, None, lambda p=port: SimpleNamespace(port=p),
                         *self.words, stdin=self.stdin, also=self.answerer(),
-                        read=self.told if scheme == "https" else True)
+                        read=self.told if scheme == "https" else True, again=self.again)
             yield case, f"{scheme}://{self.host}:{self.origin(scheme, pki)}{self.path}", stage
 
     def answerer(self):
@@ -238,7 +244,7 @@ def both(verdict, http, https):
 
 
 # Who speaks inside of TLS, and how, the capture does not show: an answer is an answer.
-ANSWERED = ("ok", None)
+ANSWERED = [("ok", None)]
 OK = both("ok", None, None)
 
 
@@ -256,6 +262,12 @@ def answers():
     ]
 
 
+def takes_leave(s):
+    """In good order, but without an answer."""
+    peer.read_head(s)
+    s.unwrap()
+
+
 def silences():
     """The origin says nothing, or not all. In the clear it is the proxy that answers for it; in a tunnel
     it is known that the proxy has done its part."""
@@ -270,10 +282,13 @@ def silences():
                  "viaduct": (("bad-gateway", "http"), ("transfer-reset", "http"))}),
         Row("closed before the head", peer.read_head, ("bad-gateway", "http"), ("transfer-truncated", "http"),
             but={"tinyproxy": (quietly, ("transfer-truncated", "http"))}),
+        Row("leave taken before the head", takes_leave, None, ("transfer-truncated", "http"), tickets=2),
         Row("cut at a size", cut, *both("transfer-truncated", "download", "download")),
-        # Between two records: from outside that is a tunnel that lay idle, or one that stalled, or is open
-        # still where squid takes its time.
-        Row("it stalls", stalls, *both("transfer-stalled", "download", "download"), words=wait, told=False),
+        # Between two records, and nobody ends it before check gives up: from outside that is a tunnel of a
+        # client that has all it wanted, or, where squid takes its time, one that is open still; or, where the
+        # flow was even enough, the stall itself. In the midst of a record it is told: check_faults.py.
+        Row("it stalls", stalls, *both("transfer-stalled", "download", "download"), words=wait,
+            told=[*ANSWERED, ("open", None), ("transfer-stalled", "transfer")]),
     ]
 
 
@@ -295,17 +310,20 @@ def refusals():
 def handshakes():
     """In tunnels. What TLS 1.2 shows of a certificate and of an alert, TLS 1.3 encrypts: an alert can be
     told by its size, but not what it complains of. That a name is another one curl finds only behind the
-    handshake: what then stands in a capture depends on which side's end comes first, and is not compared."""
+    handshake, and closes: that is no fault to be seen. So check asks once more, in TLS 1.2."""
     untrusted, closed = ("tls-untrusted", "tls"), ("tls-closed", "tls")
-    alert, wait = ("tls-alert", "tls"), ("--wait", "2")
+    alert, wait = [("tls-alert", "tls")], ("--wait", "2")
     old = ssl.TLSVersion.TLSv1_2
     return [
-        Row("expired", answer, None, untrusted, tls="expired", told=alert),
+        Row("expired", answer, None, untrusted, tls="expired", told=alert, again=True),
         Row("expired, TLS 1.2", answer, None, untrusted, tls="expired", newest=old),
-        Row("another name", answer, None, untrusted, tls="elsewhere", told=False),
-        Row("another name, TLS 1.2", answer, None, untrusted, tls="elsewhere", newest=old, told=False),
-        Row("unknown authority", answer, None, untrusted, tls="own", told=alert),
+        Row("another name", answer, None, untrusted, tls="elsewhere", told=list(ANSWERED), again=True),
+        Row("another name, TLS 1.2", answer, None, untrusted, tls="elsewhere", newest=old),
+        Row("unknown authority", answer, None, untrusted, tls="own", told=alert, again=True),
         Row("unknown authority, TLS 1.2", answer, None, untrusted, tls="own", newest=old),
+        # The client's part of the handshake is over then: it breaks while the client waits for the answer.
+        Row("a certificate wanted", answer, None, ("tls-alert", "http"), wants=True),
+        Row("a certificate wanted, TLS 1.2", answer, None, ("tls-alert", "tls"), wants=True, newest=old),
         Row("HTTP on the port of TLS", no_tls, None, ("not-tls", "tls"), tls=None),
         Row("reset after the hello", hello_then_reset, None, closed, but={"viaduct": (None, ("tls-reset", "tls"))},
             tls=None),   # as above: squid and tinyproxy make an end of a reset

@@ -37,6 +37,7 @@ static enum said_who who_of(enum said_form form)
 		[SAID_FORM_GIT] = SAID_BY_GIT,       [SAID_FORM_APT] = SAID_BY_APT,
 		[SAID_FORM_NPM] = SAID_BY_NPM,       [SAID_FORM_PIP] = SAID_BY_PIP,
 		[SAID_FORM_DOCKER] = SAID_BY_DOCKER, [SAID_FORM_DOCKER_DAEMON] = SAID_BY_DOCKERD,
+		[SAID_FORM_ENV_FILE] = SAID_BY_UNIT,
 	};
 	return WHO[form];
 }

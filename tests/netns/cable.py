@@ -2,10 +2,13 @@
 """A cable in user space: joins two network interfaces and spoils what passes (the kernels that tests
 run on need not have netem).
 
-    cable.py IFACE_A IFACE_B [--delay MS] [--loss PERCENT] [--reorder PERCENT] [--rate BYTES] [--seed N]
+    cable.py IFACE_A IFACE_B [--delay MS] [--loss PERCENT] [--reorder PERCENT] [--rate BYTES] [--forget S]
+             [--seed N]
 
 Every frame that comes in on one side leaves on the other, --delay later. --rate: so many bytes a second
-for each TCP connection and direction, the rest waits. Neither interface may have offloads.
+for each TCP connection and direction, the rest waits. --forget: as a NAT does it, a TCP connection that was
+quiet for so long is no longer known, and nothing of it passes any more, without a word. Neither interface
+may have offloads.
 """
 import argparse
 import heapq
@@ -15,6 +18,7 @@ import socket
 import time
 
 OUTGOING = 4
+SYN, ACK = 2, 16
 IP = (b"\x08\x00", b"\x86\xdd")
 
 
@@ -36,11 +40,27 @@ class Cable:
     def __init__(self, arg):
         self.arg, self.random = arg, random.Random(arg.seed)
         self.queue, self.count, self.free = [], 0, {}
+        self.heard = {}   # when something last passed, by connection
+
+    def forgot(self, frame, now):
+        """A SYN is a new connection."""
+        ends = flow(frame)
+        if not self.arg.forget or not ends:
+            return False
+        key = frozenset((ends[0:4] + ends[8:10], ends[4:8] + ends[10:12]))
+        if frame[47] & (SYN | ACK) == SYN:
+            self.heard[key] = now
+        if now - self.heard.get(key, now) > self.arg.forget:
+            return True
+        self.heard[key] = now
+        return False
 
     def take(self, frame, to):
         """When it comes out at the other end; None: never."""
         now, is_ip = time.monotonic(), frame[12:14] in IP
         if is_ip and self.random.random() * 100 < self.arg.loss:
+            return
+        if self.forgot(frame, now):
             return
         at = now + self.arg.delay / 1000
         key = (to, flow(frame)) if self.arg.rate else to
@@ -79,7 +99,7 @@ def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("a")
     ap.add_argument("b")
-    for name in ("delay", "loss", "reorder", "rate"):
+    for name in ("delay", "loss", "reorder", "rate", "forget"):
         ap.add_argument("--" + name, type=float, default=0)
     ap.add_argument("--seed", type=int, default=1)
     Cable(ap.parse_args()).run()

@@ -16,7 +16,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         size = self.path.strip("/").partition("?")[0]
         body = b"x" * (int(size) if size.isdigit() else 5000)
         # at once, so that the first segment is a full one
-        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
+        self.wfile.write(head + (body if self.command == "GET" else b""))
+
+    do_HEAD = do_GET
 
     def log_message(self, *_):
         pass

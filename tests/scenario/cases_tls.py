@@ -221,6 +221,25 @@ MARCH = -90 * 86400  # before `expired` ran out
 shows('certificate-expired', Expect('tls-untrusted', says=('expired',), tls='1.2'), 'expired', 'middle', end=EXPIRED)
 shows('certificate-not-yet-valid', Expect('tls-untrusted', says=('valid',)), 'future', 'middle', end=BAD, port=8080)
 shows('certificate-of-another-name', Expect('tls-untrusted', says=('otherplace.test',)), 'other', 'middle', end=BAD)
+
+
+def turns_away(name: str, expect: Expect, *chain: str, first: str, near: str = ''):
+    """The client compares names behind the handshake, as libcurl does: its closing alert is all that it says."""
+    @scenario(name, expect, near=near)
+    def _(w):
+        c = w.talk(proxy='10.3.0.1:3128')
+        c.tunnel(f'{NAME}:443')
+        c.tls12(NAME, *chain)
+        c.up(speech.close_notify(TLS12))
+        c.finish(first)
+
+
+turns_away('another-name-behind-the-handshake', Expect('tls-untrusted', says=('otherplace.test',)), 'other', 'middle',
+           first=CLIENT)
+turns_away('another-name-closed-by-the-origin', Expect('tls-untrusted', says=('otherplace.test',)), 'other', 'middle',
+           first=PROXY, near='tls-closed')
+turns_away('left-behind-the-handshake', Expect('client-aborted'), 'good', 'middle', first=PROXY, near='tls-closed')
+
 shows('certificate-without-chain', Expect('tls-untrusted|tls-alert'), 'good', end=UNKNOWN, port=8118)
 shows('certificate-was-valid-then', Expect('ok'), 'expired', 'middle', end=None, at=MARCH, near='tls-untrusted')
 shows('certificate-wildcard', Expect('ok'), 'good', 'middle', end=None, target='dl.example.com', near='tls-untrusted')

@@ -294,13 +294,11 @@ static void hole_down(struct exchange *x, uint64_t hole, double shown, double en
 	CASE(reset_after_whole_answer, V_OK, got, closes(x, CLIENT, true, 201))                    \
 	CASE(kept_alive_then_idle, V_OK, downloaded, closes(x, CLIENT, false, 60000))              \
 	CASE(server_leaves_out_close_notify, V_OK, flowing, closes(x, PROXY, false, 401))          \
-	CASE(server_idle_time_out_twice, V_OK, flowing,                                            \
-	     x->tls->app_bytes[PROXY] = 900; x->tunnel.bytes[PROXY] = 4000;                        \
-	     closes(x, PROXY, false, 20000); x->links.same_age_cuts = 1;                           \
-	     x->links.cut_age = 20 * S)                                                            \
-	CASE(server_idle_time_out_after_little, V_OK, flowing,                                     \
-	     x->tls->app_bytes[PROXY] = 900; x->tunnel.bytes[PROXY] = 4000;                        \
-	     closes(x, PROXY, false, 20000))                                                       \
+	CASE(server_idle_time_out_twice, V_OK, flowing, x->tls->app_bytes[PROXY] = 900;            \
+	     x->tunnel.bytes[PROXY] = 4000; closes(x, PROXY, false, 20000);                        \
+	     x->links.same_age_cuts = 1; x->links.cut_age = 20 * S)                                \
+	CASE(server_idle_time_out_after_little, V_OK, flowing, x->tls->app_bytes[PROXY] = 900;     \
+	     x->tunnel.bytes[PROXY] = 4000; closes(x, PROXY, false, 20000))                        \
 	CASE(reset_after_close_notify, V_OK, flowing, x->tls->close_notify[PROXY] = true;          \
 	     closes(x, PROXY, true, 401))                                                          \
 	CASE(full_last_record_left_at_once, V_OK, even, closes(x, CLIENT, false, 400.5))           \
@@ -521,6 +519,26 @@ static void hole_down(struct exchange *x, uint64_t hole, double shown, double en
 	CASE(slow_and_then_a_farewell, V_SLOW, unanswered,                                         \
 	     x->first_byte = x->tls->last_app[PROXY] = x->tunnel.last[PROXY] = at_ms(6000);        \
 	     x->tls->close_notify[PROXY] = true; closes(x, CLIENT, false, 6100))                   \
+	CASE(dismissed, V_TRANSFER_TRUNCATED, unanswered,                                          \
+	     x->first_byte = x->tunnel.last[PROXY] = at_ms(1200);                                  \
+	     x->tls->close_notify[PROXY] = true; closes(x, PROXY, false, 1201))                    \
+	CASE(dismissed_and_the_client_closes, V_TRANSFER_TRUNCATED, unanswered,                    \
+	     x->first_byte = x->tunnel.last[PROXY] = at_ms(1200);                                  \
+	     x->tls->close_notify[PROXY] = true; closes(x, CLIENT, false, 1202))                   \
+	CASE(dismissed_after_a_silence, V_TRANSFER_STALLED, unanswered,                            \
+	     x->first_byte = x->tunnel.last[PROXY] = at_ms(7200);                                  \
+	     x->tls->close_notify[PROXY] = true; closes(x, PROXY, false, 7201))                    \
+	CASE(dismissed_when_answered, V_OK, flowing, x->tls->close_notify[PROXY] = true;           \
+	     x->tls->last_app[CLIENT] = at_ms(401); closes(x, PROXY, false, 402))                  \
+	CASE(refused_behind_the_handshake, V_TLS_ALERT, unanswered, x->tls->likely_alert = true;   \
+	     x->tls->likely_alert_from = PROXY;                                                    \
+	     x->first_byte = x->tunnel.last[PROXY] = at_ms(115);                                   \
+	     x->tls->close_notify[PROXY] = true; closes(x, PROXY, false, 116))                     \
+	CASE(dismissed_by_what_may_be_an_alert, V_TRANSFER_TRUNCATED, unanswered,                  \
+	     x->tls->likely_alert = true;                                                          \
+	     x->tls->likely_alert_from = PROXY;                                                    \
+	     x->first_byte = x->tunnel.last[PROXY] = at_ms(900);                                   \
+	     x->tls->close_notify[PROXY] = true; closes(x, PROXY, false, 901))                     \
 	CASE(unanswered_and_left_soon, V_OK, unanswered,                                           \
 	     x->first_byte = x->tunnel.last[PROXY] = at_ms(2101);                                  \
 	     x->tls->close_notify[PROXY] = true; closes(x, CLIENT, false, 2100))                   \

@@ -52,6 +52,23 @@ void net_timer_stop(struct net_loop *loop, struct net_timer *t)
 	set = NULL;
 }
 
+static struct net_call *later;
+
+void net_loop_later(struct net_loop *loop, struct net_call *c)
+{
+	(void)loop;
+	assert_null(later);
+	later = c;
+}
+
+static void end_round(void)
+{
+	struct net_call *c = later;
+	later = NULL;
+	if (c)
+		c->run(c);
+}
+
 static void fire(void)
 {
 	struct net_timer *t = set;
@@ -230,6 +247,7 @@ static void over(void)
 	pass(MS);
 	record_end(r, &client, &origin);
 	r = NULL;
+	end_round();
 	observe_end(twin, TRACE_END_CLOSED, EPOCH + now);
 }
 
@@ -718,6 +736,38 @@ static void walks_see_each_once(void **state)
 			record_end(all[i], NULL, NULL);
 	place = 0;
 	assert_false(recorder_walk(recorder, &place, 7, see, &seen));
+	end_round();
+}
+
+/* They are delivered when the round is over, or when they are too many, or nobody else will. */
+static void many_end_in_a_round(void **state)
+{
+	(void)state;
+	struct record *all[200];
+	for (size_t i = 0; i < 200; i++) {
+		begin();
+		say(CLIENT, SLICE(GET));
+		all[i] = r;
+	}
+	memset(&out, 0, sizeof out);
+	record_end(all[0], NULL, NULL);
+	record_end(all[1], NULL, NULL);
+	assert_int_equal(out.count, 0);
+	end_round();
+	assert_int_equal(out.count, 2);
+	for (size_t i = 2; i < 200; i++)
+		record_end(all[i], NULL, NULL);
+	assert_in_range(out.count, 100, 199);
+	end_round();
+	assert_int_equal(out.count, 200);
+	struct recorder *w = recorder_new(
+		NULL, &(struct recorder_options){ .wanted = true, .done = note, .context = &out });
+	struct address a = at("10.0.0.1:1");
+	record_end(record_begin(w, &a, &a, now, false), NULL, NULL);
+	later = NULL;
+	recorder_free(w);
+	assert_int_equal(out.count, 201);
+	r = NULL;
 }
 
 static void nobody_wants_records(void **state)
@@ -858,6 +908,7 @@ int main(void)
 		cmocka_unit_test(many_tunnels),
 		cmocka_unit_test(half_closed_tunnels),
 		cmocka_unit_test(walks_see_each_once),
+		cmocka_unit_test(many_end_in_a_round),
 		cmocka_unit_test(nobody_wants_records),
 		cmocka_unit_test(what_is_unfinished_is_dropped),
 		cmocka_unit_test(a_challenge_waits_for_its_answer),

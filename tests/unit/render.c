@@ -259,7 +259,8 @@ static void a_full_buffer_is_no_disaster(void **state)
 		buffer_init(&b, limit);
 		render_json(&b, x, &d);
 		assert_true(b.len <= limit);
-		assert_int_equal(b.failed, limit < whole.len);
+		/* a figure wants room for the largest of its kind */
+		assert_true(b.failed ? limit < whole.len + 32 : limit >= whole.len);
 		buffer_done(&b);
 	}
 	buffer_done(&whole);

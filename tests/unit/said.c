@@ -21,9 +21,9 @@ enum { ROOM = 1 << 20 };
 static void add_said(struct buffer *out, const struct said *s)
 {
 	static const char *const USES[] = {
-		[SAID_NOTHING] = "nothing", [SAID_HTTP] = "http",        [SAID_HTTPS] = "https",
-		[SAID_ALL] = "all",         [SAID_EXCEPT] = "except",    [SAID_OFF] = "off",
-		[SAID_USER] = "user",       [SAID_PASSWORD] = "password"
+		[SAID_NOTHING] = "nothing", [SAID_HTTP] = "http",         [SAID_HTTPS] = "https",
+		[SAID_ALL] = "all",         [SAID_EXCEPT] = "except",     [SAID_OFF] = "off",
+		[SAID_USER] = "user",       [SAID_PASSWORD] = "password", [SAID_FILE] = "file"
 	};
 	buffer_printf(out, "%u %s ", s->line, USES[s->use]);
 	buffer_add(out, s->key);
@@ -258,9 +258,29 @@ static void systemd(void **state)
 		  "1 https https_proxy <ax>\n1 except no_proxy <\"b>\n" },
 		{ "Environment=http_proxy=a\nEnvironment=\nEnvironment=https_proxy=b",
 		  "1 nothing http_proxy <a>\n3 https https_proxy <b>\n" },
-		{ "PassEnvironment=http_proxy\nEnvironmentFile=-/etc/x\n", "" },
+		{ "PassEnvironment=http_proxy\nEnvironmentFile=-/etc/x y\n",
+		  "2 file EnvironmentFile <-/etc/x y>\n" },
+		{ "EnvironmentFile=/a\nEnvironment=http_proxy=a\nEnvironmentFile=\n"
+		  "EnvironmentFile=/b\nEnvironment=\n",
+		  "1 nothing EnvironmentFile </a>\n2 nothing http_proxy <a>\n"
+		  "4 file EnvironmentFile </b>\n" },
+	};
+	static const struct form_case files[] = {
+		{ "http_proxy=http://a:1 \n\n# no_proxy=a\n ; no_proxy=a\n  no_proxy = a b # "
+		  "c\t\r\n",
+		  "1 http http_proxy <http://a:1>\n5 except no_proxy <a b # c>\n" },
+		{ "http_proxy=\"a\\$\\\\\\x\"'b\\c'd\"\nhttps_proxy='a\nb'\nno_proxy=c\\\nd\\ "
+		  "\nall_proxy=",
+		  "1 http http_proxy <a$\\\\xb\\cd\">\n2 https https_proxy <a\nb>\n"
+		  "4 except no_proxy <cd >\n6 all all_proxy <>\n" },
+		{ "export http_proxy=a\nhttps_proxy=$http_proxy\nno_proxy\nno_proxy=b",
+		  "1 http http_proxy <a> broken\n2 https https_proxy <$http_proxy>\n"
+		  "4 except no_proxy <b>\n" },
+		{ "# a \\\nhttp_proxy=a\nhttp_proxy=\"a", "3 http http_proxy <a>\n" },
+		{ "http_proxy=a\\", "1 http http_proxy <a>\n" },
 	};
 	check_form(SAID_FORM_SYSTEMD, cases, COUNT(cases));
+	check_form(SAID_FORM_ENV_FILE, files, COUNT(files));
 }
 
 /* ---- URLs and exceptions ------------------------------------------------------------------- */
@@ -314,13 +334,28 @@ static void exceptions(void **state)
 		const char *entry;
 		enum exception_form form;
 	} forms[] = {
-		{ "a.example", EXCEPTION_NAME },     { "10.0.0.1", EXCEPTION_NAME },
-		{ "::1", EXCEPTION_NAME },           { "*", EXCEPTION_ALL },
-		{ ".lan", EXCEPTION_DOT },           { "*.lan", EXCEPTION_WILDCARD },
-		{ "10.*", EXCEPTION_STAR },          { "*.a.*", EXCEPTION_STAR },
-		{ "10.0.0.0/8", EXCEPTION_NETWORK }, { "2001:db8::/32", EXCEPTION_NETWORK },
-		{ "a:80", EXCEPTION_PORT },          { "10.0.0.1:80", EXCEPTION_PORT },
-		{ "[::1]", EXCEPTION_BRACKETS },     { "http://a", EXCEPTION_URL },
+		{ "a.example", EXCEPTION_NAME },
+		{ "10.0.0.1", EXCEPTION_NAME },
+		{ "::1", EXCEPTION_NAME },
+		{ "*", EXCEPTION_ALL },
+		{ ".lan", EXCEPTION_DOT },
+		{ "*.lan", EXCEPTION_WILDCARD },
+		{ "10.*", EXCEPTION_STAR },
+		{ "*.a.*", EXCEPTION_STAR },
+		{ "10.0.0.0/8", EXCEPTION_NETWORK },
+		{ "2001:db8::/32", EXCEPTION_NETWORK },
+		{ "a:80", EXCEPTION_PORT },
+		{ "10.0.0.1:80", EXCEPTION_PORT },
+		{ "[::1]", EXCEPTION_BRACKETS },
+		{ "http://a", EXCEPTION_URL },
+		{ "[::1]:80", EXCEPTION_BRACKETS_PORT },
+		{ ".a:80", EXCEPTION_PORT },
+		{ "a.example/x", EXCEPTION_URL },
+		{ "10.0.0.0/33", EXCEPTION_URL },
+		{ "10.0.0.0/", EXCEPTION_URL },
+		{ "10.0.0.0:80/8", EXCEPTION_URL },
+		{ "::/129", EXCEPTION_URL },
+		{ "10.0.0.0/0x8", EXCEPTION_URL },
 		{ "a b", EXCEPTION_BLANKS },
 	};
 	static const struct {
@@ -340,6 +375,49 @@ static void exceptions(void **state)
 }
 
 /* ---- the audit ----------------------------------------------------------------------------- */
+
+/* What a Go program makes of NO_PROXY, as golang.org/x/net/http/httpproxy documents it for Config:
+ * "an IP address prefix (1.2.3.4), an IP address prefix in CIDR notation (1.2.3.4/8), a domain
+ * name, or a special DNS label (*)", the first and the third also with a port; "a domain name
+ * matches that name and all subdomains", with a leading dot "subdomains only", and "errors are
+ * ignored". An IPv6 address with a port stands in brackets, without one it does not; and *. before
+ * a name is a dot before it (both in its config.init). */
+static void exceptions_of_docker(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *entry;
+		bool taken;
+	} cases[] = {
+		{ "1.2.3.4", true },
+		{ "1.2.3.4/8", true },
+		{ "1.2.3.4:80", true },
+		{ "1.2.3.4/33", false },
+		{ "2001:db8::1", true },
+		{ "2001:db8::/32", true },
+		{ "[2001:db8::1]:80", true },
+		{ "[2001:db8::1]", false },
+		{ "foo.com", true },
+		{ "foo.com:80", true },
+		{ ".y.com", true },
+		{ ".y.com:80", true },
+		{ "*.y.com", true },
+		{ "*.y.com:80", true },
+		{ "*", true },
+		{ "*y.com", false },
+		{ "y.*", false },
+		{ "http://foo.com", false },
+		{ "foo.com/path", false },
+		{ "foo.com bar.com", false },
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		unsigned deaf = exception_ignored_by(exception_form_of(slice_of(cases[i].entry)));
+		if (cases[i].taken != !(deaf & 1u << SAID_BY_DOCKERD) ||
+		    cases[i].taken != !(deaf & 1u << SAID_BY_DOCKER))
+			fail_msg("%s: it is %s", cases[i].entry,
+				 cases[i].taken ? "taken" : "ignored");
+	}
+}
 
 /* What a place says, in its form. */
 struct place {
@@ -501,6 +579,16 @@ static void audits(void **state)
 		    "!NO_PROXY says something else than no_proxy",
 		    "curl .b,*.a,10.0.0.0/8,LOCALHOST!curl ignores a name behind *.: *.a~curl",
 		    "npm localhost!differs: another list than that of logins\n", "conflict" } },
+		{ { { SAID_BY_DOCKERD, SAID_FORM_DOCKER_DAEMON,
+		      "{\"proxies\":{\"no-proxy\":\"a,.b,*.c,10.0.0.0/8,a:80,[::1]:80,d*,e/"
+		      "f\"}}" } },
+		  0,
+		  false,
+		  { "~to wget, apt and Docker a dot before it means only names below it, to others "
+		    "the "
+		    "name as well: .b",
+		    "!dockerd ignores a * within: d*", "!dockerd ignores a URL or path: e/f\n",
+		    "dockerd a,.b,*.c,10.0.0.0/8,a:80,[::1]:80,d*,e/f~" } },
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct buffer out;
@@ -518,13 +606,21 @@ static void audits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(environments), cmocka_unit_test(pam),
-		cmocka_unit_test(shell),        cmocka_unit_test(curl),
-		cmocka_unit_test(wget),         cmocka_unit_test(git),
-		cmocka_unit_test(apt),          cmocka_unit_test(npm),
-		cmocka_unit_test(pip),          cmocka_unit_test(docker),
-		cmocka_unit_test(systemd),      cmocka_unit_test(urls_show_no_secret),
-		cmocka_unit_test(exceptions),   cmocka_unit_test(audits),
+		cmocka_unit_test(environments),
+		cmocka_unit_test(pam),
+		cmocka_unit_test(shell),
+		cmocka_unit_test(curl),
+		cmocka_unit_test(wget),
+		cmocka_unit_test(git),
+		cmocka_unit_test(apt),
+		cmocka_unit_test(npm),
+		cmocka_unit_test(pip),
+		cmocka_unit_test(docker),
+		cmocka_unit_test(systemd),
+		cmocka_unit_test(exceptions_of_docker),
+		cmocka_unit_test(urls_show_no_secret),
+		cmocka_unit_test(exceptions),
+		cmocka_unit_test(audits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+"""viaduct check against what is odd, and yet to be met: answers that are legal and rare, captive portals,
+proxies that ask for a login and then do not listen.
+
+    check_odd.py VIADUCT
+"""
+import gzip
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path[:0] = [TESTS, os.path.join(TESTS, "live"), os.path.dirname(os.path.abspath(__file__))]
+import proxykit as peer  # noqa: E402
+from check import Bench, Pki, at, over_tls  # noqa: E402
+from viaduct import PLAIN, Tap  # noqa: E402
+
+EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
+FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
+
+def says(answer, then=peer.read_all):
+    """A server that says this to the one request on its connection, and then does that."""
+    def serve(s):
+        if peer.read_head(s):
+            s.sendall(answer)
+            then(s)
+    return serve
+
+
+def close(_):
+    """And so it does."""
+
+
+def interims(b):
+    """Answers before the answer (RFC 9110, section 15.2)."""
+    proxy = peer.Proxy([b.program, "proxy"])
+    x = ["-x", at(proxy.port)]
+    for name, answer in (("one", EARLY + FINE), ("two", EARLY + b"HTTP/1.1 102 Processing\r\n\r\n" + FINE)):
+        serve = says(answer)
+        plain, secure = peer.Origin(serve), peer.Origin(over_tls(b.pki.context("good"), serve))
+        b.verdict(f"{name} before the answer", "ok", None, *x, f"http://localhost:{plain.port}/")
+        b.verdict(f"{name} before the answer, in a tunnel", "ok", None, *x, f"https://localhost:{secure.port}/")
+    proxy.stop()
+    for name, then, verdict in (("silence", peer.read_all, "proxy-silent"), ("an end", close, "proxy-closed")):
+        only = peer.Origin(says(EARLY, then))
+        b.verdict(f"and {name} behind it", verdict, "proxy", "-w", "6", "-x", at(only.port),
+                  "http://www.example.com/", also=lambda r: "103" in r["evidence"][1]["what"])
+
+
+def logins(b):
+    """Proxies that serve no second request on the connection of their 407."""
+    offer = b"HTTP/1.%d 407 No\r\nProxy-Authenticate: %s\r\n%s\r\n"
+    denied = b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"
+    empty = b"Content-Length: 0\r\n"
+
+    def proxy(challenge, then, minor=1, framing=empty, right=b"Proxy-Authorization"):
+        def serve(s):
+            head = peer.read_head(s)
+            if right or b"Proxy-Authorization" not in head:
+                s.sendall(denied if right and right in head else offer % (minor, challenge, framing))
+            then(s)
+        return peer.Origin(serve)
+
+    def auth(r):
+        return [s["result"] for s in r["stages"] if s["stage"] == "auth"] == ["warning"]
+
+    def one(name, wanted, stage, origin, **how):
+        b.verdict(name, wanted, stage, "-w", "2", "-U", "alice", "-x", at(origin.port),
+                  "https://www.example.com/", stdin=b"secret", **how)
+    for scheme, challenge in (("Basic", b"Basic realm=\"a\""),
+                              ("Digest", b"Digest realm=\"a\", nonce=\"n\", qop=\"auth\"")):
+        one(f"{scheme}, and it closes", "denied", "proxy", proxy(challenge, close), also=auth)
+        one(f"{scheme}, HTTP/1.0", "denied", "proxy", proxy(challenge, close, 0, b""), also=auth)
+        one(f"{scheme}, and it says no more", "denied", "proxy", proxy(challenge, peer.read_all), also=auth)
+        one(f"{scheme}, a wrong one, and it closes", "auth-rejected", "auth",
+            proxy(challenge, close, right=b"never"))
+        one(f"{scheme}, and it is deaf", "proxy-silent", "auth", proxy(challenge, peer.read_all, right=None))
+
+
+def elsewhere(b):
+    """Sent to another page: a captive portal, a page of a block, or round and round."""
+    for status in (b"302 Found", b"307 Temporary Redirect", b"303 See Other"):
+        portal = peer.Origin(says(b"HTTP/1.1 " + status + b"\r\nLocation: http://login.hotel.example/?a=b\r\n"
+                                  b"Content-Length: 0\r\n\r\n"))
+        b.verdict(f"CONNECT is sent on: {status.decode()}", "other-status", "proxy", "-x", at(portal.port),
+                  "https://www.example.com/", also=lambda r: "login.hotel.example" in r["cause"][0])
+
+    def again(s):
+        while head := peer.read_head(s):
+            s.sendall(b"HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % head.split()[1])
+    proxy = peer.Proxy([b.program, "proxy"])
+    plain, secure = peer.Origin(again), peer.Origin(over_tls(b.pki.context("good"), again))
+    for url in (f"http://localhost:{plain.port}/", f"https://localhost:{secure.port}/"):
+        b.verdict("round and round: " + url[:5], "other-status", "redirects", "-x", at(proxy.port), url,
+                  also=lambda r: "come to no end" in r["cause"][0])
+    proxy.stop()
+
+
+PAGE = b"<html><head><title>Welcome</title></head><body><form>Log in</form></body></html>"
+
+
+def with_page(head, page=PAGE):
+    return says(b"HTTP/1.1 " + head + b"\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n" % len(page) +
+                page)
+
+
+def pages(b):
+    """Pages in place of what was asked for."""
+    url = "https://www.example.com/"
+    b.verdict("a page in place of the tunnel", "not-tls", "tls", "-x", at(peer.Origin(with_page(b"200 OK")).port),
+              url, also=lambda r: "a captive portal" in r["cause"][0])
+    packed = peer.Origin(with_page(b"403 Forbidden", gzip.compress(PAGE)))
+    b.verdict("a refusal's page, compressed", "denied", "proxy", "-x", at(packed.port), url,
+              also=lambda r: "title" not in r and "\\x" not in r["summary"])
+    bare = peer.Origin(with_page(b"407 No"))
+    for words in ((), ("-U", "alice")):
+        b.verdict(f"a 407 that offers nothing, {len(words)}", "auth-required", "auth", *words, "-x",
+                  at(bare.port), url, stdin=b"secret", also=lambda r: len(r["cause"]) == 1 and
+                  "does not say how to log in" in r["cause"][0])
+
+
+def issue_below(pki, name, *validity):
+    """An authority below the tests' own, and a certificate for localhost that it issued."""
+    for owner, ca, extra, days in ((name, "ca", "basicConstraints=critical,CA:true", validity),
+                                   (name + "-leaf", name, "subjectAltName=DNS:localhost", ("-days", "9"))):
+        with open(pki.path(owner + ".ext"), "w", encoding="ascii") as out:
+            out.write(extra + "\n")
+        pki.openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", owner + ".key", "-out", owner + ".csr",
+                    "-subj", "/CN=" + owner)
+        pki.openssl("x509", "-req", "-in", owner + ".csr", "-CA", ca + ".pem", "-CAkey", ca + ".key",
+                    "-CAcreateserial", "-out", owner + ".pem", "-extfile", owner + ".ext", *days)
+    with open(pki.path(name + "-leaf.pem"), "a", encoding="ascii") as out, \
+            open(pki.path(name + ".pem"), encoding="ascii") as above:
+        out.write(above.read())
+
+
+def handshakes(b):
+    """What the origin's TLS demands, or shows, beyond its own certificate."""
+    proxy = peer.Proxy([b.program, "proxy"])
+
+    def one(name, verdict, stage, context, serve=says(FINE), **how):
+        origin = peer.Origin(over_tls(context, serve))
+        b.verdict(name, verdict, stage, "-x", at(proxy.port), f"https://localhost:{origin.port}/", **how)
+    for newest, stage in ((ssl.TLSVersion.TLSv1_2, "tls"), (ssl.TLSVersion.TLSv1_3, "http")):
+        wants = b.pki.context("good", newest)
+        wants.load_verify_locations(b.pki.ca)
+        wants.verify_mode = ssl.CERT_OPTIONAL
+        one(f"asks for a client's certificate, {newest.name}", "ok", None, wants)
+        wants.verify_mode = ssl.CERT_REQUIRED
+        one(f"demands one, {newest.name}", "tls-alert", stage, wants,
+            also=lambda r: "wants a certificate from the client" in r["cause"][0])
+    issue_below(b.pki, "below", "-days", "9")
+    one("an intermediate", "ok", None, b.pki.context("below-leaf"))
+    issue_below(b.pki, "gone", "-days", "-1")
+    one("an intermediate that has expired", "tls-untrusted", "tls", b.pki.context("gone-leaf"),
+        also=lambda r: "valid itself" in r["summary"])
+    onward = says(b"HTTP/1.1 302 Found\r\nLocation: https://nobody.invalid/\r\nContent-Length: 0\r\n\r\n")
+    one("sent on to where the proxy can't go", "bad-gateway", "redirects", b.pki.context("good"), onward)
+    proxy.stop()
+
+
+def heads(b):
+    """What libcurl takes, our own reader need not understand; and silence between events is no fault."""
+    head = b"HTTP/1.1 200 OK\r\n%s\r\n"
+    for name, field in (("folded", b"X: a\r\n b\r\n"), ("long", b"X: " + b"a" * 70000 + b"\r\n")):
+        origin = peer.Origin(says(head % (field + b"Content-Length: 0\r\n")))
+        b.verdict(f"a head, {name}", "ok", None, "-x", at(origin.port), "http://www.example.com/")
+    events = peer.Origin(says(head % b"Content-Type: text/event-stream\r\n" + b"data: x\n\n"))
+    b.verdict("events", "open", None, "-w", "2", "-x", at(events.port), "http://www.example.com/")
+
+
+def interrupts(b):
+    """Ctrl-C ends it, with what is known so far."""
+    def until(reached, then):
+        def serve(s):
+            peer.read_head(s)
+            s.sendall(then)
+            reached.set()
+            peer.read_all(s)
+        return serve
+    for stage, then, url in (("proxy", b"", "http://www.example.com/"),
+                             ("tls", b"HTTP/1.1 200 OK\r\n\r\n", "https://www.example.com/"),
+                             ("download", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx", "http://www.example.com/")):
+        reached = threading.Event()
+        proxy = peer.Origin(until(reached, then))
+        with subprocess.Popen([b.program, "check", "--json", "-w", "60", "-x", at(proxy.port), url],
+                              stdout=subprocess.PIPE, text=True, env={**os.environ, **PLAIN}) as process:
+            reached.wait(peer.PATIENCE)
+            process.send_signal(signal.SIGINT)
+            said, _ = process.communicate(timeout=30)
+        x = json.loads(said) if said else {}
+        fine = x and x["stages"][-1]["seen"] == "interrupted" and x["severity"] == "ok" and \
+            process.returncode == 130
+        b.tap.case(f"interrupted: {stage}", [] if fine else [process.returncode, said])
+
+
+def mistakes(b):
+    """Of the user's."""
+    url = "https://www.example.com/"
+    b.usage("--ca: no such file", "No such file", "--ca", "/nonexistent", "-x", at(1), url)
+    b.usage("--ca: no certificate", "holds no certificate", "--ca", os.path.abspath(__file__), "-x", at(1), url)
+    b.usage("--ca: a folder", "/: |directory|holds no", "--ca", b.folder, "-x", at(1), url)
+    b.verdict("a port that is none", "settings-invalid", "settings", "-x", "127.0.0.1:99999", url,
+              also=lambda r: r["proxy"] == "127.0.0.1")
+
+
+def main():
+    tap = Tap()
+    with tempfile.TemporaryDirectory(prefix="viaduct-") as folder:
+        bench = Bench(sys.argv[1], folder, Pki(folder), tap)
+        interims(bench)
+        logins(bench)
+        elsewhere(bench)
+        pages(bench)
+        handshakes(bench)
+        heads(bench)
+        interrupts(bench)
+        mistakes(bench)
+    return tap.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
