@@ -53,8 +53,9 @@ static bool whole(const struct exchange *x)
 	return x->tunnel.open ? x->closed : x->response.complete;
 }
 
-/* unclear: where the evidence would stand, the capture has gaps, or one direction only. A tunnel
- * that the proxy's side ended could have been cut, and nothing tells. */
+/* unclear: where the evidence would stand, the capture has gaps, or one direction only, or the
+ * framing is broken. A tunnel that the proxy's side ended could have been cut, and nothing tells.
+ */
 static bool hidden(const struct exchange *x, struct finding *f)
 {
 	if (whole(x) && (!x->tunnel.open || x->next_began))
@@ -69,6 +70,9 @@ static bool hidden(const struct exchange *x, struct finding *f)
 		f->detail = "packets are missing from the capture where its end would be seen";
 	} else if (!answered(x) && x->path[PROXY].bytes > 0) {
 		f->detail = "the proxy said something that could not be read as an answer";
+	} else if (chunks_broken(x)) {
+		f->detail = "the chunks of the answer are not framed as HTTP wants it, so that its "
+			    "end does not show";
 	} else if (!x->tunnel.open && blind) {
 		f->detail = "packets are missing from the capture, or were cut short in it";
 	} else {

@@ -488,6 +488,13 @@ static void other_causes(const struct exchange *x, struct finding *f)
 	}
 }
 
+/* As far as was seen of the request, and the refusal came only then. */
+static bool closed_before_all_was_asked(const struct exchange *x)
+{
+	return !x->request.complete && x->response.status >= 400 && closed_by(x, CLIENT) &&
+	       x->path[CLIENT].hole == 0 && x->response_start.at >= x->close.at;
+}
+
 /* What a status cannot tell alone. Codes that mean one thing with credentials and another without,
  * or one from a web server and another from a proxy, need the heads that say which. */
 static const char *too_little_for(const struct exchange *x)
@@ -505,7 +512,25 @@ static const char *too_little_for(const struct exchange *x)
 		return "the packets hold too little of the request to see the credentials";
 	if (by_server && x->request.is_connect && has_gaps(x, PROXY) && r->server.len == 0)
 		return "the packets hold too little of the answer to see who it was";
+	if (has_request(x) && has_gaps(x, CLIENT) && closed_before_all_was_asked(x))
+		return "the packets hold too little of the request to see whether the client left "
+		       "it";
 	return NULL;
+}
+
+/* client-aborted: the client closed in the middle of its request, and only then came an answer: it
+ * says what the proxy makes of the half that it has. A whole request and a half-close are in order.
+ */
+static bool left_its_request(const struct exchange *x, struct finding *f)
+{
+	if (!has_request(x) || !closed_before_all_was_asked(x) || has_gaps(x, CLIENT))
+		return false;
+	f->side = CLIENT;
+	f->stage = STAGE_REQUEST;
+	finding_cite_request(x, f);
+	finding_cite_end(x, f);
+	finding_cause(f, CAUSE_CLIENT_HALF_REQUEST);
+	return true;
 }
 
 /* unclear: an answer that is a failure, but not plain which. */
@@ -563,6 +588,7 @@ static const struct rule RULES[] = {
 	{ V_PROXY_SILENT, CONFIDENCE_HIGH, proxy_silent },
 	{ V_NOT_A_PROXY, CONFIDENCE_HIGH, not_http },
 	{ V_NOT_A_PROXY, CONFIDENCE_MEDIUM, web_server },
+	{ V_CLIENT_ABORTED, CONFIDENCE_MEDIUM, left_its_request },
 	{ V_UNCLEAR, CONFIDENCE_LOW, unknown_refusal },
 	{ V_AUTH_UNSUPPORTED, CONFIDENCE_HIGH, auth_unsupported },
 	{ V_AUTH_REJECTED, CONFIDENCE_HIGH, auth_rejected },

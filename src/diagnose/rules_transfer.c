@@ -6,7 +6,7 @@
 static bool plain_unfinished(const struct exchange *x)
 {
 	const struct trace_response *r = &x->response;
-	if (x->tunnel.open || r->status >= 400 || r->complete || x->next_began)
+	if (x->tunnel.open || r->status >= 400 || r->complete || x->next_began || chunks_broken(x))
 		return false;
 	if (r->status == 0)
 		return is_inside(x) && x->request.complete; /* all of the answer is missing */
@@ -31,12 +31,12 @@ static bool in_step(const struct exchange *x, enum trace_side side)
 	return !x->tls->out_of_step[side] && x->path[side].missing == 0 && x->path[side].hole == 0;
 }
 
-/* The last record from the proxy's side broke off. Where a text shows no bytes its records are made
- * up from what it says of them. */
-static bool record_cut(const struct exchange *x)
+/* That side's last record broke off. Where a text shows no bytes its records are made up from what
+ * it says of them. */
+static bool record_cut(const struct exchange *x, enum trace_side side)
 {
-	bool made_up = x->from_text && x->path[PROXY].unseen > 0;
-	return x->tunnel.open && x->tls->record_left[PROXY] > 0 && in_step(x, PROXY) && !made_up;
+	bool made_up = x->from_text && x->path[side].unseen > 0;
+	return x->tunnel.open && x->tls->record_left[side] > 0 && in_step(x, side) && !made_up;
 }
 
 /* Records of one size, down to the last: a flow, cut where it happened to be. An answer ends with
@@ -80,7 +80,7 @@ static void cite_transfer(const struct exchange *x, struct finding *f)
 		finding_cite(f, &x->hello, SAW_HELLO, x->tls->hello_bytes);
 	if (x->tunnel.open && mark_is(&x->tunnel.last[PROXY])) {
 		finding_cite(f, &x->tunnel.last[PROXY], SAW_LAST_DOWN, x->tunnel.bytes[PROXY]);
-		if (record_cut(x))
+		if (record_cut(x, PROXY))
 			finding_cite(f, &x->tunnel.last[PROXY], SAW_RECORD_CUT,
 				     x->tls->record_left[PROXY]);
 		return;
@@ -208,7 +208,7 @@ static bool stalled(const struct exchange *x, struct finding *f)
 	}
 	if (!in_tls(x) || !tls_settled(x))
 		return false;
-	if (record_cut(x))
+	if (record_cut(x, PROXY))
 		return stalled_now(x, f);
 	/* a closing alert speaks for good order; not where it is all that ever came */
 	if (unanswered_inside(x) && (!x->tls->close_notify[PROXY] || only_farewell(x))) {
@@ -239,7 +239,7 @@ static enum undone left_undone(const struct exchange *x)
 		return DONE_OR_UNKNOWN;
 	if (x->tls->close_notify[PROXY])
 		return dismissed(x) && unanswered_inside(x) ? PERHAPS_UNDONE : DONE_OR_UNKNOWN;
-	if (record_cut(x))
+	if (record_cut(x, PROXY))
 		return SURELY_UNDONE;
 	if (!in_tls(x)) {
 		/* something was said into the tunnel and never answered; or the client, whose turn
@@ -382,6 +382,46 @@ static bool left_a_flow(const struct exchange *x)
 	return pause >= later(2 * NANOS_PER_MS, at_once) && pause <= times(3, interval);
 }
 
+/* What came behind the client's close speaks of that: was there anything before? */
+static bool unanswered_at_close(const struct exchange *x)
+{
+	const struct trace_tls *t = x->tls;
+	bool none = !mark_is(&x->first_byte) || x->first_byte.at >= x->close.at;
+	return none && in_step(x, CLIENT) && in_step(x, PROXY) && t->last_record[CLIENT] > 80 &&
+	       mark_is(&t->last_app[CLIENT]) && !x->from_text;
+}
+
+/* A client that offers nothing but HTTP has not done its work before something is answered. */
+static bool speaks_http(const struct exchange *x)
+{
+	struct slice left = x->tls->alpn;
+	bool http = left.len > 0;
+	while (left.len) {
+		struct slice name = slice_cut(&left, ',');
+		http &= slice_equal(name, SLICE("h2")) || slice_equal(name, SLICE("http/1.1"));
+	}
+	return http;
+}
+
+/* The client closed in the middle of what it sent: within a record; or with a request that was not
+ * answered, if that is HTTP; or else behind a row of records as full as TLS allows, without the
+ * remainder in which a body ends (but for one in some thousands) and without a closing alert. */
+static bool left_asking(const struct exchange *x)
+{
+	const struct trace_tls *t = x->tls;
+	bool full = t->same_records[CLIENT] >= 8 && t->last_record[CLIENT] >= 16384;
+	bool asks = speaks_http(x) || (full && !t->close_notify[CLIENT]);
+	return tls_settled(x) && (record_cut(x, CLIENT) || (asks && unanswered_at_close(x)));
+}
+
+static void cite_asking(const struct exchange *x, struct finding *f)
+{
+	finding_cite(f, &x->tls->last_app[CLIENT], SAW_LAST_UP, 0);
+	if (record_cut(x, CLIENT))
+		finding_cite(f, &x->tunnel.last[CLIENT], SAW_RECORD_CUT,
+			     x->tls->record_left[CLIENT]);
+}
+
 /* client-aborted: the client ended it first, in the middle of a body, a record or a flow.
  * Wrong when the client had what it wanted: a reset after a whole answer, or on top of its own FIN,
  * is ordinary. Data that comes after the client's FIN shows that the other side was not done,
@@ -397,16 +437,19 @@ static bool aborted(const struct exchange *x, struct finding *f)
 		       (x->tunnel.open || !x->response.complete);
 	if (plain && (x->path[PROXY].missing > 0 || !x->both_ways))
 		return false;
-	bool cut = record_cut(x) && x->both_ways;
+	bool cut = record_cut(x, PROXY) && x->both_ways;
+	bool asking = in_tls(x) && x->both_ways && left_asking(x);
 	bool left = in_tls(x) && x->both_ways && left_a_flow(x);
-	if (!plain && !flowing && !cut && !left)
+	if (!plain && !flowing && !cut && !left && !asking)
 		return false;
 	if (x->probe && x->probe->complaint)
 		return false; /* it says why */
-	if (left && !cut && !flowing)
+	if ((left || asking) && !cut && !flowing)
 		f->confidence = CONFIDENCE_MEDIUM;
 	f->side = CLIENT;
 	cite_transfer(x, f);
+	if (asking)
+		cite_asking(x, f);
 	finding_cite_end(x, f);
 	if (flowing)
 		finding_cite(f, &x->path[PROXY].last_data, SAW_AFTER_FIN,

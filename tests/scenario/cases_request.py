@@ -331,6 +331,15 @@ def _(w):
             challenge('Negotiate\r\nProxy-Authenticate: NTLM\r\nProxy-Authenticate: Basic realm="corp"'))
 
 
+@scenario('upload-left-half-way-then-refused', Expect('client-aborted', closed_by='client'), near='bad-request')
+def _(w):
+    c = w.talk(proxy='10.60.0.9:8080')
+    c.up(request('POST', 'http://up.example.org/in', content_length=90000, body=text(30000)))
+    c.shut(CLIENT, after=0.3)
+    c.down(answer(400, 'Bad Request', page('400'), connection='close'), after=0.01)
+    c.finish(PROXY)
+
+
 @scenario('upload-refused-half-way', Expect('too-large', status=413), near='client-aborted')
 def _(w):
     c = w.talk(proxy='10.3.0.1:3128')

@@ -164,6 +164,29 @@ def _(w):
         c.finish(PROXY)
 
 
+def misframed(w, body: bytes):
+    c = w.talk(proxy='10.60.0.9:8080')
+    c.up(get('http://dl.example.org/a'))
+    c.down(answer(200, 'OK', body, content_length=None, transfer_encoding='chunked'))
+    return c
+
+
+# Who is at fault, and whether at all, depends on what the client makes of it.
+@scenario('chunks-with-a-bare-line-feed', Expect('unclear', says=('chunks',)), near='client-aborted')
+def _(w):
+    misframed(w, b'5\nhello\n0\n\n').finish(CLIENT)
+
+
+@scenario('chunks-with-a-bare-line-feed-and-close', Expect('unclear', says=('chunks',)), near='transfer-truncated')
+def _(w):
+    misframed(w, b'5\nhello\n0\n\n').finish(PROXY)
+
+
+@scenario('chunk-of-no-size', Expect('unclear', says=('chunks',)), near='client-aborted')
+def _(w):
+    misframed(w, chunked(text(1000), last=False) + b'zz\r\n').finish(CLIENT)
+
+
 # ---- resets ---------------------------------------------------------------------------------------------------
 
 @scenario('reset-in-download', Expect('transfer-reset', stage='transfer', close='rst', closed_by='proxy'))
@@ -257,6 +280,63 @@ def _(w):
     c.wait(3)
     c.reset(CLIENT)
     c.linger = 2
+
+
+def uploading(w, size: int, alpn: tuple[str, ...] = ()):
+    """A body goes up in full records; nothing has come in answer yet."""
+    c = w.talk(proxy='10.3.0.1:3128', rtt=0.03)
+    c.tunnel(f'{NAME}:443')
+    c.tls13(NAME, alpn=alpn)
+    c.up(app(300))
+    c.up(app(size))
+    return c
+
+
+@scenario('client-leaves-an-upload-in-a-record', Expect('client-aborted', closed_by='client'))
+def _(w):
+    c = uploading(w, 32812)
+    c.up(partly(7000), after=0.05)
+    c.finish(CLIENT, after=0.05)
+
+
+@scenario('client-leaves-an-upload-between-records', Expect('client-aborted', closed_by='client', confidence='medium'))
+def _(w):
+    uploading(w, 164060).finish(CLIENT, after=0.05)
+
+
+# Full records alone may be all that there was to say: a closing alert or an answer tell.
+@scenario('upload-of-full-records-and-farewell', Expect('ok'), near='client-aborted')
+def _(w):
+    uploading(w, 164060).end_tls()
+
+
+@scenario('upload-of-full-records-answered', Expect('ok'), near='client-aborted')
+def _(w):
+    c = uploading(w, 164060, alpn=('http/1.1',))
+    c.down(app(200), after=0.05)
+    c.finish(CLIENT, after=0.05)
+
+
+# In HTTP whoever asks waits for an answer. What comes behind the close is none.
+@scenario('client-gives-up-asking-in-tunnel', Expect('client-aborted', closed_by='client', confidence='medium'))
+def _(w):
+    c = uploading(w, 900, alpn=('h2', 'http/1.1'))
+    c.wait(2)
+    c.end_tls()
+
+
+@scenario('client-gives-up-and-is-answered', Expect('client-aborted', closed_by='client', confidence='medium'))
+def _(w):
+    c = uploading(w, 900, alpn=('http/1.1',))
+    c.wait(0.4)
+    c.shut(CLIENT)
+    c.down(app(64) + speech.close_notify(), after=0.04)
+    c.finish(PROXY)
+
+
+@scenario('said-and-left-in-another-protocol', Expect('ok'), near='client-aborted')
+def _(w):
+    uploading(w, 900, alpn=('mqtt',)).end_tls()
 
 
 # ---- windows -----------------------------------------------------------------------------------------------------
