@@ -168,7 +168,10 @@ void stage_look(struct walk *w, const struct exchange *x)
 	char location[SHOWN];
 	if (!x || x == w->told || x->response.status == 0 || trace_is_inside(x))
 		return;
+	if (w->told && x->request_start.at < w->told_at)
+		return;
 	w->told = x;
+	w->told_at = x->request_start.at;
 	if (refuses_password(x) && x != w->refused) {
 		w->refused = x;
 		w->spent = atomic_fetch_add(w->options->refusals, 1) + 1 >= CHECK_MOST_REFUSALS;

@@ -32,6 +32,7 @@ struct walk {
 	bool entered;                 /* ... and not left yet */
 	bool failed;                  /* one has: there is nothing beyond it */
 	const struct exchange *told;  /* whose answer has been told; only compared */
+	nanos told_at;                /* when that was asked for: what was before is past, on whichever connection */
 	nanos sampled;                /* when the kernel was last asked about the connection */
 	char algorithm[20];           /* of the last Digest challenge */
 	const struct exchange *refused; /* the last 407 to credentials that was counted; only compared */
