@@ -133,13 +133,13 @@ static inline bool has_gaps(const struct exchange *x, enum trace_side side)
 	return x->path[side].missing > 0 || x->path[side].unseen > 0;
 }
 
-/* The chunks of the answer are not framed as RFC 9112 section 7.1 has it, and no gap is to blame.
- * Some clients make do with what others reject (a bare LF), so nobody can tell whether it was whole. */
+/* The chunks of the answer are not framed as RFC 9112 section 7.1 has it, and no gap is to blame, nor
+ * that the probe does not show its own (inside of TLS). Some clients make do with what others reject (a bare LF), so nobody can tell whether it was whole. */
 static inline bool chunks_broken(const struct exchange *x)
 {
 	const struct trace_response *r = &x->response;
 	return r->chunked && !r->complete && x->answer_hidden && !has_gaps(x, PROXY) &&
-	       x->path[PROXY].hole == 0;
+	       x->path[PROXY].hole == 0 && !trace_is_inside(x);
 }
 
 static inline bool says(struct slice where, const char *what)
