@@ -17,6 +17,7 @@ import urllib.parse
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "live")]
 import proxykit as peer  # noqa: E402
+from peer import deaf_port  # noqa: E402
 from viaduct import Broken, PLAIN, Tap, records  # noqa: E402
 
 PASSWORD = "correct; horse \"battery\""
@@ -215,8 +216,7 @@ def certificates(b):
 
 def refusals(b):
     origin = peer.Origin(over_tls(b.pki.context("good")))
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        nobody = s.getsockname()[1]
+    nobody = deaf_port()
     rules = "rule deny to blocked.example;\nrule allow from 127.0.0.0/8 port 1-65535;\n"
     proxy = peer.Proxy([b.program, "proxy"], rules)
     x = ["-x", at(proxy.port)]
@@ -286,8 +286,7 @@ def authentication(b):
 
 def no_proxies(b):
     url = "https://www.example.com/"
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        port = s.getsockname()[1]
+    port = deaf_port()
     b.verdict("nobody listens", "proxy-refused", "tcp", "-x", at(port), url)
     b.verdict("nobody listens, IPv6", "proxy-refused", "tcp", "-x", f"[::1]:{port}", url)
     b.verdict("no such name", "proxy-unresolved", "dns", "-x", "proxy.invalid:3128", url)

@@ -3,7 +3,7 @@ import socket
 import threading
 from collections import namedtuple
 
-from peer import Client, Head, LIMIT, Origin, Raw, same, slug, want
+from peer import Client, Head, LIMIT, Origin, Raw, deaf_port, same, slug, want
 
 Case = namedtuple("Case", "section title name run")
 CASES = []
@@ -930,24 +930,20 @@ def _(place):
 
 @case("9931 §4", "a CONNECT that fails closes the connection")
 def _(place):
-    with socket.socket() as s:   # a port where nobody listens
-        s.bind(("127.0.0.1", 0))
-        host = f"127.0.0.1:{s.getsockname()[1]}"
-        c = place.client().send(f"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
-                                + place.request())
-        a = c.answer()
-        same(a.status, 502)
-        same(a.get("Connection"), "close")
-        want(c.ended(), "what followed was answered")
+    host = f"127.0.0.1:{deaf_port()}"
+    c = place.client().send(f"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+                            + place.request())
+    a = c.answer()
+    same(a.status, 502)
+    same(a.get("Connection"), "close")
+    want(c.ended(), "what followed was answered")
     same(place.origin.of(place.path), [])
 
 
 @case("9209 §2", "a failure says why in Proxy-Status")
 def _(place):
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        host = f"127.0.0.1:{s.getsockname()[1]}"
-        a = place.client().ask(place.request(url=f"http://{host}/", host=host))
+    host = f"127.0.0.1:{deaf_port()}"
+    a = place.client().ask(place.request(url=f"http://{host}/", host=host))
     same(a.status, 502)
     want("error=connection_refused" in (a.get("Proxy-Status") or ""), a.get("Proxy-Status"))
 
