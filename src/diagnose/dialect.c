@@ -193,7 +193,7 @@ static enum answerer who(const struct exchange *x, enum dialect d, enum where wh
 			(r->proxy_status.len && says(r->proxy_status, "error=")) ||
 			(d != DIALECT_UNKNOWN && where != IN_VIA && DIALECT_WORDS[d].proxy) ||
 			(d == DIALECT_APACHE && where != IN_SERVER && where != IN_VIA);
-	if (is_inside(x)) /* a proxy is not heard there, but where it inspects */
+	if (trace_is_inside(x)) /* a proxy is not heard there, but where it inspects */
 		return by_proxy && error ? ANSWERER_INSPECTION : ANSWERER_ORIGIN;
 	if (by_proxy && error)
 		return several_hops(r->via) ? ANSWERER_PARENT : ANSWERER_PROXY;

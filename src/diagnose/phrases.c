@@ -155,7 +155,7 @@ static void put_host(struct telling *t)
 
 static void put_target(struct telling *t)
 {
-	if (is_inside(t->x) && t->x->tls->sni.len) {
+	if (trace_is_inside(t->x) && t->x->tls->sni.len) {
 		phrase_put(t, "https://");
 		put_foreign(t, t->x->tls->sni);
 	}

@@ -81,13 +81,6 @@ static inline bool has_request(const struct exchange *x)
 	return x->request.method.len > 0;
 }
 
-/* Within a tunnel, whose TLS the probe itself ends: who does not answer there is the origin, or
- * whoever cut the tunnel, never the proxy that was asked for it. */
-static inline bool is_inside(const struct exchange *x)
-{
-	return x->probe && x->probe->inside;
-}
-
 /* What a probe found out by asking again; NULL: it did not, or there was none. */
 static inline const struct trace_download *download_of(const struct exchange *x)
 {
@@ -134,7 +127,8 @@ static inline bool has_gaps(const struct exchange *x, enum trace_side side)
 }
 
 /* The chunks of the answer are not framed as RFC 9112 section 7.1 has it, and no gap is to blame, nor
- * that the probe does not show its own (inside of TLS). Some clients make do with what others reject (a bare LF), so nobody can tell whether it was whole. */
+ * that the probe does not show its own (inside of TLS). Some clients make do with what others reject
+ * (a bare LF), so nobody can tell whether it was whole. */
 static inline bool chunks_broken(const struct exchange *x)
 {
 	const struct trace_response *r = &x->response;

@@ -47,7 +47,7 @@ static bool greeted_by_close(const struct exchange *x)
  * was sent that the capture lacks. With no request at all: the handshake and then a RST. */
 static bool proxy_reset(const struct exchange *x, struct finding *f)
 {
-	if (is_inside(x) || answered(x) || answer_may_be_hidden(x) || !closed_by(x, PROXY) ||
+	if (trace_is_inside(x) || answered(x) || answer_may_be_hidden(x) || !closed_by(x, PROXY) ||
 	    !x->by_reset)
 		return false;
 	if (!has_request(x) && !greeted_by_close(x))
@@ -69,7 +69,7 @@ static bool proxy_reset(const struct exchange *x, struct finding *f)
  * idling is no failure. */
 static bool proxy_closed(const struct exchange *x, struct finding *f)
 {
-	if (is_inside(x) || answered(x) || answer_may_be_hidden(x) || !closed_by(x, PROXY) ||
+	if (trace_is_inside(x) || answered(x) || answer_may_be_hidden(x) || !closed_by(x, PROXY) ||
 	    x->by_reset)
 		return false;
 	if (!has_request(x) && !greeted_by_close(x))
@@ -96,7 +96,7 @@ static bool proxy_closed(const struct exchange *x, struct finding *f)
  * A client that closes within a second did not wait: client-aborted. */
 static bool proxy_silent(const struct exchange *x, struct finding *f)
 {
-	if (is_inside(x) || !has_request(x) || answered(x) || answer_may_be_hidden(x) ||
+	if (trace_is_inside(x) || !has_request(x) || answered(x) || answer_may_be_hidden(x) ||
 	    x->next_began)
 		return false;
 	nanos waited = span(asked_at(x), end_of(x));

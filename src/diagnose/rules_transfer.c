@@ -9,7 +9,7 @@ static bool plain_unfinished(const struct exchange *x)
 	if (x->tunnel.open || r->status >= 400 || r->complete || x->next_began || chunks_broken(x))
 		return false;
 	if (r->status == 0)
-		return is_inside(x) && x->request.complete; /* all of the answer is missing */
+		return trace_is_inside(x) && x->request.complete; /* all of the answer is missing */
 	bool measured = x->path[PROXY].unseen == 0 || r->body_length != UINT64_MAX;
 	return x->path[PROXY].missing == 0 && measured;
 }
@@ -172,7 +172,7 @@ static bool lost_for_long(const struct exchange *x)
  * that is silent, less than five seconds tell that, but with doubt. */
 static bool gave_up_waiting(const struct exchange *x, nanos quiet)
 {
-	return is_inside(x) && x->request.complete && !answered(x) && closed_by(x, CLIENT) &&
+	return trace_is_inside(x) && x->request.complete && !answered(x) && closed_by(x, CLIENT) &&
 	       quiet >= SHORT_WAIT;
 }
 

@@ -353,7 +353,8 @@ struct exchange {
 	uint32_t first_line;
 };
 
-/* What the probe itself sent and got inside of a tunnel's TLS. */
+/* What the probe itself sent and got inside of a tunnel's TLS: who does not answer there is the origin,
+ * or whoever cut the tunnel, never the proxy that was asked for it. */
 static inline bool trace_is_inside(const struct exchange *x) { return x->probe && x->probe->inside; }
 
 /* The status of a refusal; to CONNECT everything beyond 2xx is one, for there is no tunnel then (RFC
