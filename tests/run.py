@@ -5,8 +5,9 @@
 
 A build directory that does not exist yet is made as its name in SETUPS says. Each subtest of a
 TAP test counts for itself, any other test as one. Meson's own JUnit file is not used: it lists
-a test that timed out or died among those that passed. The last line is exactly
-"N passed, N failed"; the exit status is 0 only if nothing failed.
+a test that timed out or died among those that passed. What failed is named once more at the end,
+since often no more of a log than that is kept. The last line is exactly "N passed, N failed"; the
+exit status is 0 only if nothing failed.
 """
 import json
 import os
@@ -31,6 +32,9 @@ ENVIRONMENT = {
 }
 
 SUBTEST = re.compile(r"^(not )?ok\b(?P<rest>.*)$")
+
+REMINDED = 6   # failed tests named again at the end, and lines of each
+LINES = 6
 
 
 def build(directory):
@@ -65,8 +69,15 @@ def count(test):
     return passed, max(failed, 1), skipped
 
 
+def remember(test):
+    """The lines that say how a test failed: its failed cases, and the end of what it complained of."""
+    said = [line for line in (test.get("stdout") or "").splitlines() if line.startswith("not ok")]
+    said += [line for line in (test.get("stderr") or "").splitlines() if line.strip()]
+    return [f"{test['name']}: {test['result']}", *(f"    {line[:300]}" for line in said[:LINES])]
+
+
 def suite(directory, suites):
-    """Runs the tests of one build directory; (passed, failed, skipped)."""
+    """Runs the tests of one build directory; ((passed, failed, skipped), what to say of the failed)."""
     log = os.path.join(directory, "meson-logs", "testlog.json")
     if os.path.exists(log):
         os.unlink(log)
@@ -76,18 +87,20 @@ def suite(directory, suites):
     for name in suites:
         command += ["--suite", name]
     code = subprocess.run(command, env={**os.environ, **ENVIRONMENT}, check=False).returncode
-    total = [0, 0, 0]
+    total, reminders = [0, 0, 0], []
     try:
         with open(log, encoding="utf-8") as lines:
-            for line in lines:
-                total = [a + b for a, b in zip(total, count(json.loads(line)))]
+            for test in map(json.loads, lines):
+                result = count(test)
+                total = [a + b for a, b in zip(total, result)]
+                if result[1]:
+                    reminders.append(remember(test))
     except OSError as error:
-        print(f"{directory}: no test log: {error}")
-        return 0, 1, 0
+        return (0, 1, 0), [[f"no test log: {error}"]]
     if code != 0 and total[1] == 0:
-        print(f"{directory}: meson test ended with status {code}")
         total[1] = 1
-    return total
+        reminders.append([f"meson test ended with status {code}"])
+    return total, reminders
 
 
 def main():
@@ -101,19 +114,23 @@ def main():
     unknown = [d for d in directories if os.path.basename(d) not in SETUPS]
     if unknown or not directories:
         sys.exit(__doc__.strip())
-    rows, total = [], [0, 0, 0]
+    rows, total, failures = [], [0, 0, 0], []
     for directory in directories:
         directory = os.path.join(ROOT, directory)
         name = os.path.basename(directory)
         print(f"== {name}", flush=True)
         if build(directory):
-            result = suite(directory, suites)
+            result, reminders = suite(directory, suites)
         else:
-            print(f"{name}: does not build")
-            result = 0, 1, 0
+            result, reminders = (0, 1, 0), [["does not build"]]
+        failures += [(name, *lines) for lines in reminders]
         rows.append((name, *result))
         total = [a + b for a, b in zip(total, result)]
     print()
+    for name, first, *more in failures[:REMINDED]:
+        print("\n".join([f"{name}: {first}", *more]))
+    if len(failures) > REMINDED:
+        print(f"and {len(failures) - REMINDED} tests more failed")
     for name, passed, failed, skipped in rows:
         print(f"{name:16} {passed:6} passed {failed:4} failed {skipped:4} skipped")
     print(f"{total[0]} passed, {total[1]} failed")
