@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 
-from proxykit import (PATIENCE, Origin, Proxy, is_reset, main, read_all, read_answer, read_exactly,
+from proxykit import (PATIENCE, Origin, Proxy, deaf_port, is_reset, main, read_all, read_answer, read_exactly,
                       read_head, reset, status)
 
 
@@ -117,9 +117,7 @@ def origin_resets(program):
 def refused(program):
     """a CONNECT that fails is answered and ends the connection"""
     proxy = Proxy(program)
-    closed = socket.create_server(("127.0.0.1", 0))
-    port = closed.getsockname()[1]
-    closed.close()
+    port = deaf_port()
     s = proxy.connect(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\nHost: x\r\n\r\nearly" % port)
     head, page = read_answer(s)
     assert status(head) == 502 and b"connection_refused" in head, head

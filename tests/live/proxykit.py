@@ -19,6 +19,9 @@ import termios
 import threading
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from peer import deaf_port  # noqa: E402,F401  others take it from here
+
 PATIENCE = 20  # seconds; for what should come at once
 PAUSE = threading.Event()  # never set: its wait is how a fault takes its time
 
