@@ -104,11 +104,6 @@ static void link_out(struct tunnel *t)
 		t->next->prev = t->prev;
 }
 
-struct tunnel *tunnel_next(const struct tunnel *t)
-{
-	return t->next;
-}
-
 /* ---- the end ------------------------------------------------------------------------------- */
 
 static void end_record(struct tunnel *t)
