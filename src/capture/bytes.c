@@ -70,7 +70,7 @@ int bytes_make_room(struct bytes *s, size_t n, struct error *err)
 				       s->unpack.source.shown, n);
 		if (fits)
 			s->spare = NULL;
-		if (have)
+		if (s->block) /* else nothing is unread */
 			memcpy(fresh->data, s->block->data + s->at, have);
 		retire(s, s->block);
 		s->block = fresh;

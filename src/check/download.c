@@ -94,7 +94,6 @@ static int fetch(const struct check_options *o, struct trace_download *d, struct
 		return code;
 	struct trace_fetch *f = &d->fetch[d->fetches++];
 	*f = fetch_of(again->exchange, again->count);
-	f->from = o->altered.from;
 	f->paced = o->altered.pace > 0;
 	return 0;
 }

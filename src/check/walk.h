@@ -8,7 +8,7 @@
 #include "tls/certificate.h"
 #include "trace/book.h"
 
-enum { WALK_MAX_WIRES = 24, WALK_MAX_HEAD = 64 << 10 };
+enum { WALK_MAX_WIRES = 24 };
 
 /* Who speaks in libcurl's debug output: the CONNECT, or what is inside its tunnel. */
 enum walk_voice { VOICE_PROXY, VOICE_INSIDE };
@@ -34,7 +34,6 @@ struct walk {
 	const struct exchange *told;  /* whose answer has been told; only compared */
 	nanos told_at;                /* when that was asked for: what was before is past, on whichever connection */
 	nanos sampled;                /* when the kernel was last asked about the connection */
-	char algorithm[20];           /* of the last Digest challenge */
 	const struct exchange *refused; /* the last 407 to credentials that was counted; only compared */
 	bool spent;                   /* the password was refused, and is not to be sent again */
 	const char *unheard;          /* a login was made anew, as the proxy did this to the connection on

@@ -205,7 +205,7 @@ static bool give_up_held(struct conversation *c)
 	struct exchange *x = c->newest ? c->newest->x : NULL;
 	bool early = x && x->request.is_connect && x->response.status == 0 &&
 		     observe_wants(buffer_slice(&up->head), false) != OBSERVE_YES;
-	if (!early && !up->unsure)
+	if (!x || (!early && !up->unsure))
 		return false;
 	x->bytes[CLIENT] += up->head.len;
 	speech_lose_step(up, (struct slice){ 0 });

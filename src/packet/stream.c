@@ -641,16 +641,6 @@ static void take(struct stream_table *t, struct conn *c, int side, const struct 
 	follow_slow(t, c, f, side, seg, &r, c->half[!side].acked, news);
 }
 
-static void note_copy(struct stream_table *t, struct conn *c, int side)
-{
-	t->counts.copies++;
-	struct full *f = c ? full_of(t, c) : NULL;
-	if (f)
-		f->track[side].copies++;
-	else if (c && c->half[side].copies < UINT16_MAX)
-		c->half[side].copies++;
-}
-
 /* ---- what will be touched ---- */
 
 void stream_expect(const struct stream_table *t, const struct segment *seg,
@@ -722,11 +712,11 @@ void stream_take(struct stream_table *t, const struct segment *seg,
 	uint64_t print = known->print;
 	struct print *lately = &t->prints[print >> 32 & (PRINTS - 1)];
 	int side = 0;
-	struct conn *c = find(t, hash, &seg->from, &seg->to, &side);
 	if (is_copy(lately, print, seg)) {
-		note_copy(t, c, side);
+		t->counts.copies++;
 		return;
 	}
+	struct conn *c = find(t, hash, &seg->from, &seg->to, &side);
 	if (c && (seg->flags & TCP_SYN) && begins_anew(c, side, seg)) {
 		end_conn(t, c, STREAM_REUSED);
 		c = NULL;

@@ -392,12 +392,10 @@ static void look_at_side(const struct track *tr, struct stream_side *s)
 		.repairs = w->repairs,
 		.reordered = w->reordered,
 		.spurious = w->spurious,
-		.overlaps = w->overlaps,
 		.retrans_time = w->retrans_time,
 		.largest_passed = tr->largest_passed,
 		.hole_dup_acks = w->hole_dup_acks,
 		.missing = w->missing,
-		.missing_shown = pin_mark(w->missing_shown),
 		.unseen = w->unseen,
 		.zero_window_time = w->zero_window_time,
 		.zero_window_since = w->zero_window_since,
@@ -423,10 +421,8 @@ const struct stream *facts_look(struct stream_table *t, const struct conn *c)
 	for (int side = 0; side < 2; side++)
 		look_at_side(&f->track[side], &s->sent[side]);
 	note_view(t, c, s);
-	for (int side = 0; side < 2; side++) {
+	for (int side = 0; side < 2; side++)
 		s->sent[side].retrans = f->track[side].retrans;
-		s->sent[side].copies = f->track[side].copies;
-	}
 	s->watched = f->watched;
 	s->rtt = facts_rtt(f);
 	s->large_after_icmp = seen ? seen->large_after : 0;
@@ -455,7 +451,6 @@ void facts_begin(const struct conn *c, struct full *f)
 	f->large_from = UINT32_MAX;
 	for (int side = 0; side < 2; side++) {
 		f->track[side].retrans = c->half[side].retrans;
-		f->track[side].copies = c->half[side].copies;
 		f->track[side].round = NO_TIME;
 	}
 	facts_sizes(c, f);

@@ -37,11 +37,6 @@ static inline struct stream_mark pin_mark(struct pin p)
 	return (struct stream_mark){ p.at, p.place, 0 };
 }
 
-static inline struct stream_mark mark_of(const struct segment *seg)
-{
-	return (struct stream_mark){ seg->at, seg->frame, seg->line };
-}
-
 /* How far a stands ahead of b: negative when it is behind. */
 static inline int32_t ahead(uint32_t a, uint32_t b)
 {
@@ -71,7 +66,6 @@ enum {                /* half.flags */
        HALF_DATA = 16,
        HALF_ACKED = 32, /* the other side acknowledged something: `acked` holds */
        HALF_WSCALE = 64,
-       HALF_SACK = 128,
 };
 
 /* What is known of one side of any connection: a cache line. */
@@ -83,8 +77,8 @@ struct half {
 	uint32_t packets;
 	uint8_t flags, ttl, rst_ttl, wscale;
 	uint16_t syns, rsts, fins, mss;
-	uint16_t retrans, copies; /* before it had a `full` */
-	uint8_t early_len;        /* of talk.early */
+	uint16_t retrans;  /* before it had a `full` */
+	uint8_t early_len; /* of talk.early */
 	struct pin syn;
 };
 
@@ -177,7 +171,7 @@ struct woes {
 	bool probe_byte; /* a window probe carried the byte before `next` */
 	bool urgent;
 	struct printed *printed;
-	uint32_t repairs, reordered, spurious, overlaps;
+	uint32_t repairs, reordered, spurious;
 	uint32_t hole_dup_acks, zero_window_probes, keepalives;
 	uint64_t missing, unseen, after_peer_fin;
 	nanos retrans_time, zero_window_time, zero_window_since;
@@ -199,7 +193,6 @@ struct track {
 	nanos round; /* from a segment here to its acknowledgement, smallest; NO_TIME */
 	uint32_t large;
 	uint16_t passed[SIZE_BINS]; /* segments that the other side received, by size */
-	uint32_t copies;
 	struct pin first_large, last_large;
 };
 

@@ -21,7 +21,7 @@ struct codec {
 	size_t marks;
 	struct mark last;
 	uint64_t value[MAX_GROUP]; /* of the group under way */
-	unsigned told, values;
+	unsigned told;
 	struct arena *arena;
 };
 

@@ -722,7 +722,6 @@ int net_facts(int fd, struct net_facts *ret_facts)
 		.bytes_sent = e->sent,
 		.bytes_acked = e->sent,
 		.bytes_received = e->received,
-		.since_data_received = e->received ? 0 : NO_TIME,
 		.state = e->connected && !e->broken ? 1 : 7,
 	};
 	return 0;
