@@ -66,6 +66,7 @@ enum {                /* half.flags */
        HALF_DATA = 16,
        HALF_ACKED = 32, /* the other side acknowledged something: `acked` holds */
        HALF_WSCALE = 64,
+       HALF_SACK = 128,
 };
 
 /* What is known of one side of any connection: a cache line. */
