@@ -50,7 +50,7 @@ static bool whole(const struct exchange *x)
 		return true;
 	if (!has_request(x) && x->response.status == 0)
 		return false;
-	return x->tunnel.open ? x->closed : x->response.complete;
+	return x->tunnel.open || endless(x) ? x->closed : x->response.complete;
 }
 
 /* unclear: where the evidence would stand, the capture has gaps, or one direction only, or the
