@@ -85,16 +85,23 @@ class Capture:
         return records(run(program, ["read", "--json", self.dump.path])[1])
 
     def read(self, program):
-        """The exchanges by client address, the first of each connection."""
+        """The exchanges by proxy and client, the first of each connection: to two proxies at once the kernel
+        may give one port."""
         found = {}
         for r in self.all(program):
-            found.setdefault(r["client"], r)
+            found.setdefault((r.get("proxy"), r["client"]), r)
         return found
+
+
+def shown(case, r):
+    """What of it a capture shows: of a request inside of a tunnel the tunnel."""
+    inside = r.get("method") != "CONNECT" and URLS[case.url].startswith("https:")
+    return {**r, "target": URLS[case.url].split("/")[2] + ":443"} if inside else r
 
 
 def agree(case, r, seen):
     """The same verdict, stage and target in the capture."""
-    of_it = seen.get(r.get("client"))
+    of_it, r = seen.get((r.get("proxy"), r.get("client"))), shown(case, r)
     if not of_it:
         return [f"{r.get('client')} is not in the capture"]
     good = r["verdict"] in GOOD and of_it["verdict"] in GOOD   # which of them is a matter of milliseconds

@@ -49,7 +49,7 @@ def until(true, what):
     pause = threading.Event()
     while not true():
         if time.monotonic() > end:
-            raise AssertionError(f"never: {what}")
+            raise AssertionError(f"never: {what() if callable(what) else what}")
         pause.wait(0.02)
 
 
@@ -116,8 +116,13 @@ class Watch:
         return [r for r in list(self.records) if all(r.get(k) == v for k, v in has.items())]
 
     def wait_for(self, count=1, **has):
-        until(lambda: len(self.find(**has)) >= count, f"{has} among {self.brief()}")
+        until(lambda: len(self.find(**has)) >= count or self.process.poll() is not None, lambda: self.state(has))
+        want(len(self.find(**has)) >= count, self.state(has))
         return self.find(**has)[0]
+
+    def state(self, has):
+        """Why what was wanted may not have come."""
+        return f"{has} among {self.brief()}; it said {self.error}, and its status is {self.process.poll()}"
 
     def brief(self):
         return [(r["verdict"], r.get("target")) for r in self.records]
