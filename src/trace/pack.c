@@ -357,9 +357,9 @@ static void name(struct codec *c, char *id)
 			id[i + 1] = digits[byte & 15];
 			continue;
 		}
-		const char *high = memchr(digits, id[i], 16), *low = memchr(digits, id[i + 1], 16);
-		buffer_add_byte(c->out, (uint8_t)((high ? high - digits : 0) << 4 |
-						  (low ? low - digits : 0)));
+		uint64_t byte = 0;
+		slice_parse_u64((struct slice){ (const uint8_t *)id + i, 2 }, 16, &byte);
+		buffer_add_byte(c->out, (uint8_t)byte);
 	}
 }
 
