@@ -158,8 +158,7 @@ static struct token_at next_token(struct lexer *l)
 	return t;
 }
 
-/* ---- entries ----------------------------------------------------------------------------------
- */
+/* ---- entries ------------------------------------------------------------------------------ */
 
 struct open_block {
 	struct grammar_entry **tail; /* where its next entry goes */

@@ -15,8 +15,7 @@ static nanos between(nanos from, nanos to)
 	return from == NO_TIME || to == NO_TIME || to < from ? 0 : to - from;
 }
 
-/* ---- a fetch, from its exchanges ----------------------------------------------------------------
- */
+/* ---- a fetch, from its exchanges ---------------------------------------------------------- */
 
 static enum trace_cut how_it_ended(const struct exchange *request, const struct exchange *carrier)
 {

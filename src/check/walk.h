@@ -100,14 +100,23 @@ int way_take(struct walk *w, struct curl_sockaddr *ret_address);
 struct wire *way_now(const struct walk *w); /* the newest */
 struct exchange *way_exchange(const struct walk *w); /* under way there; NULL: none */
 
+/* ---- what is told (hear.c) ------------------------------------------------------------------ */
+
+/* To be told of sockets, heads, bodies and handshakes. False: libcurl does not take it. */
+bool hear_all(struct walk *w);
+/* libssl's callback on messages: the server's certificate into the struct walk_certificate. */
+void hear_certificate(int sent, int version, int type, const void *bytes, size_t len, SSL *ssl,
+		      void *certificate);
+
+/* An option of libcurl's; `fine` and `w` are the caller's. */
+#define WALK_SET(option, value)                                                                    \
+	fine = fine && w->libs->curl.curl_easy_setopt(w->easy, option, value) == CURLE_OK
+
 /* ---- the conversation (talk.c) ------------------------------------------------------------- */
 
 bool talk_prepare(struct walk *w);
 void talk_run(struct walk *w);
 void talk_done(struct walk *w);
-/* libssl's callback on messages: the server's certificate into the struct walk_certificate. */
-void talk_certificate(int sent, int version, int type, const void *bytes, size_t len, SSL *ssl,
-		      void *certificate);
 
 /* Where a login brought no answer on the connection on which the proxy had asked for it: once more on
  * another, for some proxies serve no second request there, and most programs send Basic unasked. False:

@@ -605,7 +605,7 @@ void trace_book_free(struct trace_book *b)
 {
 	if (!b)
 		return;
-	for (size_t i = 0; i < b->held; i++)
+	for (size_t i = 0; b->heap && i < b->held; i++)
 		trace_free(b->heap[i].x);
 	for (size_t i = 0; b->suspect && i < MAX_SUSPECTS; i++)
 		trace_free(b->suspect[i]);
