@@ -231,6 +231,20 @@ static bool tell_outer(struct telling *t)
 	return true;
 }
 
+/* The same, overheard; and SOCKS in its place. */
+static bool tell_otherwise(struct telling *t)
+{
+	enum trace_protocol spoken = spoken_to_proxy(t->x);
+	if ((spoken != PROTO_TLS && spoken != PROTO_SOCKS) || !t->f->detail)
+		return false;
+	phrase_tell(t, spoken == PROTO_TLS ? "the TLS handshake with the proxy %p itself failed: "
+					     "the ClientHello was %x"
+					   : "%c spoke SOCKS to the proxy %p, and was %x");
+	if (t->x->response.status)
+		phrase_tell(t, " (%s)");
+	return true;
+}
+
 /* This walk's own ClientHello was answered. */
 static bool tell_other_hello(struct telling *t)
 {
@@ -276,7 +290,7 @@ static bool tell_idle(struct telling *t)
 
 static void tell_summary(struct telling *t)
 {
-	if (tell_outer(t) || tell_other_hello(t) || tell_idle(t))
+	if (tell_outer(t) || tell_otherwise(t) || tell_other_hello(t) || tell_idle(t))
 		return;
 	switch (t->f->verdict) {
 	case V_OK:

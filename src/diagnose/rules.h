@@ -155,6 +155,13 @@ static inline nanos ten_rtt(const struct exchange *x)
 	return times(10, x->rtt);
 }
 
+/* The client's first words to the proxy itself were no HTTP: which protocol's. */
+static inline enum trace_protocol spoken_to_proxy(const struct exchange *x)
+{
+	bool it = x->suspect && !x->began_late && !x->tunnel.open && !has_request(x);
+	return it ? x->tunnel.inner : PROTO_NONE;
+}
+
 static inline bool in_tls(const struct exchange *x)
 {
 	return x->tunnel.open && x->tls->hello;
