@@ -184,6 +184,8 @@ bool dismissed(const struct exchange *x);
 nanos last_word(const struct exchange *x, enum trace_side side);
 /* How long neither had said anything when the story ended. */
 nanos quiet_at_end(const struct exchange *x);
+/* How long that side was kept waiting by a window of zero; 0: not so long that it counts. */
+nanos kept_waiting(const struct exchange *x, enum trace_side side);
 /* Is that quiet a stall, rather than a pause? */
 bool is_stall(const struct exchange *x, nanos quiet);
 /* Does that ClientHello get an answer, through the same tunnel (rules_probe.c)? */

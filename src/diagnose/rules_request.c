@@ -176,6 +176,10 @@ static bool proxy_silent(const struct exchange *x, struct finding *f)
 		return false;
 	if (x->began_late && waited < SHORT_WAIT)
 		return false; /* it may have asked before, and waited longer than was seen */
+	if (!x->request.complete && kept_waiting(x, CLIENT))
+		return false; /* it was not let: receiver-stalled */
+	if (!x->request.complete && has_gaps(x, CLIENT) && x->request.body_length == UINT64_MAX)
+		return false; /* where it would end was not seen: the client may owe the rest */
 	finding_cite_request(x, f);
 	finding_cite(f, &x->request_acked, SAW_REQUEST_ACKED, 0);
 	finding_cite_onward(x, f);
@@ -234,8 +238,8 @@ static bool not_http(const struct exchange *x, struct finding *f)
 	return true;
 }
 
-/* A page that says so, in the words of nginx, Go and what is made of them. It may be the origin's where
- * the URL has a port of its own. */
+/* A page that says so, in the words of nginx, Go and what is made of them. It may be the origin's
+ * where the URL has a port of its own. */
 static bool wants_tls(const struct exchange *x)
 {
 	uint16_t port;

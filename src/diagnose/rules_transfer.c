@@ -97,13 +97,10 @@ static void cite_transfer(const struct exchange *x, struct finding *f)
  * reader: then the sum is what it cost all the same. */
 static bool receiver_stalled(const struct exchange *x, struct finding *f)
 {
-	nanos begin = mark_is(&x->first) ? x->first.at : x->request_start.at;
 	for (int side = PROXY; side >= CLIENT; side--) {
 		const struct trace_path *p = &x->path[side];
-		nanos waited = p->zero_window_time;
-		if (p->zero_window_at_end && mark_is(&p->zero_window))
-			waited = later(waited, span(p->zero_window.at, end_of(x)));
-		if (waited < SHORT_WAIT || waited < span(begin, later(end_of(x), x->last.at)) / 5)
+		nanos waited = kept_waiting(x, (enum trace_side)side);
+		if (waited == 0)
 			continue;
 		f->side = side == PROXY ? CLIENT : PROXY; /* who did not read */
 		finding_cite_request(x, f);
