@@ -116,11 +116,12 @@ static bool greeted_by_close(const struct exchange *x)
 }
 
 /* proxy-reset: a RST from the proxy's side stood where the answer should. Wrong when an answer
- * was sent that the capture lacks. With no request at all: the handshake and then a RST. */
+ * was sent that is lost, as its later sequence number shows. With no request at all: the handshake
+ * and then a RST. */
 static bool proxy_reset(const struct exchange *x, struct finding *f)
 {
 	if (trace_is_inside(x) || answered(x) || answer_may_be_hidden(x) || !closed_by(x, PROXY) ||
-	    !x->by_reset)
+	    !x->by_reset || x->path[PROXY].hole > 0)
 		return false;
 	if (!has_request(x) && !greeted_by_close(x))
 		return false;
@@ -142,7 +143,7 @@ static bool proxy_reset(const struct exchange *x, struct finding *f)
 static bool proxy_closed(const struct exchange *x, struct finding *f)
 {
 	if (trace_is_inside(x) || answered(x) || answer_may_be_hidden(x) || !closed_by(x, PROXY) ||
-	    x->by_reset)
+	    x->by_reset || x->path[PROXY].hole > 0)
 		return false;
 	if (!has_request(x) && !greeted_by_close(x))
 		return false;

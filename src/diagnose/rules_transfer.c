@@ -268,8 +268,9 @@ static enum undone left_undone(const struct exchange *x)
 		uint16_t port;
 		trace_target_host(x, &port);
 		bool too_soon = x->tunnel.bytes[CLIENT] == 0 && port == 443;
-		return (mute || too_soon) && x->both_ways && !x->from_text ? PERHAPS_UNDONE
-									   : DONE_OR_UNKNOWN;
+		bool seen = x->both_ways && !x->from_text && x->path[CLIENT].missing == 0 &&
+			    x->path[PROXY].missing == 0;
+		return (mute || too_soon) && seen ? PERHAPS_UNDONE : DONE_OR_UNKNOWN;
 	}
 	if (!tls_settled(x) || !x->both_ways)
 		return DONE_OR_UNKNOWN;
