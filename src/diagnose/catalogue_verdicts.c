@@ -126,7 +126,7 @@ const struct verdict_words VERDICT_WORDS[V_COUNT_] = {
 			     STAGE_REQUEST,
 			     FAILURE,
 			     "request retransmitted and never acknowledged",
-			     "the request %m %t was sent %6 times and never acknowledged by %p",
+			     NULL,
 			     "The handshake passed and the request did not. Where only large "
 			     "segments are lost it is "
 			     "mtu-black-hole.",
@@ -395,8 +395,7 @@ const struct verdict_words VERDICT_WORDS[V_COUNT_] = {
 				   STAGE_TRANSFER,
 				   FAILURE,
 				   "closed before the end",
-				   "the proxy's side closed after %D bytes from %t, before the "
-				   "end%0",
+				   "the proxy's side closed after %~, before the end%0",
 				   "To TCP all is in order. What shows it is a body, a chunk or a "
 				   "TLS record that is not whole.",
 				   { CAUSE_SIZE_LIMIT, CAUSE_TIME_LIMIT, CAUSE_ORIGIN_CUT,
@@ -406,7 +405,7 @@ const struct verdict_words VERDICT_WORDS[V_COUNT_] = {
 			       STAGE_TRANSFER,
 			       FAILURE,
 			       "reset in mid-transfer, not by the client",
-			       "the proxy's side reset the connection after %D bytes from %t%0",
+			       "the proxy's side reset the connection after %~%0",
 			       "An origin that crashes, a firewall, an inspection.",
 			       { CAUSE_ORIGIN_RESET, CAUSE_FIREWALL_RESET,
 				 CAUSE_INSPECTION_BREAKS },
@@ -424,8 +423,7 @@ const struct verdict_words VERDICT_WORDS[V_COUNT_] = {
 				 STAGE_TRANSFER,
 				 FAILURE,
 				 "zero window from the receiver held it up",
-				 "%V had no room for data (zero window) and held the transfer from "
-				 "%t up",
+				 NULL,
 				 "The receiver does not read: look there, not at the network.",
 				 { CAUSE_READER_SLOW, CAUSE_PROXY_READER_SLOW },
 				 { NULL } },

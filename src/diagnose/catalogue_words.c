@@ -15,6 +15,7 @@ const char *const SIGHT_WORDS[SIGHT_COUNT_] = {
 	[SAW_RESPONSE] = "answer: %s%r",
 	[SAW_CHALLENGE] = "challenge: %A",
 	[SAW_NOT_HTTP] = "the answer is %w, not HTTP",
+	[SAW_NO_REQUEST] = "the client's first words are %w, not HTTP",
 	[SAW_INTERIM] = "interim answer %n",
 	[SAW_NO_ANSWER] = "no answer until here",
 	[SAW_HELLO] = "ClientHello for %i",
@@ -132,6 +133,9 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 				"https:// "
 				"before a proxy's name asks for",
 				"on the client: set the proxy as http://%p" },
+	[CAUSE_SOCKS_TO_HTTP] = { "the proxy's port speaks HTTP, and was spoken to in SOCKS, as "
+				  "socks4:// or socks5:// before a proxy's name asks for",
+				  "on the client: set the proxy as http://%p" },
 	[CAUSE_OTHER_ISSUER] = { "an inspection on the way through the proxy ends the TLS: without "
 				 "the proxy another authority vouches for %i",
 				 "on the proxy: exempt %i from inspection, or have clients trust "

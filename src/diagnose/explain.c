@@ -17,7 +17,13 @@ static void tell_ok(struct telling *t)
 	phrase_tell(t,
 		    x->response.status ? "%m %t was answered with %s in %W" : "%m %t went through");
 	if (!x->tunnel.open) {
-		if (x->response.body_bytes) {
+		if (x->request.body_bytes) {
+			phrase_put(t, ", ");
+			phrase_put_number(t, x->request.body_bytes);
+			phrase_put(t, " bytes of body up and ");
+			phrase_put_number(t, x->response.body_bytes);
+			phrase_put(t, " down");
+		} else if (x->response.body_bytes) {
 			phrase_put(t, ", ");
 			phrase_put_number(t, x->response.body_bytes);
 			phrase_put(t, " bytes of body");
@@ -166,14 +172,44 @@ static void tell_aborted(struct telling *t)
 	else if (t->f->stage == STAGE_TLS)
 		phrase_tell(t, " %7 after its ClientHello for %i, in the handshake");
 	else
-		phrase_tell(t, " after %D bytes from %t, %T after the start, before the end%0");
+		phrase_tell(t, " after %~, %T after the start, before the end%0");
+}
+
+static void tell_lost(struct telling *t)
+{
+	const struct trace_path *up = &t->x->path[CLIENT];
+	bool begun = up->bytes > up->unacked;
+	phrase_tell(t, begun ? "the rest of the request %m %t, " : "the request %m %t ");
+	if (begun) {
+		phrase_put_number(t, up->unacked);
+		phrase_put(t, " bytes behind ");
+		phrase_put_number(t, up->bytes - up->unacked);
+		phrase_put(t, ", ");
+	}
+	phrase_tell(t, "was sent %6 times and never acknowledged by %p");
+}
+
+/* A request that was cut off in its body, by whomever. */
+static void tell_body_sent(struct telling *t)
+{
+	const struct trace_request *q = &t->x->request;
+	if (t->f->stage != STAGE_REQUEST || q->complete || q->body_bytes == 0 ||
+	    has_gaps(t->x, CLIENT))
+		return;
+	phrase_put(t, "; ");
+	phrase_put_number(t, q->body_bytes);
+	if (q->body_length != UINT64_MAX) {
+		phrase_put(t, " of ");
+		phrase_put_number(t, q->body_length);
+	}
+	phrase_put(t, " bytes of the request's body had been sent");
 }
 
 static void tell_stalled(struct telling *t)
 {
 	const struct trace_path *p = &t->x->path[t->f->side];
 	if (!never_acked(t->x, t->f->side)) {
-		phrase_tell(t, "after %D bytes from %t nothing more came for %L%5");
+		phrase_tell(t, "after %~ nothing more came for %L%5");
 		return;
 	}
 	phrase_tell(t, "what %V sent last for %m %t was sent ");
@@ -231,6 +267,20 @@ static bool tell_outer(struct telling *t)
 	return true;
 }
 
+/* The same, overheard; and SOCKS in its place. */
+static bool tell_otherwise(struct telling *t)
+{
+	enum trace_protocol spoken = spoken_to_proxy(t->x);
+	if ((spoken != PROTO_TLS && spoken != PROTO_SOCKS) || !t->f->detail)
+		return false;
+	phrase_tell(t, spoken == PROTO_TLS ? "the TLS handshake with the proxy %p itself failed: "
+					     "the ClientHello was %x"
+					   : "%c spoke SOCKS to the proxy %p, and was %x");
+	if (t->x->response.status)
+		phrase_tell(t, " (%s)");
+	return true;
+}
+
 /* This walk's own ClientHello was answered. */
 static bool tell_other_hello(struct telling *t)
 {
@@ -276,7 +326,7 @@ static bool tell_idle(struct telling *t)
 
 static void tell_summary(struct telling *t)
 {
-	if (tell_outer(t) || tell_other_hello(t) || tell_idle(t))
+	if (tell_outer(t) || tell_otherwise(t) || tell_other_hello(t) || tell_idle(t))
 		return;
 	switch (t->f->verdict) {
 	case V_OK:
@@ -303,6 +353,13 @@ static void tell_summary(struct telling *t)
 	case V_CLIENT_ABORTED:
 		tell_aborted(t);
 		break;
+	case V_REQUEST_LOST:
+		tell_lost(t);
+		break;
+	case V_RECEIVER_STALLED:
+		phrase_tell(t, "%V had no room for data (zero window) and held the transfer ");
+		phrase_tell(t, t->f->side == PROXY ? "up, after %~" : "from %t up");
+		break;
 	case V_TRANSFER_STALLED:
 		tell_stalled(t);
 		break;
@@ -313,6 +370,7 @@ static void tell_summary(struct telling *t)
 		phrase_tell(t, VERDICT_WORDS[t->f->verdict].summary);
 		break;
 	}
+	tell_body_sent(t);
 	if (own_reason(t->x))
 		phrase_tell(t, "; %@");
 	phrase_put(t, finding_leg(t->x, t->f));

@@ -134,6 +134,18 @@ bool is_stall(const struct exchange *x, nanos quiet)
 	return quiet >= LONG_SILENCE && quiet >= ten_rtt(x);
 }
 
+nanos kept_waiting(const struct exchange *x, enum trace_side side)
+{
+	const struct trace_path *p = &x->path[side];
+	nanos begin = mark_is(&x->first) ? x->first.at : x->request_start.at;
+	nanos waited = p->zero_window_time;
+	if (p->zero_window_at_end && mark_is(&p->zero_window))
+		waited = later(waited, span(p->zero_window.at, end_of(x)));
+	bool long_enough =
+		waited >= SHORT_WAIT && waited >= span(begin, later(end_of(x), x->last.at)) / 5;
+	return long_enough ? waited : 0;
+}
+
 uint32_t full_size(const struct exchange *x, enum trace_side side)
 {
 	uint32_t theirs = x->path[side == CLIENT ? PROXY : CLIENT].mss;

@@ -220,6 +220,28 @@ static void put_hello(struct telling *t)
 	}
 }
 
+static uint64_t carried(const struct exchange *x, enum trace_side side)
+{
+	return x->tunnel.open ? x->tunnel.bytes[side] : x->bytes[side];
+}
+
+/* In the direction that counts, and of an upload in both. */
+static void put_carried(struct telling *t)
+{
+	uint64_t up = carried(t->x, CLIENT), down = carried(t->x, PROXY);
+	bool upload = up > down && (t->x->tunnel.open || t->x->request.body_bytes > 0);
+	if (upload) {
+		phrase_put_number(t, up);
+		phrase_put(t, " bytes to ");
+		put_target(t);
+		phrase_put(t, " and ");
+	}
+	phrase_put_number(t, down);
+	phrase_put(t, upload ? " from it" : " bytes from ");
+	if (!upload)
+		put_target(t);
+}
+
 static const char *onward_name(uint64_t outcome)
 {
 	static const char *const names[] = { "unknown",
@@ -629,6 +651,7 @@ static const struct trace_size *proved_size(const struct exchange *x, enum trace
  * f, g: MSS and MTU that a probe found to pass
  * > a fetch made again  < where it was held back  R the rest by Range
  * - how the quiet ended  * the likely idle time-out  & the same, as a figure
+ * ~ bytes from the target, and to it
  * u the likely size limit  U the likely time limit
  * ! who answered     ? its own words  # repairs  $ their time
  * @ our proxy's own reason            ^ the name of it */
@@ -724,7 +747,10 @@ static bool expand_conversation(struct telling *t, char key)
 		put_code(t);
 		return true;
 	case 'D':
-		phrase_put_number(t, x->tunnel.open ? x->tunnel.bytes[PROXY] : x->bytes[PROXY]);
+		phrase_put_number(t, carried(x, PROXY));
+		return true;
+	case '~':
+		put_carried(t);
 		return true;
 	case 'e':
 		phrase_put_foreign_or(t, x->response.location, "an address that it does not name");

@@ -170,6 +170,13 @@ static inline bool endless(const struct exchange *x)
 	return slice_starts_nocase(x->response.content_type, SLICE("text/event-stream"));
 }
 
+/* The client's first words to the proxy itself were no HTTP: which protocol's. */
+static inline enum trace_protocol spoken_to_proxy(const struct exchange *x)
+{
+	bool it = x->suspect && !x->began_late && !x->tunnel.open && !has_request(x);
+	return it ? x->tunnel.inner : PROTO_NONE;
+}
+
 static inline bool in_tls(const struct exchange *x)
 {
 	return x->tunnel.open && x->tls->hello;
@@ -197,6 +204,8 @@ bool tls_unfinished(const struct exchange *x);
 nanos last_word(const struct exchange *x, enum trace_side side);
 /* How long neither had said anything when the story ended. */
 nanos quiet_at_end(const struct exchange *x);
+/* How long that side was kept waiting by a window of zero; 0: not so long that it counts. */
+nanos kept_waiting(const struct exchange *x, enum trace_side side);
 /* Is that quiet a stall, rather than a pause? */
 bool is_stall(const struct exchange *x, nanos quiet);
 /* Does that ClientHello get an answer, through the same tunnel (rules_probe.c)? */

@@ -60,14 +60,20 @@ static bool hidden(const struct exchange *x, struct finding *f)
 {
 	if (whole(x) && (!x->tunnel.open || x->next_began))
 		return false;
-	bool blind = x->path[PROXY].missing > 0 || x->path[PROXY].unseen > 0 ||
-		     x->path[CLIENT].missing > 0 || x->path[CLIENT].unseen > 0;
+	bool lacks = x->path[PROXY].missing > 0 || x->path[CLIENT].missing > 0;
+	bool blind = lacks || x->path[PROXY].unseen > 0 || x->path[CLIENT].unseen > 0;
 	if (!x->both_ways && !x->from_text && (x->bytes[CLIENT] || x->bytes[PROXY])) {
 		f->detail = "packets of one direction only were captured";
 	} else if (!x->closed && x->end == TRACE_END_OVER && answered(x)) {
 		return false; /* still running */
 	} else if (x->tunnel.open && blind && x->tls->out_of_step[PROXY] && closed_by(x, PROXY)) {
 		f->detail = "packets are missing from the capture where its end would be seen";
+	} else if (x->tunnel.open && lacks && x->closed && !(in_tls(x) && tls_settled(x))) {
+		f->detail =
+			"packets are missing from the capture where the handshake in the tunnel "
+			"would be seen";
+	} else if (!answered(x) && x->path[PROXY].hole > 0) {
+		f->detail = "what the proxy said was lost, on its way or by the capture";
 	} else if (!answered(x) && x->path[PROXY].bytes > 0) {
 		f->detail = "the proxy said something that could not be read as an answer";
 	} else if (chunks_broken(x)) {

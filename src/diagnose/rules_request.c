@@ -1,6 +1,78 @@
 /* The request and its answer: none, no HTTP, or a status that refuses. */
 #include "diagnose/rules.h"
 
+/* What a status alone says. */
+static enum verdict verdict_of(unsigned status)
+{
+	switch (status) {
+	case 400:
+		return V_BAD_REQUEST;
+	case 401:
+		return V_UNAUTHORIZED;
+	case 403:
+	case 451:
+		return V_DENIED;
+	case 404:
+		return V_NOT_FOUND;
+	case 405:
+		return V_METHOD_REFUSED;
+	case 413:
+		return V_TOO_LARGE;
+	case 429:
+		return V_RATE_LIMITED;
+	case 502:
+		return V_BAD_GATEWAY;
+	case 503:
+		return V_UNAVAILABLE;
+	case 504:
+		return V_GATEWAY_TIMEOUT;
+	case 500:
+	case 501:
+	case 505:
+	case 506:
+	case 507:
+	case 508:
+	case 510:
+		return V_SERVER_ERROR;
+	default:
+		return V_OTHER_STATUS;
+	}
+}
+
+/* The client spoke TLS or SOCKS to a port where HTTP is spoken: a URL of the proxy with the wrong
+ * scheme. The verdict is the one of a check that does so. Wrong when the port speaks both: so it
+ * takes an answer in HTTP, or that the proxy ended it, and of that with less confidence. */
+static bool spoke_otherwise(const struct exchange *x, struct finding *f)
+{
+	enum trace_protocol spoken = spoken_to_proxy(x);
+	bool tls = spoken == PROTO_TLS, http = x->answer == PROTO_HTTP;
+	if ((!tls && spoken != PROTO_SOCKS) || (!http && !closed_by(x, PROXY)))
+		return false;
+	unsigned status = x->response.status;
+	if (http)
+		f->verdict = tls ? V_NOT_TLS : status >= 400 ? verdict_of(status) : V_BAD_REQUEST;
+	else if (x->by_reset)
+		f->verdict = tls ? V_TLS_RESET : V_PROXY_RESET;
+	else
+		f->verdict = tls ? V_TLS_CLOSED : V_PROXY_CLOSED;
+	if (!http)
+		f->confidence = CONFIDENCE_MEDIUM;
+	f->side = PROXY;
+	f->answered_by = ANSWERER_PROXY;
+	f->detail = http          ? "answered in HTTP"
+		    : x->by_reset ? "answered by a reset"
+				  : "answered by a close";
+	finding_cite(f, &x->syn_ack, SAW_SYN_ACK, 0);
+	finding_cite(f, &x->path[CLIENT].first_data, SAW_NO_REQUEST, spoken);
+	if (http)
+		finding_cite(f, &x->response_start, tls ? SAW_NOT_TLS : SAW_RESPONSE, PROTO_HTTP);
+	finding_cite_end(x, f);
+	finding_cause(f, tls ? CAUSE_PLAIN_PROXY : CAUSE_SOCKS_TO_HTTP);
+	if (!http)
+		finding_cause(f, tls ? CAUSE_NO_COMMON_TLS : CAUSE_PROXY_REFUSES_QUIETLY);
+	return true;
+}
+
 /* Is there an answer that the observer merely did not get to see? Then silence proves nothing. */
 static bool answer_may_be_hidden(const struct exchange *x)
 {
@@ -44,11 +116,12 @@ static bool greeted_by_close(const struct exchange *x)
 }
 
 /* proxy-reset: a RST from the proxy's side stood where the answer should. Wrong when an answer
- * was sent that the capture lacks. With no request at all: the handshake and then a RST. */
+ * was sent that is lost, as its later sequence number shows. With no request at all: the handshake
+ * and then a RST. */
 static bool proxy_reset(const struct exchange *x, struct finding *f)
 {
 	if (trace_is_inside(x) || answered(x) || answer_may_be_hidden(x) || !closed_by(x, PROXY) ||
-	    !x->by_reset)
+	    !x->by_reset || x->path[PROXY].hole > 0)
 		return false;
 	if (!has_request(x) && !greeted_by_close(x))
 		return false;
@@ -74,7 +147,7 @@ static bool proxy_reset(const struct exchange *x, struct finding *f)
 static bool proxy_closed(const struct exchange *x, struct finding *f)
 {
 	if (trace_is_inside(x) || answered(x) || answer_may_be_hidden(x) || !closed_by(x, PROXY) ||
-	    x->by_reset)
+	    x->by_reset || x->path[PROXY].hole > 0)
 		return false;
 	if (!has_request(x) && !greeted_by_close(x))
 		return false;
@@ -108,6 +181,10 @@ static bool proxy_silent(const struct exchange *x, struct finding *f)
 		return false;
 	if (x->began_late && waited < SHORT_WAIT)
 		return false; /* it may have asked before, and waited longer than was seen */
+	if (!x->request.complete && kept_waiting(x, CLIENT))
+		return false; /* it was not let: receiver-stalled */
+	if (!x->request.complete && has_gaps(x, CLIENT) && x->request.body_length == UINT64_MAX)
+		return false; /* where it would end was not seen: the client may owe the rest */
 	finding_cite_request(x, f);
 	finding_cite(f, &x->request_acked, SAW_REQUEST_ACKED, 0);
 	finding_cite_onward(x, f);
@@ -166,6 +243,18 @@ static bool not_http(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+/* A page that says so, in the words of nginx, Go and what is made of them. It may be the origin's
+ * where the URL has a port of its own. */
+static bool wants_tls(const struct exchange *x)
+{
+	uint16_t port;
+	trace_target_host(x, &port);
+	bool proxys = x->request.is_connect || (port == 80 && x->response.via.len == 0);
+	return x->response.status == 400 && proxys &&
+	       (says(x->response.title, "plain HTTP request was sent to HTTPS port") ||
+		says(x->response.title, "HTTP request to an HTTPS server"));
+}
+
 /* not-a-proxy, by its manners: CONNECT refused as web servers refuse it, by one that names itself
  * a web server and shows nothing a proxy would (Via, Proxy-*). Never for a plain request: there
  * the Server field may be the origin's. Wrong when that server is a proxy too, but one that does
@@ -182,6 +271,8 @@ static bool web_server(const struct exchange *x, struct finding *f)
 	    f->dialect != DIALECT_IIS && f->dialect != DIALECT_WEB_SERVER)
 		return false;
 	finding_cite_request(x, f);
+	if (wants_tls(x))
+		finding_cause(f, CAUSE_TLS_TO_PROXY);
 	finding_cause(f, CAUSE_WEB_SERVER);
 	finding_cause(f, CAUSE_METHOD_NOT_SERVED);
 	finding_cause(f, CAUSE_WRONG_PORT);
@@ -272,43 +363,6 @@ static bool auth_required(const struct exchange *x, struct finding *f)
 }
 
 /* ---- the other codes ------------------------------------------------------------------------- */
-
-static enum verdict verdict_of(unsigned status)
-{
-	switch (status) {
-	case 400:
-		return V_BAD_REQUEST;
-	case 401:
-		return V_UNAUTHORIZED;
-	case 403:
-	case 451:
-		return V_DENIED;
-	case 404:
-		return V_NOT_FOUND;
-	case 405:
-		return V_METHOD_REFUSED;
-	case 413:
-		return V_TOO_LARGE;
-	case 429:
-		return V_RATE_LIMITED;
-	case 502:
-		return V_BAD_GATEWAY;
-	case 503:
-		return V_UNAVAILABLE;
-	case 504:
-		return V_GATEWAY_TIMEOUT;
-	case 500:
-	case 501:
-	case 505:
-	case 506:
-	case 507:
-	case 508:
-	case 510:
-		return V_SERVER_ERROR;
-	default:
-		return V_OTHER_STATUS;
-	}
-}
 
 /* A word in an answer's field, and the cause it gives away. */
 struct telltale {
@@ -457,7 +511,7 @@ static void other_causes(const struct exchange *x, struct finding *f)
 {
 	switch (f->verdict) {
 	case V_BAD_REQUEST:
-		finding_cause(f, CAUSE_MALFORMED);
+		finding_cause(f, wants_tls(x) ? CAUSE_TLS_TO_PROXY : CAUSE_MALFORMED);
 		break;
 	case V_UNAUTHORIZED:
 		finding_cause(f, x->request.is_connect ? CAUSE_PROXY_ERRS_401 : CAUSE_ORIGIN_AUTH);
@@ -602,10 +656,11 @@ static bool refused_by_status(const struct exchange *x, struct finding *f)
 /* There is no answer, or one that refuses. */
 static bool concern(const struct exchange *x)
 {
-	return x->response.status == 0 || trace_is_refused(x);
+	return x->response.status == 0 || trace_is_refused(x) || x->suspect;
 }
 
 static const struct rule RULES[] = {
+	{ V_BAD_REQUEST, CONFIDENCE_HIGH, spoke_otherwise },
 	{ V_REQUEST_LOST, CONFIDENCE_HIGH, request_lost },
 	{ V_PROXY_RESET, CONFIDENCE_HIGH, proxy_reset },
 	{ V_PROXY_CLOSED, CONFIDENCE_HIGH, proxy_closed },

@@ -103,7 +103,7 @@ static bool client_rejected(const struct exchange *x)
 	if ((t->alert && t->alert_from == CLIENT) || (x->probe && x->probe->distrusted))
 		return true;
 	bool theirs = t->alert && t->alert_level == 2; /* the other side ended it */
-	return !tls_settled(x) && !theirs && client_left(x);
+	return !tls_settled(x) && !theirs && client_left(x) && x->path[CLIENT].missing == 0;
 }
 
 static void cite_handshake(const struct exchange *x, struct finding *f)
@@ -133,11 +133,12 @@ static bool finished_and_idle(const struct exchange *x)
 	       (closed_by(x, CLIENT) || span(x->tls_done.at, end_of(x)) >= SHORT_WAIT);
 }
 
-/* Where the client's records could not be followed, what it said behind the server's hello may have
- * been its Finished, and requests with it. */
+/* Where the client's records could not be followed, or the capture lost some, what it said behind
+ * the server's hello may have been its Finished, and requests with it. */
 bool tls_unfinished(const struct exchange *x)
 {
-	bool hidden = x->tls->out_of_step[CLIENT] && mark_is(&x->tls_done);
+	bool hidden = (x->tls->out_of_step[CLIENT] && mark_is(&x->tls_done)) ||
+		      (x->tls->server_hello && x->path[CLIENT].missing > 0);
 	return in_tls(x) && !tls_settled(x) && !hidden && !finished_and_idle(x) && !x->next_began;
 }
 
@@ -301,7 +302,8 @@ static bool alert(const struct exchange *x, struct finding *f)
 	bool refuses =
 		t->likely_alert_from == PROXY ? refuses_at_once(x) : !mark_is(&x->first_byte);
 	/* before TLS 1.3 those that refuse come in the clear */
-	bool likely = !clear && t->likely_alert && t->version >= 0x0304 && refuses;
+	bool likely = !clear && t->likely_alert && t->version >= 0x0304 && refuses &&
+		      x->path[t->likely_alert_from].missing == 0;
 	if (!in_tls(x) || (!clear && !likely))
 		return false;
 	cite_handshake(x, f);
@@ -328,7 +330,9 @@ static bool not_tls(const struct exchange *x, struct finding *f)
 	if (!in_tls(x) || x->tls->server_hello || p == PROTO_NONE || p == PROTO_TLS ||
 	    x->tunnel.bytes[PROXY] == 0)
 		return false;
-	if (p == PROTO_UNKNOWN && (has_gaps(x, PROXY) || x->path[PROXY].hole > 0 || !x->both_ways))
+	/* what stands behind a gap may be the end of a head */
+	bool known = p != PROTO_UNKNOWN && p != PROTO_TEXT;
+	if (!known && (has_gaps(x, PROXY) || x->path[PROXY].hole > 0 || !x->both_ways))
 		return false;
 	finding_cite(f, &x->hello, SAW_HELLO, x->tls->hello_bytes);
 	const struct event *e = trace_first(x, EV_NOT_TLS);
@@ -393,7 +397,8 @@ static void hello_causes(const struct exchange *x, struct finding *f)
 /* tls-reset: a RST from the proxy's side between the hello and the end of the handshake. */
 static bool tls_reset(const struct exchange *x, struct finding *f)
 {
-	if (!tls_unfinished(x) || !ended_by_proxy(x) || !x->by_reset || answer_may_be_hidden(x))
+	if (!tls_unfinished(x) || !ended_by_proxy(x) || !x->by_reset || answer_may_be_hidden(x) ||
+	    x->path[PROXY].hole > 0)
 		return false;
 	cite_handshake(x, f);
 	finding_cite_end(x, f);
@@ -409,7 +414,8 @@ static bool tls_reset(const struct exchange *x, struct finding *f)
 /* tls-closed: the same by FIN. After five seconds and more it is the end of a silence. */
 static bool tls_closed(const struct exchange *x, struct finding *f)
 {
-	if (!tls_unfinished(x) || !ended_by_proxy(x) || x->by_reset || answer_may_be_hidden(x))
+	if (!tls_unfinished(x) || !ended_by_proxy(x) || x->by_reset || answer_may_be_hidden(x) ||
+	    x->path[PROXY].hole > 0)
 		return false;
 	cite_handshake(x, f);
 	finding_cite_end(x, f);

@@ -100,13 +100,10 @@ static void cite_transfer(const struct exchange *x, struct finding *f)
  * reader: then the sum is what it cost all the same. */
 static bool receiver_stalled(const struct exchange *x, struct finding *f)
 {
-	nanos begin = mark_is(&x->first) ? x->first.at : x->request_start.at;
 	for (int side = PROXY; side >= CLIENT; side--) {
 		const struct trace_path *p = &x->path[side];
-		nanos waited = p->zero_window_time;
-		if (p->zero_window_at_end && mark_is(&p->zero_window))
-			waited = later(waited, span(p->zero_window.at, end_of(x)));
-		if (waited < SHORT_WAIT || waited < span(begin, later(end_of(x), x->last.at)) / 5)
+		nanos waited = kept_waiting(x, (enum trace_side)side);
+		if (waited == 0)
 			continue;
 		f->side = side == PROXY ? CLIENT : PROXY; /* who did not read */
 		finding_cite_request(x, f);
@@ -276,8 +273,9 @@ static enum undone left_undone(const struct exchange *x)
 		uint16_t port;
 		trace_target_host(x, &port);
 		bool too_soon = x->tunnel.bytes[CLIENT] == 0 && port == 443;
-		return (mute || too_soon) && x->both_ways && !x->from_text ? PERHAPS_UNDONE
-									   : DONE_OR_UNKNOWN;
+		bool seen = x->both_ways && !x->from_text && x->path[CLIENT].missing == 0 &&
+			    x->path[PROXY].missing == 0;
+		return (mute || too_soon) && seen ? PERHAPS_UNDONE : DONE_OR_UNKNOWN;
 	}
 	if (!tls_settled(x) || !x->both_ways)
 		return DONE_OR_UNKNOWN;

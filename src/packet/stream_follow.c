@@ -164,9 +164,12 @@ void follow_segment(struct stream_table *t, struct conn *c, int side, const stru
 		return;
 	}
 	bool data = r.end != r.start;
+	bool first = !(c->half[side].flags & HALF_DATA) && r.start == c->half[side].next;
 	unsigned news = note_segment(t, c, side, seg, &r);
 	if (data && !(c->flags & CONN_DECIDED))
 		f = consider(t, c, side, &r);
+	else if (data && first && !(c->flags & CONN_LATE))
+		note_answer(t, c, side, r.bytes);
 	if (!f) {
 		note_advance(&c->half[side], &r);
 		return;

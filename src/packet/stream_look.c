@@ -81,6 +81,14 @@ static void end_hole(const struct conn *c, const struct full *f, int side, struc
 	}
 	bool outside = tr->edge_known && w->first && ahead(w->first->start, tr->edge) > 1 << 16;
 	bool unseen_fin = hole == 1 && beyond == 0 && !(h->flags & HALF_FIN);
+	/* that the other side acknowledges, no later than in its own */
+	const struct stream_mark shown =
+		w->first ? pin_mark(w->first->shown) : (struct stream_mark){ 0 };
+	const struct stream_side *other = &s->sent[!side];
+	if (unseen_fin && other->fin.frame && other->fin.frame >= shown.frame) {
+		sent->fin = shown;
+		sent->fin.at--; /* it was before that */
+	}
 	bool claim = w->first && s->both_ways && (h->flags & HALF_ACKED) && !w->blind && !outside &&
 		     !unseen_fin && !(c->flags & CONN_TEXT);
 	if (!claim) {

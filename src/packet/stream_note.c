@@ -368,6 +368,19 @@ enum stream_wish note_ask(struct stream_table *t, struct conn *c, int side, stru
 	return wish;
 }
 
+/* The first bytes in answer to some by which it was decided. */
+void note_answer(struct stream_table *t, struct conn *c, int side, struct slice bytes)
+{
+	struct half *h = &c->half[side];
+	struct talk *k = note_talk(t, c);
+	if (!k || h->early_len)
+		return;
+	struct slice start = slice_first(bytes, sizeof k->early[side]);
+	if (start.len)
+		memcpy(k->early[side], start.at, start.len);
+	h->early_len = (uint8_t)start.len;
+}
+
 /* What came before it was watched. */
 void note_tell_early(struct stream_table *t, struct conn *c, int side, uint8_t len)
 {

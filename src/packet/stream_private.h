@@ -371,6 +371,7 @@ struct full *note_promote(struct stream_table *t, struct conn *c);
 void note_demote(struct stream_table *t, struct conn *c);
 enum stream_wish note_ask(struct stream_table *t, struct conn *c, int side, struct slice bytes,
 			  uint32_t len);
+void note_answer(struct stream_table *t, struct conn *c, int side, struct slice bytes);
 void note_tell_early(struct stream_table *t, struct conn *c, int side, uint8_t len);
 
 /* stream_order.c */

@@ -1,8 +1,7 @@
 /* What clients do besides speaking to a proxy, and what that says of an attempt that failed. */
 #include "trace/attempts.h"
 
-/* Ports that are something else's, so that a failure there says nothing of proxies. */
-static bool is_other_service(uint16_t port)
+bool attempts_other_service(uint16_t port)
 {
 	static const uint16_t others[] = { 80,   443,  853,  1433, 1521, 2049,  2222,
 					   3306, 3389, 5060, 5222, 5432, 5900,  5985,
@@ -81,7 +80,7 @@ bool attempts_may_mean_proxy(const struct attempts *a, const struct address *cli
 {
 	struct address host = host_of(client);
 	const struct attempts_client *of = find(a, &host);
-	if (is_other_service(to->port) || (!of && a->more))
+	if (attempts_other_service(to->port) || (!of && a->more))
 		return false;
 	if (!of)
 		return true;

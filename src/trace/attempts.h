@@ -27,4 +27,7 @@ void attempts_note(struct attempts *a, const struct trace_connection *c);
 bool attempts_may_mean_proxy(const struct attempts *a, const struct address *client,
                              const struct address *to);
 
+/* Ports that are something else's, so that a failure there says nothing of proxies. */
+bool attempts_other_service(uint16_t port);
+
 #endif

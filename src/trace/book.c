@@ -444,6 +444,10 @@ static bool is_to_proxy(const struct trace_book *b, const struct exchange *x)
 {
 	if (b->options.has_proxy)
 		return is_named(b, &x->proxy);
+	if (x->tunnel.inner > PROTO_NONE &&
+	    !x->began_late) /* it spoke, but not to a proxy's liking */
+		return knows_proxy(b, &x->proxy) &&
+		       (x->answer == PROTO_HTTP || !attempts_other_service(x->proxy.port));
 	if (knows_host(b, &x->proxy))
 		return true;
 	return b->proxies == 0 && attempts_may_mean_proxy(&b->attempts, &x->client, &x->proxy);

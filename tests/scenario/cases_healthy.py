@@ -2,9 +2,10 @@
 
 import speech
 from builder import CLIENT, PROXY
+from packets import ACK, FIN, Segment
 from path import DOWN, UP
 from scenarios import Expect, scenario
-from speech import answer, app, chunked, connect, get, request, text
+from speech import answer, app, chunked, connect, get, page, request, text
 
 FINE = 'ok|lossy|slow'
 
@@ -782,3 +783,63 @@ def _(w):
     c.down(answer(200, 'OK', text(20000)))
     c.finish()
     w.lose_frames = lambda number, packet: number <= 3
+
+
+# ---- packets that the capture lost, and no path ----------------------------------------------------------
+
+def lacks(w, picks):
+    """The capture lacks the segments that it picks, by who sent them and what they are."""
+    w.lose_frames = lambda n, what: isinstance(what, Segment) and picks(what.dport == 3128, what)
+
+
+@scenario('gap-hides-who-closed-first', Expect('tls-silent', closed_by='client'), near='tls-closed', variants=False)
+def _(w):
+    c = w.talk(proxy='10.3.0.1:3128')
+    c.tunnel('repo.example.org:443')
+    c.up(speech.client_hello('repo.example.org'))
+    c.wait(9)
+    c.close(CLIENT)
+    c.close(PROXY)
+    lacks(w, lambda up, seg: up and seg.flags & FIN)
+
+
+@scenario('gap-hides-the-answer-and-its-acknowledgement', Expect('unclear'), near='proxy-closed', variants=False)
+def _(w):
+    c = w.talk(proxy='10.3.0.1:3128')
+    c.up(speech.connect('repo.example.org:443'))
+    c.down(answer(503, 'Service Unavailable', page('no way'), connection='close'))
+    c.close(PROXY)
+    c.reset(CLIENT)
+    lacks(w, lambda up, seg: not up and seg.payload or up and seg.flags == ACK)
+
+
+@scenario('gap-hides-the-clients-finished', Expect('unclear'), near='client-aborted', variants=False)
+def _(w):
+    c = w.talk(proxy='10.3.0.1:3128')
+    c.tunnel('repo.example.org:443')
+    c.tls13('repo.example.org')
+    c.fetch(500)
+    c.end_tls()
+    lacks(w, lambda up, seg: up and 50 < len(seg.payload) < 300 and not seg.payload.startswith(b'CONNECT'))
+
+
+@scenario('gap-hides-the-hello', Expect('unclear'), near='transfer-truncated', variants=False)
+def _(w):
+    c = w.talk(proxy='10.3.0.1:3128')
+    c.tunnel('repo.example.org:443')
+    c.up(speech.client_hello('repo.example.org'))
+    c.finish(PROXY)
+    lacks(w, lambda up, seg: up and len(seg.payload) > 300)
+
+
+@scenario('gap-in-a-head-that-dribbles', Expect('ok|unclear'), near='not-tls', variants=False)
+def _(w):
+    c = w.talk(proxy='10.3.0.1:3128')
+    c.up(speech.connect('repo.example.org:443'))
+    for byte in speech.established():
+        c.down(bytes((byte,)), after=0.01)
+    c.tls13('repo.example.org')
+    c.fetch(500)
+    c.end_tls()
+    lost = iter([False] * 20 + [True] + [False] * 400)
+    lacks(w, lambda up, seg: not up and len(seg.payload) == 1 and next(lost))

@@ -23,6 +23,88 @@ def squid(status: int, reason: str, error: str, **more) -> bytes:
                   x_squid_error=f'{error} 0', via='1.1 gw3 (squid/6.10)', **more)
 
 
+# ---- TLS or SOCKS to the port of a plain proxy ----------------------------------------------------------
+
+PLAIN = '10.3.0.1:3128'
+HELLO = speech.client_hello('gw3.example.net')
+SOCKS5 = bytes((5, 2, 0, 2))
+SOCKS4A = b'\x04\x01' + (443).to_bytes(2, 'big') + b'\0\0\0\x01me\0repo.example.org\0'
+
+
+def known(w, start: bytes, reply: bytes = b'', end: str = PROXY):
+    """Behind a request that shows what the port is."""
+    c = w.talk(proxy=PLAIN)
+    c.up(get('http://deb.example.org/a'))
+    c.down(answer(200, 'OK', text(900)))
+    c.finish()
+    c = w.talk(proxy=PLAIN, at=3)
+    c.up(start)
+    if reply:
+        c.down(reply)
+    c.finish(end, after=0.01)
+
+
+MALFORMED = squid(400, 'Bad Request', 'ERR_INVALID_REQ')
+
+
+@scenario('tls-to-a-plain-proxy', Expect('ok'), Expect('not-tls', stage='tls', status=400, confidence='high',
+                                                        says=('clienthello was answered in http', 'set the proxy as http://')))
+def _(w):
+    known(w, HELLO, MALFORMED)
+
+
+@scenario('tls-to-a-plain-proxy-that-closes', Expect('ok'), Expect('tls-closed', stage='tls', confidence='medium'))
+def _(w):
+    known(w, HELLO)
+
+
+@scenario('tls-to-a-plain-proxy-that-was-named', Expect('not-tls', stage='tls'), near='bad-request')
+def _(w):
+    w.name_proxy(PLAIN)
+    c = w.talk(proxy=PLAIN)
+    c.up(HELLO)
+    c.down(MALFORMED)
+    c.finish(PROXY)
+
+
+@scenario('tls-to-a-port-that-nothing-is-known-of', near='not-tls', variants=False)
+def _(w):
+    c = w.talk(proxy=PLAIN)
+    c.up(HELLO)
+    c.down(MALFORMED)
+    c.finish(PROXY)
+
+
+@scenario('tls-to-a-proxy-that-speaks-both', Expect('ok'), near='not-tls')
+def _(w):
+    known(w, HELLO, speech.flight13())
+
+
+@scenario('tls-to-a-plain-proxy-client-leaves', Expect('ok'), near='tls-closed')
+def _(w):
+    known(w, HELLO, end=CLIENT)
+
+
+@scenario('socks5-to-a-plain-proxy', Expect('ok'), Expect('bad-request', stage='request', status=400, says=('spoke socks',)))
+def _(w):
+    known(w, SOCKS5, MALFORMED)
+
+
+@scenario('socks4a-to-a-plain-proxy', Expect('ok'), Expect('bad-request', says=('http://',)), near='proxy-closed')
+def _(w):
+    known(w, SOCKS4A, MALFORMED)
+
+
+@scenario('socks5-to-a-plain-proxy-that-closes', Expect('ok'), Expect('proxy-closed', says=('spoke socks',)))
+def _(w):
+    known(w, SOCKS5)
+
+
+@scenario('socks5-to-a-proxy-that-speaks-both', Expect('ok'), near='bad-request')
+def _(w):
+    known(w, SOCKS5, bytes((5, 0)))
+
+
 # ---- no answer ------------------------------------------------------------------------------------
 
 @scenario('connect-reset', Expect('proxy-reset', stage='request', close='rst', closed_by='proxy'))
@@ -185,6 +267,20 @@ def _(w):
     c.down(b'220 relay.example.net ESMTP Exim 4.97\r\n', after=0.1)
     c.down(b'500 unrecognized command\r\n')
     c.finish()
+
+
+@scenario('plain-words-to-a-tls-port-of-nginx', Expect('not-a-proxy', says=('https://10.3.0.1',)))
+def _(w):
+    title = '400 The plain HTTP request was sent to HTTPS port'
+    refusal(w, connect('repo.example.org:443'),
+            answer(400, 'Bad Request', page(title), server='nginx/1.22.1', content_type='text/html', connection='close'))
+
+
+@scenario('plain-words-to-a-tls-port-of-go', Expect('bad-request', says=('https://10.3.0.1',)))
+def _(w):
+    refusal(w, get('http://deb.example.org/a'),
+            answer(400, 'Bad Request', b'Client sent an HTTP request to an HTTPS server.\n', version='1.0',
+                   content_length=None))
 
 
 @scenario('web-server-refuses-connect', Expect('not-a-proxy'))

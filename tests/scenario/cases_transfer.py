@@ -16,6 +16,11 @@ def secured(w, **how):
     return c
 
 
+def dies(c, after: float = 0.0, way=None) -> None:
+    """From now on, or a little later, nothing passes."""
+    c.do(lambda: c.path.cut(c.loop.now + after, way=way))
+
+
 def partly(size: int) -> bytes:
     """Of a record of 16 kB, so much."""
     return app(16406)[:size]
@@ -375,6 +380,64 @@ def _(w):
     c.finish()
 
 
+# ---- uploads --------------------------------------------------------------------------------------------
+
+def half_post(w, **how):
+    c = w.talk(**({'proxy': '10.3.0.1:3128'} | how))
+    c.up(request('POST', 'http://up.example.org/a', content_length=500000) + text(100000))
+    return c
+
+
+HALF = '100000 of 500000 bytes of the request\'s body'
+
+
+@scenario('upload-reset-half-way', Expect('proxy-reset|large-segment-reset', says=(HALF,)))
+def _(w):
+    c = half_post(w)
+    c.reset(PROXY, after=0.2)
+
+
+@scenario('upload-too-large-half-way', Expect('too-large', status=413, says=(HALF,)))
+def _(w):
+    c = half_post(w)
+    c.down(answer(413, 'Content Too Large', connection='close'))
+    c.close(PROXY)
+    c.reset(CLIENT)
+
+
+@scenario('upload-left-half-way', Expect('client-aborted', says=(HALF,)))
+def _(w):
+    c = half_post(w)
+    c.wait(2)
+    c.close(CLIENT)
+
+
+@scenario('upload-lost-half-way', Expect('request-lost', says=('the rest of the request', '50000 bytes behind')))
+def _(w):
+    c = half_post(w)
+    dies(c)
+    c.up(text(50000))
+    c.wait(20)
+    c.close(CLIENT)
+
+
+@scenario('plain-upload-that-proxy-does-not-read', Expect('receiver-stalled', says=('the proxy\'s side', 'to http://up')))
+def _(w):
+    c = w.talk(proxy='10.3.0.1:3128')
+    c.do(lambda: c.proxy.stop_reading())
+    c.up(request('POST', 'http://up.example.org/a', text(500000)))
+    c.wait(12)
+    c.close(CLIENT)
+
+
+@scenario('tunnelled-upload-closed', Expect('transfer-truncated', says=('bytes to repo.example.org:443 and 3343 from it',)))
+def _(w):
+    c = secured(w)
+    c.up(app(200000))
+    c.close(PROXY, after=0.2)
+    c.close(CLIENT)
+
+
 # ---- loss and time ------------------------------------------------------------------------------------------------
 
 def cites_repairs(evidence: list[dict]) -> bool:
@@ -396,11 +459,6 @@ def _(w):
     c.up(request('POST', 'http://up.example.org/a', text(120000)))
     c.down(answer(200, 'OK'))
     c.finish()
-
-
-def dies(c, after: float = 0.0, way=None) -> None:
-    """From now on, or a little later, nothing passes."""
-    c.do(lambda: c.path.cut(c.loop.now + after, way=way))
 
 
 @scenario('request-in-tunnel-never-acknowledged', Expect('unclear', says=('not acknowledged to the end',)), near='lossy')

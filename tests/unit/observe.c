@@ -686,13 +686,13 @@ static void connects_open_tunnels(void **state)
 		{ "refused, then another",
 		  { UP(CONNECT("a:443")), DOWN("HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno"),
 		    UP(CONNECT("b:443")), DOWN(OPENED), UP_TLS(client_hello, 0) },
-		  "CONNECT a:443 -> 403 got=2 whole next [39 40]\n"
+		  "CONNECT a:443 -> 403 got=2 whole title=no next [39 40]\n"
 		  "CONNECT b:443 -> 200 open inner=TLS sni=tools.example.net hello=517 [556 "
 		  "39]\n" },
 		{ "refused, the other did not wait",
 		  { UP(CONNECT("a:443")), UP(CONNECT("b:443")),
 		    DOWN("HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno"), DOWN(OPENED) },
-		  "CONNECT a:443 -> 403 got=2 whole next [39 40]\n"
+		  "CONNECT a:443 -> 403 got=2 whole title=no next [39 40]\n"
 		  "CONNECT b:443 -> 200 open [39 39]\n" },
 		{ "a banner in place of an answer",
 		  { DOWN("SSH-2.0-OpenSSH_9.6\r\n"), UP(CONNECT("a:443")), ENDS(PROXY, EV_FIN) },
