@@ -103,6 +103,7 @@ static void note_connection(struct feed *f, const struct stream *s)
 		.syn_ack = feed_mark(&s->sent[1].syn),
 		.reset = feed_mark(&s->sent[1].rst),
 		.syns = s->sent[0].syns,
+		.began_late = s->began_late,
 		.closed_by_client = s->sent[0].fins > 0,
 		.bytes = { s->sent[0].bytes, s->sent[1].bytes },
 		.unreachable = s->icmp_count > 0 && s->icmp.kind == ICMP_UNREACHABLE,

@@ -206,7 +206,7 @@ static enum answerer who(const struct exchange *x, enum dialect d, enum where wh
 /* Our own proxy knows which answers are its own. */
 static void by_own_knowledge(const struct exchange *x, struct finding *f)
 {
-	bool refused = own_reason(x) && x->response.status >= 400;
+	bool refused = own_refusal(x);
 	bool opened = x->request.is_connect && x->tunnel.open;
 	if (x->source != TRACE_PROXY || !x->leg || x->response.status == 0)
 		return;
@@ -215,9 +215,9 @@ static void by_own_knowledge(const struct exchange *x, struct finding *f)
 	} else if (refused || opened) {
 		f->dialect = DIALECT_VIADUCT;
 		f->answered_by = ANSWERER_PROXY;
-	} else if (x->onward->outcome == ONWARD_ANSWERED && !x->request.is_connect) {
+	} else if (x->onward->seen && !x->request.is_connect) {
 		f->answered_by = ANSWERER_ORIGIN;
-	} else if (!x->request.is_connect && !x->onward->seen) { /* TRACE and OPTIONS end here */
+	} else if (!x->request.is_connect) { /* TRACE and OPTIONS end here */
 		f->dialect = DIALECT_VIADUCT;
 		f->answered_by = ANSWERER_PROXY;
 	}
@@ -229,6 +229,10 @@ void finding_dialect(const struct exchange *x, struct finding *f)
 	by_own_knowledge(x, f);
 	if (f->dialect == DIALECT_UNKNOWN)
 		f->dialect = recognise(x, &where);
+	/* by the line that our own proxy adds */
+	if (f->answered_by == ANSWERER_PARENT && own_refusal(x) && where == IN_VIA &&
+	    !several_hops(x->response.via))
+		f->dialect = DIALECT_UNKNOWN;
 	if (f->answered_by == ANSWERER_UNKNOWN)
 		f->answered_by = who(x, f->dialect, where);
 }

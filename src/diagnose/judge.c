@@ -209,6 +209,7 @@ void diagnose_judge(const struct exchange *x, struct finding *ret_finding)
 {
 	struct finding *f = ret_finding;
 	try_stages(x, f);
+	own_knowledge(x, f);
 	if (f->stage == STAGE_NONE)
 		f->stage = stage_of(x, f->verdict);
 	if (f->dialect == DIALECT_UNKNOWN && x->response.status != 0)

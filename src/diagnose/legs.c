@@ -48,6 +48,9 @@ static const char *beyond_the_proxy(const struct exchange *x)
 		return "; the origin reset the proxy's own connection: the fault is on the leg "
 		       "between "
 		       "proxy and origin, or at the origin";
+	case ONWARD_CLOSED:
+		return "; the origin closed the proxy's own connection: the fault is at the "
+		       "origin, or on the leg to it";
 	case ONWARD_SILENT:
 		return "; the origin took the proxy's own connection and said nothing: the fault "
 		       "is at "

@@ -520,7 +520,8 @@ static void put_own_words(struct telling *t)
 	struct slice words = r->squid_error.len    ? r->squid_error
 			     : r->proxy_status.len ? r->proxy_status
 						   : r->title;
-	if (!words.len || own_reason(t->x)) /* which says it better */
+	bool better = own_reason(t->x) && !t->x->leg->by_parent && !t->x->leg->cut;
+	if (!words.len || better) /* the proxy itself says why */
 		return;
 	phrase_put(t, ": \"");
 	put_foreign(t, words);

@@ -21,6 +21,9 @@ struct rules {
 	bool (*concern)(const struct exchange *x);
 };
 
+/* Leaves out the causes that our own proxy would know of, and say (rules_own.c). */
+void own_knowledge(const struct exchange *x, struct finding *f);
+
 extern const struct rules RULES_PLAIN, RULES_FIRST, RULES_PROBE, RULES_CONNECT, RULES_PATH, RULES_REQUEST, RULES_OWN,
 	RULES_TLS, RULES_TRANSFER, RULES_COMPLAINT, RULES_GOOD;
 
@@ -118,12 +121,26 @@ static inline bool own_reason(const struct exchange *x)
 	return x->leg && x->leg->why.len > 0;
 }
 
+/* ... and the answer is its own, or a parent's that it passed on: not the origin's. */
+static inline bool own_refusal(const struct exchange *x)
+{
+	return own_reason(x) && !x->leg->cut && !x->leg->noted && trace_is_refused(x);
+}
+
 enum cause own_cause(const struct exchange *x); /* rules_own.c */
 
 /* Bytes of that side that the observer did not get to see, though they were sent. */
 static inline bool has_gaps(const struct exchange *x, enum trace_side side)
 {
 	return x->path[side].missing > 0 || x->path[side].unseen > 0;
+}
+
+/* What that side sent last was sent again and again, and never acknowledged. In a text most
+ * acknowledgements are left out. */
+static inline bool never_acked(const struct exchange *x, enum trace_side side)
+{
+	const struct trace_path *p = &x->path[side];
+	return p->unacked > 0 && p->stuck_times >= 3 && x->both_ways && !x->from_text;
 }
 
 /* The chunks of the answer are not framed as RFC 9112 section 7.1 has it, and no gap is to blame, nor
@@ -147,6 +164,12 @@ static inline nanos ten_rtt(const struct exchange *x)
 	return times(10, x->rtt);
 }
 
+/* Events that come by themselves, at any interval, and end by anybody's close. */
+static inline bool endless(const struct exchange *x)
+{
+	return slice_starts_nocase(x->response.content_type, SLICE("text/event-stream"));
+}
+
 static inline bool in_tls(const struct exchange *x)
 {
 	return x->tunnel.open && x->tls->hello;
@@ -164,6 +187,11 @@ static inline bool tls_settled(const struct exchange *x)
 bool only_farewell(const struct exchange *x);
 /* ... and that farewell came first: the other side took what the client asked, and left. */
 bool dismissed(const struct exchange *x);
+
+/* The client's last record inside of TLS is a request, by its size, and has no answer. */
+bool unanswered_inside(const struct exchange *x);
+/* No handshake came to its end (rules_tls.c). */
+bool tls_unfinished(const struct exchange *x);
 
 /* When that side last sent what the other was waiting for (no closing alert). */
 nanos last_word(const struct exchange *x, enum trace_side side);

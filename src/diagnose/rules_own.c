@@ -24,7 +24,7 @@ static bool left_waiting(const struct exchange *x)
 {
 	if (!x->tunnel.open)
 		return !x->response.complete;
-	return x->tunnel.last[CLIENT].at > x->tunnel.last[PROXY].at;
+	return x->tunnel.last[CLIENT].at > x->tunnel.last[PROXY].at || unanswered_inside(x);
 }
 
 static void cite(const struct exchange *x, struct finding *f)
@@ -52,16 +52,34 @@ static bool wrong_name(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+static bool idled(const struct exchange *x)
+{
+	return names(x, SLICE("timeout-idle")) || names(x, SLICE("timeout-answer"));
+}
+
+/* tls-silent: the time-out struck while the ClientHello waited for an answer. */
+static bool hello_timed_out(const struct exchange *x, struct finding *f)
+{
+	if (!idled(x) || !in_tls(x) || !tls_unfinished(x) || x->tunnel.bytes[PROXY] > 0)
+		return false;
+	cite(x, f);
+	finding_cause(f, CAUSE_ORIGIN_HANGS);
+	finding_cause(f, CAUSE_INSPECTION_HOLDS);
+	return true;
+}
+
 /* transfer-stalled: a time-out struck while something was due. A tunnel that lay idle with all
- * delivered is closed by it in good order; and silence in the handshake has rules of its own. */
+ * delivered is closed by it in good order; and silence in the handshake has rules of its own, as
+ * has who did not take what came. */
 static bool timed_out(const struct exchange *x, struct finding *f)
 {
-	bool idle = names(x, SLICE("timeout-idle")) || names(x, SLICE("timeout-answer"));
-	if (!idle || !left_waiting(x) || (in_tls(x) && !tls_settled(x)))
+	bool held_up = x->path[CLIENT].zero_window_at_end || x->path[PROXY].zero_window_at_end;
+	if (!idled(x) || !left_waiting(x) || (in_tls(x) && !tls_settled(x)) || held_up ||
+	    endless(x))
 		return false;
 	f->side = PROXY;
 	cite(x, f);
-	finding_cause(f, CAUSE_ORIGIN_STOPPED);
+	finding_cause(f, x->path[PROXY].unacked > 0 ? CAUSE_PATH_CHANGED : CAUSE_ORIGIN_STOPPED);
 	return true;
 }
 
@@ -76,14 +94,39 @@ static bool limited(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+/* What our proxy does, it says; what it waits for, it knows. Behind a parent it may be that one's
+ * doing. */
+void own_knowledge(const struct exchange *x, struct finding *f)
+{
+	static const enum cause known[] = {
+		CAUSE_PROXY_CUT,      CAUSE_SIZE_LIMIT,          CAUSE_TIME_LIMIT,
+		CAUSE_IDLE_TIMEOUT,   CAUSE_PROXY_OVERLOADED,    CAUSE_PROXY_WAITS_DNS,
+		CAUSE_PROXY_CRASHED,  CAUSE_NOT_HTTP_PORT,       CAUSE_PROXY_REFUSES_QUIETLY,
+		CAUSE_KEEPALIVE_RACE, CAUSE_ORIGIN_RESET_AS_FIN,
+	};
+	size_t kept = 0;
+	if (x->source != TRACE_PROXY || !x->leg || x->leg->through_parent)
+		return;
+	for (size_t i = 0; i < f->causes; i++) {
+		bool false_here = false;
+		for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+			false_here |= f->cause[i] == known[k];
+		if (!false_here)
+			f->cause[kept++] = f->cause[i];
+	}
+	f->causes = kept;
+}
+
 static bool concern(const struct exchange *x)
 {
 	bool begun = x->tunnel.open || (x->response.status && x->response.status < 400);
-	return own_reason(x) && begun && !x->leg->by_parent && !closed_by(x, CLIENT);
+	return own_reason(x) && begun && !x->leg->by_parent && !x->leg->noted &&
+	       !closed_by(x, CLIENT);
 }
 
 static const struct rule RULES[] = {
 	{ V_DENIED, CONFIDENCE_HIGH, wrong_name },
+	{ V_TLS_SILENT, CONFIDENCE_HIGH, hello_timed_out },
 	{ V_TRANSFER_STALLED, CONFIDENCE_HIGH, timed_out },
 	{ V_TRANSFER_TRUNCATED, CONFIDENCE_HIGH, limited },
 };

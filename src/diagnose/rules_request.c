@@ -54,6 +54,10 @@ static bool proxy_reset(const struct exchange *x, struct finding *f)
 		return false;
 	finding_cite_request(x, f);
 	finding_cite_end(x, f);
+	if (own_reason(x)) {
+		finding_cause(f, own_cause(x));
+		return true;
+	}
 	if (x->reused)
 		finding_cause(f, CAUSE_KEEPALIVE_RACE);
 	finding_cause(f, CAUSE_PROXY_REFUSES_QUIETLY);
@@ -544,6 +548,23 @@ static bool unknown_refusal(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+/* Our own proxy knows that it was the origin that refused: what a proxy may have meant by the code
+ * is no cause then. */
+static bool origins_own(const struct exchange *x, struct finding *f)
+{
+	if (x->source != TRACE_PROXY || f->answered_by != ANSWERER_ORIGIN)
+		return false;
+	if (x->response.status == 451)
+		finding_cause(f, CAUSE_LEGAL);
+	if (f->verdict == V_DENIED)
+		finding_cause(f, CAUSE_ORIGIN_DENIES);
+	else if (x->response.status >= 500)
+		finding_cause(f, CAUSE_ORIGIN_FAULT);
+	else
+		other_causes(x, f);
+	return true;
+}
+
 /* The status itself is the verdict. Wrong about the cause as often as products differ: so what
  * the answer says beside its code goes first, then the dialect, then the time it took. */
 static bool refused_by_status(const struct exchange *x, struct finding *f)
@@ -558,14 +579,17 @@ static bool refused_by_status(const struct exchange *x, struct finding *f)
 	if (says(x->response.squid_error, "ERR_TOO_BIG") ||
 	    says(x->response.proxy_status, "http_response_body_size"))
 		f->verdict = V_TOO_LARGE;
-	if (own_reason(x)) {
+	if (own_refusal(x))
 		finding_cause(f, own_cause(x));
-		onward_causes(x, f);
-		return true;
-	}
 	onward_causes(x, f);
+	if (own_refusal(x) && !x->leg->by_parent)
+		return true;
 	if (!squid_causes(x, f))
 		proxy_status_causes(x, f);
+	if (own_refusal(x))
+		return true;
+	if (origins_own(x, f))
+		return true;
 	if (f->dialect != DIALECT_UNKNOWN && f->verdict != V_TOO_LARGE)
 		finding_cause(f, CAUSE_PRODUCT_SAYS); /* drops out where the dialect has no entry */
 	if (f->verdict == V_DENIED)

@@ -135,7 +135,7 @@ static bool finished_and_idle(const struct exchange *x)
 
 /* Where the client's records could not be followed, what it said behind the server's hello may have
  * been its Finished, and requests with it. */
-static bool unfinished(const struct exchange *x)
+bool tls_unfinished(const struct exchange *x)
 {
 	bool hidden = x->tls->out_of_step[CLIENT] && mark_is(&x->tls_done);
 	return in_tls(x) && !tls_settled(x) && !hidden && !finished_and_idle(x) && !x->next_began;
@@ -393,7 +393,7 @@ static void hello_causes(const struct exchange *x, struct finding *f)
 /* tls-reset: a RST from the proxy's side between the hello and the end of the handshake. */
 static bool tls_reset(const struct exchange *x, struct finding *f)
 {
-	if (!unfinished(x) || !ended_by_proxy(x) || !x->by_reset || answer_may_be_hidden(x))
+	if (!tls_unfinished(x) || !ended_by_proxy(x) || !x->by_reset || answer_may_be_hidden(x))
 		return false;
 	cite_handshake(x, f);
 	finding_cite_end(x, f);
@@ -409,7 +409,7 @@ static bool tls_reset(const struct exchange *x, struct finding *f)
 /* tls-closed: the same by FIN. After five seconds and more it is the end of a silence. */
 static bool tls_closed(const struct exchange *x, struct finding *f)
 {
-	if (!unfinished(x) || !ended_by_proxy(x) || x->by_reset || answer_may_be_hidden(x))
+	if (!tls_unfinished(x) || !ended_by_proxy(x) || x->by_reset || answer_may_be_hidden(x))
 		return false;
 	cite_handshake(x, f);
 	finding_cite_end(x, f);
@@ -429,7 +429,7 @@ static bool tls_closed(const struct exchange *x, struct finding *f)
  * never acknowledged is the path's fault, which the confidence and the causes say. */
 static bool tls_silent(const struct exchange *x, struct finding *f)
 {
-	if (!unfinished(x) || answer_may_be_hidden(x) || x->tls->server_hello)
+	if (!tls_unfinished(x) || answer_may_be_hidden(x) || x->tls->server_hello)
 		return false;
 	nanos waited = span(x->hello.at, end_of(x));
 	bool gave_up = closed_by(x, CLIENT) && waited >= SHORT_WAIT;
@@ -459,7 +459,7 @@ static bool tls_silent(const struct exchange *x, struct finding *f)
  * doing. A client that closes without an alert mostly rejects the certificate so. */
 static bool handshake_left(const struct exchange *x, struct finding *f)
 {
-	if (!unfinished(x) || has_gaps(x, PROXY) || !x->both_ways)
+	if (!tls_unfinished(x) || has_gaps(x, PROXY) || !x->both_ways)
 		return false;
 	nanos word = later(later(x->hello.at, x->server_hello.at), x->path[PROXY].last_data.at);
 	nanos quiet = span(word, end_of(x));

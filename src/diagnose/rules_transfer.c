@@ -20,12 +20,6 @@ static bool half_a_head(const struct exchange *x)
 	return !x->tunnel.open && x->response.status == 0 && x->answer == PROTO_HTTP;
 }
 
-/* Events that come by themselves, at any interval, and end by anybody's close. */
-static bool endless(const struct exchange *x)
-{
-	return slice_starts_nocase(x->response.content_type, SLICE("text/event-stream"));
-}
-
 static bool in_step(const struct exchange *x, enum trace_side side)
 {
 	return !x->tls->out_of_step[side] && x->path[side].missing == 0 && x->path[side].hole == 0;
@@ -39,6 +33,15 @@ static bool record_cut(const struct exchange *x, enum trace_side side)
 	return x->tunnel.open && x->tls->record_left[side] > 0 && in_step(x, side) && !made_up;
 }
 
+/* The client says about as much, in records, as it is told: a conversation, of answers that are
+ * alike (a page that is asked for again and again), and no flow. */
+static bool asks_for_each(const struct exchange *x)
+{
+	const struct trace_tls *t = x->tls;
+	return !t->out_of_step[CLIENT] && t->records[CLIENT] >= t->records[PROXY] / 2 &&
+	       t->same_records[CLIENT] + 1 >= t->same_records[PROXY] && t->last_record[CLIENT] > 32;
+}
+
 /* Records of one size, down to the last: a flow, cut where it happened to be. An answer ends with
  * a remainder, but for one in some thousands that fills its last record. A larger record may have
  * come before them (the certificates of TLS 1.3 look like data); small ones prove nothing, as
@@ -47,7 +50,7 @@ static bool even_flow(const struct exchange *x)
 {
 	const struct trace_tls *t = x->tls;
 	uint32_t last = t->last_record[PROXY];
-	if (!x->tunnel.open || !in_step(x, PROXY) || last < 512)
+	if (!x->tunnel.open || !in_step(x, PROXY) || last < 512 || asks_for_each(x))
 		return false;
 	return t->same_records[PROXY] >= 8 ||
 	       (t->same_records[PROXY] >= 3 && last == t->largest_record[PROXY]);
@@ -63,7 +66,7 @@ static bool paced_flow(const struct exchange *x)
 /* A request in the tunnel that was not answered. Small records are no requests: HTTP/2 sends
  * window updates, pings and acknowledgements of settings, all below 80 bytes. Of the other side any
  * byte may be the answer where its records could not be followed. */
-static bool unanswered_inside(const struct exchange *x)
+bool unanswered_inside(const struct exchange *x)
 {
 	const struct trace_tls *t = x->tls;
 	if (x->from_text && t->out_of_step[PROXY])
@@ -110,6 +113,8 @@ static bool receiver_stalled(const struct exchange *x, struct finding *f)
 		finding_cite(f, &p->zero_window, SAW_ZERO_WINDOW, (uint64_t)waited);
 		finding_cite_end(x, f);
 		finding_cause(f, f->side == CLIENT ? CAUSE_READER_SLOW : CAUSE_PROXY_READER_SLOW);
+		if (own_reason(x))
+			finding_cause(f, own_cause(x));
 		return true;
 	}
 	return false;
@@ -119,6 +124,11 @@ static void stall_causes(const struct exchange *x, struct finding *f)
 {
 	if (fetches_causes(x, f))
 		return;
+	if (never_acked(x, f->side)) {
+		finding_cause(f, CAUSE_PATH_CHANGED);
+		finding_cause(f, CAUSE_FIREWALL_STATE);
+		return;
+	}
 	finding_cause(f, CAUSE_SCANNING);
 	finding_cause(f, CAUSE_ORIGIN_STOPPED);
 	if (closed_by(x, PROXY))
@@ -129,10 +139,16 @@ static void stall_causes(const struct exchange *x, struct finding *f)
 		finding_cause(f, CAUSE_SIZE_LIMIT);
 }
 
-static bool stalled_now(const struct exchange *x, struct finding *f)
+/* side: whose bytes the other waits for. */
+static bool stalled_now(const struct exchange *x, struct finding *f, enum trace_side side)
 {
-	f->side = PROXY;
+	const struct trace_path *p = &x->path[side];
+	f->side = side;
 	cite_transfer(x, f);
+	if (never_acked(x, side)) {
+		finding_cite(f, &p->stuck_first, SAW_STUCK_FIRST, p->stuck_size);
+		finding_cite(f, &p->stuck_last, SAW_STUCK_LAST, p->stuck_times);
+	}
 	if (unanswered_inside(x))
 		finding_cite(f, &x->tls->last_app[CLIENT], SAW_LAST_UP,
 			     x->tls->last_record[CLIENT]);
@@ -155,15 +171,30 @@ static bool stalled_in_text(const struct exchange *x)
 /* Bytes that one side sent were on the way for five seconds and more, and never arrived: whatever
  * else was said meanwhile, the flow stood still. Wrong when the capture stopped before they were
  * sent again; so it takes the seconds. */
-static bool lost_for_long(const struct exchange *x)
+static bool lost_for_long(const struct exchange *x, enum trace_side side)
 {
-	for (int side = CLIENT; side <= PROXY; side++) {
-		const struct trace_path *p = &x->path[side];
-		bool hole = p->hole > 0 && span(p->hole_shown.at, end_of(x)) >= LONG_SILENCE;
-		bool stuck = p->unacked > 0 && p->stuck_times >= 3 &&
-			     span(p->stuck_first.at, end_of(x)) >= LONG_SILENCE;
-		if ((hole || stuck) && !x->from_text)
-			return true;
+	const struct trace_path *p = &x->path[side];
+	bool hole = p->hole > 0 && span(p->hole_shown.at, end_of(x)) >= LONG_SILENCE;
+	bool stuck = never_acked(x, side) && span(p->stuck_first.at, end_of(x)) >= LONG_SILENCE;
+	return (hole || stuck) && !x->from_text;
+}
+
+static bool lost_on_the_way(const struct exchange *x, struct finding *f)
+{
+	/* an answer that is whole where it was sent may not have come */
+	bool begun = x->tunnel.open || plain_unfinished(x) ||
+		     (x->response.complete && never_acked(x, PROXY));
+	bool handshake = in_tls(x) && !tls_settled(x);
+	if (!x->both_ways || !begun || x->next_began)
+		return false;
+	for (enum trace_side side = CLIENT; side <= PROXY; side++) {
+		if (!lost_for_long(x, side) || (handshake && !never_acked(x, side)))
+			continue;
+		f->side = side;
+		f->confidence = CONFIDENCE_MEDIUM;
+		if (handshake)
+			f->stage = STAGE_TLS;
+		return true;
 	}
 	return false;
 }
@@ -184,36 +215,33 @@ static bool gave_up_waiting(const struct exchange *x, nanos quiet)
  * low confidence. */
 static bool stalled(const struct exchange *x, struct finding *f)
 {
+	if (lost_on_the_way(x, f))
+		return stalled_now(x, f, f->side);
 	if (stalled_in_text(x)) {
 		f->confidence = CONFIDENCE_LOW;
-		return stalled_now(x, f);
-	}
-	bool begun = x->tunnel.open ? tls_settled(x) || !in_tls(x) : plain_unfinished(x);
-	if (x->both_ways && begun && lost_for_long(x)) {
-		f->confidence = CONFIDENCE_MEDIUM;
-		return stalled_now(x, f);
+		return stalled_now(x, f, PROXY);
 	}
 	nanos quiet = quiet_at_end(x);
 	if (gave_up_waiting(x, quiet)) {
 		if (quiet < LONG_SILENCE)
 			f->confidence = CONFIDENCE_MEDIUM;
-		return stalled_now(x, f);
+		return stalled_now(x, f, PROXY);
 	}
 	if (!is_stall(x, quiet) || !x->both_ways || endless(x))
 		return false;
 	if (plain_unfinished(x) || half_a_head(x)) {
 		if (x->path[PROXY].missing > 0)
 			return false;
-		return stalled_now(x, f);
+		return stalled_now(x, f, PROXY);
 	}
 	if (!in_tls(x) || !tls_settled(x))
 		return false;
 	if (record_cut(x, PROXY))
-		return stalled_now(x, f);
+		return stalled_now(x, f, PROXY);
 	/* a closing alert speaks for good order; not where it is all that ever came */
 	if (unanswered_inside(x) && (!x->tls->close_notify[PROXY] || only_farewell(x))) {
 		f->confidence = CONFIDENCE_MEDIUM;
-		return stalled_now(x, f);
+		return stalled_now(x, f, PROXY);
 	}
 	/* silence before the FIN is proof enough that no closing alert came with it */
 	bool followed = !x->tls->out_of_step[PROXY];
@@ -223,7 +251,7 @@ static bool stalled(const struct exchange *x, struct finding *f)
 	if (!(bulk && cut_off) && !paced_flow(x))
 		return false;
 	f->confidence = CONFIDENCE_LOW;
-	stalled_now(x, f);
+	stalled_now(x, f, PROXY);
 	finding_cause(f, CAUSE_TUNNEL_WAS_IDLE);
 	return true;
 }
@@ -272,6 +300,19 @@ static enum undone left_undone(const struct exchange *x)
 	return DONE_OR_UNKNOWN;
 }
 
+/* A RST right in what TLS carries. No cut is one upon the client's own closing alert, by a server
+ * that closes without reading it. Where our own proxy did not follow the records of a bulk, the
+ * last word was at least the other side's. */
+static bool cut_in_tunnel(const struct exchange *x)
+{
+	const struct trace_tls *t = x->tls;
+	bool unread = x->source == TRACE_PROXY && t->out_of_step[PROXY] &&
+		      x->tunnel.last[PROXY].at > x->tunnel.last[CLIENT].at;
+	return x->by_reset && in_tls(x) && tls_settled(x) && x->both_ways &&
+	       !t->close_notify[PROXY] && !t->close_notify[CLIENT] &&
+	       (in_step(x, PROXY) || unread) && quiet_at_end(x) < LONG_SILENCE;
+}
+
 /* transfer-reset: the proxy's side ended it by RST with something undone; or by closing the
  * socket whole, which shows as a RST to what the client then sends, where nothing speaks for a
  * limit. Wrong when all was said and the RST is only a rude close: so a complete answer, a closing
@@ -281,13 +322,10 @@ static bool reset(const struct exchange *x, struct finding *f)
 	if (!closed_by(x, PROXY) || x->next_began)
 		return false;
 	enum undone undone = left_undone(x);
-	bool tunnel_cut = x->by_reset && in_tls(x) && tls_settled(x) && x->both_ways &&
-			  !x->tls->close_notify[PROXY] && in_step(x, PROXY) &&
-			  quiet_at_end(x) < LONG_SILENCE;
 	bool limit = x->links.same_size_cuts > 0 || x->links.same_age_cuts > 0;
 	bool rude = !x->by_reset && undone == PERHAPS_UNDONE && !limit && !even_flow(x) &&
 		    !unanswered_inside(x) && mark_is(&x->path[PROXY].rst) && in_tls(x);
-	if (!(x->by_reset && (undone != DONE_OR_UNKNOWN || tunnel_cut)) && !rude)
+	if (!(x->by_reset && (undone != DONE_OR_UNKNOWN || cut_in_tunnel(x))) && !rude)
 		return false;
 	cite_transfer(x, f);
 	finding_cite_end(x, f);
@@ -295,12 +333,14 @@ static bool reset(const struct exchange *x, struct finding *f)
 		f->confidence = CONFIDENCE_LOW;
 		finding_cite(f, &x->path[PROXY].rst, SAW_LATE_RST, x->path[PROXY].rsts);
 	} else if (undone != SURELY_UNDONE) {
-		f->confidence = CONFIDENCE_MEDIUM;
+		f->confidence = x->tls->out_of_step[PROXY] ? CONFIDENCE_LOW : CONFIDENCE_MEDIUM;
 	}
 	finding_cite_onward(x, f);
 	fetches_cite(x, f);
 	if (fetches_causes(x, f))
 		return true;
+	if (own_reason(x))
+		finding_cause(f, own_cause(x));
 	finding_cause(f, CAUSE_ORIGIN_RESET);
 	finding_cause(f, CAUSE_FIREWALL_RESET);
 	finding_cause(f, CAUSE_INSPECTION_BREAKS);
@@ -337,7 +377,10 @@ static bool truncated(const struct exchange *x, struct finding *f)
 		finding_cause(f, CAUSE_SIZE_LIMIT);
 	if (x->links.same_age_cuts)
 		finding_cause(f, CAUSE_TIME_LIMIT);
-	finding_cause(f, CAUSE_ORIGIN_CUT);
+	if (own_reason(x))
+		finding_cause(f, own_cause(x));
+	finding_cause(f,
+		      x->onward->outcome == ONWARD_RESET ? CAUSE_ORIGIN_RESET : CAUSE_ORIGIN_CUT);
 	if (answered(x)) {
 		finding_cause(f, CAUSE_SIZE_LIMIT);
 		finding_cause(f, CAUSE_TIME_LIMIT);

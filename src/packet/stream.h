@@ -71,7 +71,9 @@ struct stream_side {
 	                            was not seen (a hole stands there) */
 	uint32_t stuck_times;    /* how often it was sent, first time included */
 	struct stream_mark stuck_first, stuck_last;
-	uint32_t stuck_smallest; /* smallest size among its transmissions (a sender that adapts shrinks) */
+	uint32_t stuck_smallest; /* smallest size among its transmissions (a sender that adapts shrinks), and
+	                            among later segments that were not acknowledged selectively either,
+	                            where both sides do that */
 	uint32_t small_passed;   /* segments smaller than stuck_size of this side that were acknowledged */
 	/* a hole: bytes this side must have sent (its own later sequence numbers say so) that never
 	   came by here and that the other side has not acknowledged either. Open at the end. */

@@ -92,6 +92,30 @@ static void end_hole(const struct conn *c, const struct full *f, int side, struc
 	sent->hole_beyond = beyond > UINT32_MAX ? UINT32_MAX : (uint32_t)beyond;
 }
 
+/* Nearly all do that, so whose SYN was not seen does. */
+static bool acks_selectively(const struct half *h)
+{
+	return !(h->flags & HALF_SYN) || (h->flags & HALF_SACK);
+}
+
+/* The smallest size that did not get through. Of what was sent behind the oldest before that was
+ * sent for the last time a selective acknowledgement would have come (RFC 2018, section 4), had it
+ * arrived. */
+static uint32_t smallest_stuck(const struct conn *c, struct full *f, int side)
+{
+	const struct flight *oldest = flight_at(f, side, 0);
+	uint32_t smallest = oldest->smallest;
+	if (!acks_selectively(&c->half[0]) || !acks_selectively(&c->half[1]))
+		return smallest;
+	for (unsigned i = 1; i < f->track[side].flight_count; i++) {
+		const struct flight *fl = flight_at(f, side, i);
+		bool heard = fl->sacked || fl->segments > 1; /* of several, some may be */
+		if (!heard && span(oldest->last.at, fl->first.at) > 0)
+			smallest = smaller_of(smallest, fl->smallest);
+	}
+	return smallest;
+}
+
 /* What was sent and never acknowledged. */
 static void end_stuck(const struct conn *c, struct full *f, int side, struct stream *s)
 {
@@ -112,7 +136,7 @@ static void end_stuck(const struct conn *c, struct full *f, int side, struct str
 	sent->stuck_times = fl->times;
 	sent->stuck_first = pin_mark(fl->first);
 	sent->stuck_last = pin_mark(fl->last);
-	sent->stuck_smallest = fl->smallest;
+	sent->stuck_smallest = smallest_stuck(c, f, side);
 	for (unsigned bin = 0; bin < SIZE_BINS && (bin + 1) * SIZE_BIN <= fl->size; bin++)
 		sent->small_passed += tr->passed[bin];
 }

@@ -62,6 +62,7 @@ static unsigned note_syn(struct stream_table *t, struct conn *c, int side,
 	}
 	h->flags |= HALF_SYN;
 	h->flags |= seg->has & SEGMENT_WSCALE ? HALF_WSCALE : 0;
+	h->flags |= seg->has & SEGMENT_SACK_OK ? HALF_SACK : 0;
 	h->isn = seg->seq;
 	h->syn = pin_of(seg);
 	h->mss = seg->has & SEGMENT_MSS ? seg->mss : 0;

@@ -55,6 +55,11 @@ static inline nanos span(nanos a, nanos b)
 	return (nanos)((uint64_t)a - (uint64_t)b);
 }
 
+static inline unsigned smaller_of(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
 /* Farther apart than this, two numbers of one side have nothing to do with each other. */
 enum { SEQ_REACH = 1 << 28 };
 
@@ -72,6 +77,7 @@ enum {                /* half.flags */
        HALF_DATA = 16,
        HALF_ACKED = 32, /* the other side acknowledged something: `acked` holds */
        HALF_WSCALE = 64,
+       HALF_SACK = 128,
 };
 
 /* What is known of one side of any connection: a cache line. */

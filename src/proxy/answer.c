@@ -106,6 +106,9 @@ static const struct row {
 	[ANSWER_ORIGIN_TIMEOUT] = { 504, "timeout-answer", "http_response_timeout",
 				    "The origin did not answer in time",
 				    "Look at the origin; \"timeout answer\" is the limit." },
+	[ANSWER_UPLOAD_TIMEOUT] = { 504, "timeout-idle", "connection_write_timeout",
+				    "The origin took no more of the request",
+				    "Look at the origin; \"timeout idle\" is the limit." },
 	[ANSWER_PARENT] = { 502, "parent", "http_protocol_error",
 			    "The parent proxy did not do its part",
 			    "Ask whoever runs the parent proxy; check its credentials here." },
@@ -113,6 +116,10 @@ static const struct row {
 				    "The request's header did not come in time",
 				    "Send the whole header at once; \"timeout header\" is the "
 				    "limit." },
+	[ANSWER_BODY_TIMEOUT] = { 408, "timeout-idle", "http_request_error",
+				  "The request's body stood still",
+				  "Send the body without such pauses; \"timeout idle\" is the "
+				  "limit." },
 	[ANSWER_BUSY] = { 503, "busy", "connection_limit_reached",
 			  "The proxy has no room for another connection",
 			  "Try again soon; if it lasts, \"limit connections\" or the number of "

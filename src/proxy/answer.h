@@ -36,8 +36,10 @@ enum answer_why {
 	ANSWER_ORIGIN_CLOSED,    /* 502 connection_terminated: before its answer was whole */
 	ANSWER_ORIGIN_BROKEN,    /* 502 http_protocol_error: its answer is no HTTP */
 	ANSWER_ORIGIN_TIMEOUT,   /* 504 http_response_timeout */
+	ANSWER_UPLOAD_TIMEOUT,   /* 504: it took no more of the body */
 	ANSWER_PARENT,           /* 502: the parent refused or broke; its status is passed on for CONNECT */
 	ANSWER_HEADER_TIMEOUT,   /* 408 */
+	ANSWER_BODY_TIMEOUT,     /* 408: the client sent no more of it */
 	ANSWER_BUSY,             /* 503: connections, descriptors, memory, auth pool */
 	ANSWER_PER_CLIENT,       /* 429: too many connections of this address */
 	ANSWER_DRAINING,         /* 503 */

@@ -185,6 +185,22 @@ void client_drop(struct client *c)
 	client_go(c, CLIENT_GONE);
 }
 
+void client_cut(struct client *c, const char *why, const char *text)
+{
+	if (c->job && c->job->record) {
+		record_why(c->job->record, RECORD_CUT, why, text);
+		record_closed(c->job->record, EV_RST, PROXY);
+	}
+	client_drop(c);
+}
+
+void client_is_gone(struct client *c, int code)
+{
+	if (code != -ENOMEM)
+		record_closed(c->job->record, EV_RST, CLIENT);
+	client_drop(c);
+}
+
 /* ---- the state ----------------------------------------------------------------------------- */
 
 static void set_timer(struct client *c, nanos span)
@@ -209,8 +225,9 @@ static nanos span_of(const struct client *c, enum client_state state)
 		return f->timeout.idle;
 	case CLIENT_LINGER:
 		return LINGER_SECONDS * NANOS_PER_SECOND;
+	case CLIENT_DIAL: /* that takes long: from then on its end is looked out for */
+		return NANOS_PER_SECOND / 2;
 	case CLIENT_AUTH:
-	case CLIENT_DIAL:
 	case CLIENT_GONE:
 		break;
 	}
@@ -323,7 +340,7 @@ static bool read_more(struct client *c)
 		return false;
 	}
 	if (got <= 0) {
-		client_go(c, CLIENT_GONE);
+		request_left(c, got < 0);
 		return false;
 	}
 	if ((size_t)got < room && !(c->ready & (NET_HANGUP | NET_FAILED)))
@@ -489,7 +506,10 @@ static void client_ready(struct net_watch *watch, unsigned what)
 	if ((what & NET_FAILED) && c->state != CLIENT_GONE) {
 		if (c->job && c->job->record)
 			record_closed(c->job->record, EV_RST, CLIENT);
-		client_go(c, CLIENT_GONE);
+		if (c->state == CLIENT_HEAD)
+			request_left(c, true);
+		else
+			client_go(c, CLIENT_GONE);
 	}
 	client_run(c);
 }
@@ -512,6 +532,9 @@ static void timer_rings(struct net_timer *timer)
 		break;
 	case CLIENT_ANSWER:
 		client_drop(c);
+		break;
+	case CLIENT_DIAL:
+		client_watch(c); /* or it is seen when there is something to tell it */
 		break;
 	default:
 		client_go(c, CLIENT_GONE);

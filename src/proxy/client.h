@@ -141,6 +141,8 @@ void client_go(struct client *c, enum client_state to);
 bool client_watch(struct client *c); /* from now on; false: the kernel has no memory */
 void client_finish(struct client *c); /* the request is over: the next one, or the end */
 void client_drop(struct client *c);   /* cut it now, with a RST; GONE */
+void client_cut(struct client *c, const char *why, const char *text); /* ... and say why */
+void client_is_gone(struct client *c, int code); /* it takes nothing any more: why writing failed */
 void client_free_spare_jobs(struct worker *w);
 void client_shrink_spares(struct net_timer *t); /* the worker's `shrink` */
 void client_close_idle(struct client *c); /* it drains: the connection ends when it may */
@@ -149,6 +151,7 @@ void client_close_idle(struct client *c); /* it drains: the connection ends when
 void request_begin(struct client *c);
 void request_refuse_bytes(struct client *c, const struct http_bad *bad);
 void request_refuse_late(struct client *c); /* its head did not come in time */
+void request_left(struct client *c, bool reset); /* the client went before all of it was here */
 void request_connect(struct client *c); /* to the next hop, anew */
 void request_again(struct client *c);   /* to the same one, by a new connection */
 bool request_allows(struct client *c, const struct address *to);

@@ -248,7 +248,7 @@ static void cut(struct client *c, const char *why, const char *text)
 {
 	struct job *j = c->job;
 	if (why)
-		record_why(j->record, why, text, false);
+		record_why(j->record, RECORD_CUT, why, text);
 	origin_close(j->origin);
 	j->origin = NULL;
 	if (!j->delimited) {
@@ -270,6 +270,7 @@ static void origin_ended(struct client *c, bool reset)
 		return;
 	}
 	bool before = j->down_state == DOWN_HEAD;
+	record_onward(j->record, reset ? ONWARD_RESET : ONWARD_CLOSED);
 	reply_text(j, "the %s %s the connection %s", j->parent ? "parent proxy" : "origin",
 		   reset ? "reset" : "closed",
 		   before ? "before it had answered" : "in the middle of its answer");
@@ -368,10 +369,13 @@ static void send_answer(struct client *c, uint8_t *rest, size_t len)
 		part[2].iov_len = 0;
 	for (int i = 0; i < 4 && j->record; i++)
 		record_bytes(j->record, PROXY, (struct slice){ part[i].iov_base, part[i].iov_len });
-	if (w->out.failed ||
-	    !flow_send(&j->down.flow, c->watch.fd, &c->ready, part,
-		       result == BODY_BAD || result == BODY_TOO_LARGE || !p.used ? 1 : 4, &code)) {
+	if (w->out.failed) {
 		client_drop(c);
+		return;
+	}
+	if (!flow_send(&j->down.flow, c->watch.fd, &c->ready, part,
+		       result == BODY_BAD || result == BODY_TOO_LARGE || !p.used ? 1 : 4, &code)) {
+		client_is_gone(c, code);
 		return;
 	}
 	if (result == BODY_BAD)
@@ -478,7 +482,7 @@ static void answer_parent(struct client *c, const struct http_response *r)
 static void refused_by_parent(struct job *j, const struct http_response *r)
 {
 	reply_text(j, "the parent proxy %s answered with %u", j->parent->host, r->status);
-	record_why(j->record, "parent", j->text, true);
+	record_why(j->record, RECORD_PARENT, "parent", j->text);
 }
 
 /* The final answer, or a 101. */
@@ -713,8 +717,8 @@ static void after_down(struct client *c, enum body_result result)
 		cut(c, "limit-response", "the answer is longer than one may be");
 		break;
 	case BODY_SHORT:
-		record_why(j->record, "memory",
-			   "no memory was left for what its reader did not take", false);
+		record_why(j->record, RECORD_CUT, "memory",
+			   "no memory was left for what its reader did not take");
 		client_drop(c);
 		break;
 	case BODY_BRAKED:
@@ -791,18 +795,28 @@ static void answer_timed_out(struct client *c)
 	struct job *j = c->job;
 	reply_text(j, "%s did not answer within %lld s", j->parent ? "the parent proxy" : j->host,
 		   (long long)(c->config->timeout.answer / NANOS_PER_SECOND));
+	record_onward(j->record, ONWARD_SILENT);
 	fail(c, ANSWER_ORIGIN_TIMEOUT, NULL);
 }
 
 static void stood_still(struct client *c)
 {
 	struct job *j = c->job;
+	long long span = (long long)(c->config->timeout.idle / NANOS_PER_SECOND);
 	if (j->down_state != DOWN_HEAD)
-		cut(c, "timeout-idle", "nothing moved for the idle time-out");
-	else if (flow_is_empty(&j->up.flow))
-		fail(c, ANSWER_HEADER_TIMEOUT, "the request's body stood still");
-	else
-		fail(c, ANSWER_ORIGIN_TIMEOUT, "the origin took no more of the request");
+		cut(c, "timeout-idle",
+		    flow_is_empty(&j->down.flow)
+			    ? "nothing moved for the idle time-out"
+			    : "the client took nothing more for the idle time-out");
+	else if (flow_is_empty(&j->up.flow)) {
+		reply_text(j, "nothing more of the request's body came for %lld s", span);
+		fail(c, ANSWER_BODY_TIMEOUT, NULL);
+	} else {
+		reply_text(j, "%s took no more of the request's body for %lld s",
+			   j->parent ? "the parent proxy" : j->host, span);
+		record_onward(j->record, ONWARD_SILENT);
+		fail(c, ANSWER_UPLOAD_TIMEOUT, NULL);
+	}
 }
 
 /* It rings now and then, instead of being set at every byte. */

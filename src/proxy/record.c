@@ -57,7 +57,7 @@ struct live {
 	nanos accepted;
 	nanos closed_at[2]; /* by side, where record.closed says so; packed behind the exchange */
 	uint16_t status;    /* answered before there was an exchange */
-	bool by_parent;
+	enum record_deed deed;
 	char why[METRICS_NAME], text[240]; /* what struck, until it is put into the exchange */
 	struct net_facts own_facts[2];     /* by side, as is what follows: from its end on */
 	struct facts ended;
@@ -494,6 +494,19 @@ void record_origin_said(struct record *r)
 	leg->answer = from != NO_TIME && now > from ? now - from : 0;
 }
 
+void record_parent(struct record *r)
+{
+	struct trace_leg *leg = leg_of(r);
+	if (leg)
+		leg->through_parent = true;
+}
+
+void record_onward(struct record *r, enum trace_outcome outcome)
+{
+	if (leg_of(r) && trace_open_onward(r->live->x))
+		r->live->x->onward->outcome = outcome;
+}
+
 void record_trial(struct record *r, const char *text)
 {
 	struct trace_leg *leg = leg_of(r);
@@ -503,7 +516,7 @@ void record_trial(struct record *r, const char *text)
 		metrics_reason(r->owner->options.metrics, "trial");
 }
 
-void record_why(struct record *r, const char *name, const char *text, bool by_parent)
+void record_why(struct record *r, enum record_deed deed, const char *name, const char *text)
 {
 	if (!r)
 		return;
@@ -512,9 +525,11 @@ void record_why(struct record *r, const char *name, const char *text, bool by_pa
 	if (!unpack(r))
 		return;
 	struct live *l = r->live;
+	if (l->why[0] && l->deed != RECORD_NOTED)
+		return;
 	snprintf(l->why, sizeof l->why, "%s", name);
 	snprintf(l->text, sizeof l->text, "%s", text ? text : "");
-	l->by_parent = by_parent;
+	l->deed = deed;
 }
 
 void record_sockets(struct record *r, int client, int origin)
@@ -670,8 +685,26 @@ static enum trace_party closed_first(const struct exchange *x)
 		return PARTY_NOBODY;
 	if (x->closed_by == CLIENT)
 		return PARTY_CLIENT;
-	bool own = x->leg->why.len > 0 || x->onward->outcome != ONWARD_ANSWERED;
-	return own && !x->leg->by_parent ? PARTY_PROXY : PARTY_ORIGIN;
+	const struct trace_leg *leg = x->leg;
+	enum trace_outcome onward = x->onward->outcome;
+	if (onward == ONWARD_RESET || onward == ONWARD_CLOSED)
+		return PARTY_ORIGIN;
+	bool own = (leg->why.len > 0 && !leg->noted) || onward != ONWARD_ANSWERED;
+	return own && !leg->by_parent ? PARTY_PROXY : PARTY_ORIGIN;
+}
+
+/* There is more for the receiver than the kernel could send, and all that was sent is acknowledged:
+ * it announces no room. Since when, the last bytes that the kernel took tell. */
+static void add_wait(const struct record *r, struct exchange *x, enum trace_side side,
+		     const struct net_facts *receiver)
+{
+	struct trace_path *p = &x->path[side];
+	if (!receiver || receiver->not_sent == 0 || r->last[side] == NO_TIME)
+		return;
+	p->unacked = receiver->unacked;
+	p->zero_window_at_end = receiver->unacked == 0;
+	if (p->zero_window_at_end)
+		p->zero_window.at = r->last[side];
 }
 
 static void add_facts(struct exchange *x, const struct facts *facts)
@@ -701,7 +734,9 @@ static void add_why(const struct live *l, struct exchange *x)
 		return;
 	x->leg->why = trace_keep(x, slice_of(l->why), sizeof l->why);
 	x->leg->text = trace_keep(x, slice_of(l->text), sizeof l->text);
-	x->leg->by_parent = l->by_parent;
+	x->leg->by_parent = l->deed == RECORD_PARENT;
+	x->leg->cut = l->deed == RECORD_CUT;
+	x->leg->noted = l->deed == RECORD_NOTED;
 }
 
 /* The request's first bytes until now. False: no memory. */
@@ -724,6 +759,8 @@ static bool complete(const struct record *r, struct exchange *x, const struct en
 	}
 	x->observed_until = now_of(r->owner);
 	add_facts(x, &e->facts);
+	add_wait(r, x, CLIENT, e->facts.origin);
+	add_wait(r, x, PROXY, e->facts.client);
 	x->leg->closed_first = closed_first(x);
 	return true;
 }
@@ -749,12 +786,21 @@ static void on_challenged(struct net_timer *t)
 		net_timer_set(w->loop, t, net_now(w->loop) + LOOK_AGAIN);
 }
 
+/* The origin took the connection, and all of the request, and never said a word. */
+static bool heard_nothing(const struct exchange *x)
+{
+	return x->onward->outcome == ONWARD_ANSWERED && x->leg->answer == NO_TIME &&
+	       x->request.complete && x->response.status == 0;
+}
+
 static void deliver(struct record *r, struct exchange *x, bool told, const struct facts *facts)
 {
 	struct recorder *w = r->owner;
 	bool closed = is_closed(r);
 	if (!complete(r, x, &(struct ending){ told, *facts, r->live->closed_at }))
 		return;
+	if (heard_nothing(x))
+		x->onward->outcome = ONWARD_SILENT;
 	x->end = closed ? TRACE_END_CLOSED : TRACE_END_OVER;
 	/* the connection goes on */
 	x->next_began = !closed && !x->tunnel.open && x->response.complete;

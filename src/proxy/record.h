@@ -58,10 +58,20 @@ void record_user(struct record *r, enum trace_scheme scheme, const char *user);
 void record_dialed(struct record *r, const struct address *origin, nanos resolved_at,
 		   nanos connected_at, enum trace_outcome outcome, bool reused);
 void record_origin_said(struct record *r); /* the first byte of its answer */
-/* Why the proxy refused or cut: a stable name ("rule", "private", "limit-response",
- * "timeout-idle", ...), and the sentence for people. by_parent: a parent said it. */
+void record_parent(struct record *r); /* that is a parent proxy's address */
+/* What its connection came to once it was made: RESET or CLOSED by the origin, SILENT. */
+void record_onward(struct record *r, enum trace_outcome outcome);
 void record_trial(struct record *r, const char *text); /* which rule on trial would have denied it */
-void record_why(struct record *r, const char *name, const char *text, bool by_parent);
+
+/* Why the proxy refused or cut: a stable name ("rule", "private", "limit-response",
+ * "timeout-idle", ...), and the sentence for people. What struck first stays. */
+enum record_deed {
+	RECORD_NOTED,  /* nothing was done about it */
+	RECORD_ANSWER, /* the proxy answers in the origin's stead */
+	RECORD_PARENT, /* a parent did, and that is passed on */
+	RECORD_CUT,    /* what was under way ends */
+};
+void record_why(struct record *r, enum record_deed deed, const char *name, const char *text);
 
 /* The sockets that carry it, so that /connections can ask them for facts; -1: none (any more). Said
  * anew whenever that changes, before a descriptor is closed. */

@@ -49,14 +49,15 @@ static void start_writing(struct client *c)
 	struct worker *w = c->worker;
 	struct iovec part = { w->out.at, w->out.len };
 	int code;
-	record_bytes(j->record, PROXY, buffer_slice(&w->out));
-	if (w->out.failed || !flow_send(&j->down.flow, c->watch.fd, &c->ready, &part, 1, &code)) {
-		buffer_reset(&w->out);
+	if (w->out.failed) {
 		client_drop(c);
-		return;
+	} else if (!flow_send(&j->down.flow, c->watch.fd, &c->ready, &part, 1, &code)) {
+		client_is_gone(c, code);
+	} else {
+		record_bytes(j->record, PROXY, buffer_slice(&w->out));
+		client_go(c, CLIENT_ANSWER);
 	}
 	buffer_reset(&w->out);
-	client_go(c, CLIENT_ANSWER);
 }
 
 void reply_send(struct client *c, const struct reply *r)
@@ -80,7 +81,7 @@ void reply_send(struct client *c, const struct reply *r)
 	};
 	buffer_reset(&w->out);
 	answer_write(&a, &w->out);
-	record_why(j->record, answer_name(r->why), text, false);
+	record_why(j->record, RECORD_ANSWER, answer_name(r->why), text);
 	start_writing(c);
 }
 
@@ -114,7 +115,7 @@ static void log_refusal(struct worker_listener *l, const struct address *peer, s
 	struct record *r = record_begin(w->recorder, peer, &l->at, net_now(w->loop), false);
 	record_bytes(r, CLIENT, request);
 	record_bytes(r, PROXY, buffer_slice(&w->out));
-	record_why(r, answer_name(a->why), a->text, false);
+	record_why(r, RECORD_ANSWER, answer_name(a->why), a->text);
 	record_closed(r, EV_FIN, PROXY);
 	record_end(r, NULL, NULL);
 }

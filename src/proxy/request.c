@@ -67,6 +67,17 @@ void request_refuse_bytes(struct client *c, const struct http_bad *bad)
 	refuse(c, target ? ANSWER_TARGET_TOO_LONG : ANSWER_HEAD_TOO_LARGE, NULL);
 }
 
+/* With nothing said it was no request. */
+void request_left(struct client *c, bool reset)
+{
+	if (c->job && c->job->in_len > 0 && !c->wants_header) {
+		c->requests++;
+		record_no_request(c);
+		record_closed(c->job->record, reset ? EV_RST : EV_FIN, CLIENT);
+	}
+	client_go(c, CLIENT_GONE);
+}
+
 void request_refuse_late(struct client *c)
 {
 	struct job *j = c->job;
@@ -558,6 +569,8 @@ static void dialed(void *context, const struct net_dialed *d)
 	j->dial = NULL;
 	record_dialed(j->record, &d->peer, d->resolved_at, d->connected_at, outcome(d->status),
 		      false);
+	if (j->parent)
+		record_parent(j->record);
 	if (d->status == NET_DIAL_OK)
 		connected(c, d);
 	else
@@ -631,6 +644,8 @@ static void connect_origin(struct client *c, const char *host, uint16_t port)
 	if (j->origin) {
 		metrics_add(&c->worker->metrics.origins_reused, 1);
 		record_dialed(j->record, &j->origin->peer, NO_TIME, NO_TIME, ONWARD_ANSWERED, true);
+		if (j->parent)
+			record_parent(j->record);
 		forward_begin(c);
 		return;
 	}

@@ -160,19 +160,26 @@ static void tunnel_break(struct tunnel *t)
 
 void tunnel_cut(struct tunnel *t, const char *name, const char *text)
 {
-	record_why(t->record, name, text, false);
+	record_why(t->record, RECORD_CUT, name, text);
 	record_closed(t->record, EV_RST, PROXY);
 	tunnel_break(t);
 }
 
-/* A quiet one is ended by FIN: nothing is missing. */
+/* A quiet one is ended by FIN: nothing is missing. Whoever did not take what was there for it must
+ * not take what it got for the whole. */
 static void cut_idle(struct tunnel *t)
 {
-	record_why(t->record, "timeout-idle", "nothing moved in the tunnel for the idle time-out",
-		   false);
-	record_closed(t->record, EV_FIN, PROXY);
-	if (!flow_is_empty(&t->half[PROXY].flow))
+	bool down = !flow_is_empty(&t->half[PROXY].flow),
+	     up = !flow_is_empty(&t->half[CLIENT].flow);
+	record_why(t->record, RECORD_CUT, "timeout-idle",
+		   down ? "the client took nothing more for the idle time-out"
+		   : up ? "the origin took nothing more for the idle time-out"
+			: "nothing moved in the tunnel for the idle time-out");
+	record_closed(t->record, down ? EV_RST : EV_FIN, PROXY);
+	if (down)
 		net_abort(t->half[CLIENT].watch.fd);
+	if (up)
+		net_abort(t->half[PROXY].watch.fd);
 	tunnel_end(t);
 }
 
@@ -298,7 +305,7 @@ static bool judge_sni(struct tunnel *t, struct slice sni)
 		tunnel_cut(t, "sni", text);
 		return false;
 	}
-	record_why(t->record, "sni", text, false);
+	record_why(t->record, RECORD_NOTED, "sni", text);
 	return true;
 }
 

@@ -407,12 +407,12 @@ void worker_drain(struct worker *w, bool at_leisure)
 
 void worker_cut(struct worker *w)
 {
+	static const char text[] = "the proxy was stopped, and its deadline is over";
 	while (w->tunnels)
-		tunnel_cut(w->tunnels, "draining",
-			   "the proxy was stopped, and its deadline is over");
+		tunnel_cut(w->tunnels, "draining", text);
 	while (w->clients) {
 		struct client *c = w->clients;
-		client_drop(c);
+		client_cut(c, "draining", text);
 		client_run(c);
 	}
 	net_loop_stop(w->loop);

@@ -16,7 +16,7 @@ struct trace_connection {
 	struct mark first, last, syn_ack, reset; /* reset: by `to` */
 	uint32_t file;             /* which capture, from 0 */
 	uint32_t syns;
-	bool closed_by_client;
+	bool began_late, closed_by_client;
 	uint64_t bytes[2];
 	bool unreachable;          /* an ICMP error said so */
 	bool hello;                /* it begins with a ClientHello, and this is the start of its random: */

@@ -275,6 +275,9 @@ struct trace_leg {
 	struct slice why, text;      /* of the rule, limit or time-out that struck: its name, and a
 	                                sentence for people */
 	bool by_parent;              /* a parent proxy said it */
+	bool cut;                    /* it ended what was under way: the answer is not the proxy's own */
+	bool noted;                  /* it was only noted: nothing came of it */
+	bool through_parent;         /* the way led to another proxy: the origin's address is its own */
 	struct slice trial;          /* a rule on trial would have denied it: which */
 	bool reused;                 /* the connection to the origin had served before */
 	bool facts;                  /* what the kernel counted on it is known: retrans */

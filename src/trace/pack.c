@@ -615,7 +615,8 @@ static void tell_view(struct codec *c, struct exchange *x)
 static void tell_leg(struct codec *c, struct exchange *x)
 {
 	struct trace_leg *l = x->leg;
-	FLAGS(&l->by_parent, &l->reused, &l->facts, &l->client_facts);
+	FLAGS(&l->by_parent, &l->reused, &l->facts, &l->client_facts, &l->cut, &l->noted,
+	      &l->through_parent);
 	group_begin(c);
 	CHOICE(l->closed_first, PARTY_ORIGIN + 1);
 	SPAN(l->resolve);

@@ -9,7 +9,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from clients import capture, curl, kit, limits, parents, tools, users  # noqa: E402,F401
+from clients import capture, curl, kit, limits, parents, tools, users, verdicts  # noqa: E402,F401
 from viaduct import Tap                                                # noqa: E402
 
 

@@ -3,6 +3,7 @@
 order, origins that come and go, clients that dawdle.
 
     proxy_faults.py VIADUCT [--sanitized] [WORD...]"""
+import contextlib
 import os
 import resource
 import socket
@@ -568,8 +569,9 @@ def slow_heads(program):
         byte = bytes([next(head)])
         for client in list(open_ones):
             client.sock.settimeout(0)
-            try:
+            with contextlib.suppress(OSError):   # it may be closed by now, and what it was told still be there
                 client.send(byte)
+            try:
                 client.more()
             except BlockingIOError:
                 continue

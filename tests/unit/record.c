@@ -313,7 +313,7 @@ static void an_idle_tunnel_timed_out(void)
 	tunnel();
 	handshake();
 	pass(300 * S);
-	record_why(r, "timeout-idle", "nothing moved for 5 min", false);
+	record_why(r, RECORD_CUT, "timeout-idle", "nothing moved for 5 min");
 	fin(PROXY);
 	over();
 }
@@ -324,7 +324,7 @@ static void a_tunnel_whose_origin_stopped(void)
 	handshake();
 	tls(CLIENT, 23, NULL, 400);
 	pass(300 * S);
-	record_why(r, "timeout-idle", "nothing moved for 5 min", false);
+	record_why(r, RECORD_CUT, "timeout-idle", "nothing moved for 5 min");
 	fin(PROXY);
 	over();
 }
@@ -334,7 +334,7 @@ static void a_tunnel_at_its_limit(void)
 	tunnel();
 	handshake();
 	record_count(r, PROXY, 10485760);
-	record_why(r, "limit-tunnel", "limit tunnel 10m at line 7", false);
+	record_why(r, RECORD_CUT, "limit-tunnel", "limit tunnel 10m at line 7");
 	fin(PROXY);
 	over();
 }
@@ -346,7 +346,7 @@ static void a_wrong_name(void)
 	bool told;
 	assert_true(slice_equal(record_sni(r, &told), SLICE("tools.example.net")));
 	assert_true(told);
-	record_why(r, "sni", "the ClientHello names tools.example.net", false);
+	record_why(r, RECORD_CUT, "sni", "the ClientHello names tools.example.net");
 	ends(PROXY, EV_RST);
 	over();
 }
@@ -362,7 +362,7 @@ static void a_hello_unanswered(void)
 
 static void refuse(const char *status, const char *why, const char *text)
 {
-	record_why(r, why, text, false);
+	record_why(r, RECORD_ANSWER, why, text);
 	down(status);
 	down("Content-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno\n");
 	fin(PROXY);
@@ -413,7 +413,7 @@ static void no_credentials(void)
 {
 	begin();
 	up(CONNECT);
-	record_why(r, "auth", "credentials are wanted", false);
+	record_why(r, RECORD_ANSWER, "auth", "credentials are wanted");
 	down("HTTP/1.1 407 Proxy Authentication Required\r\n"
 	     "Proxy-Authenticate: Digest realm=\"x\", nonce=\"y\"\r\n"
 	     "Content-Length: 0\r\nConnection: close\r\n\r\n");
@@ -427,7 +427,7 @@ static void wrong_credentials(void)
 	up("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n"
 	   "Proxy-Authorization: Basic dTpzM2NyZXQ=\r\n\r\n");
 	record_user(r, SCHEME_BASIC, "u");
-	record_why(r, "auth", "the password is wrong", false);
+	record_why(r, RECORD_ANSWER, "auth", "the password is wrong");
 	down("HTTP/1.1 407 Proxy Authentication Required\r\n"
 	     "Proxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n");
 	fin(PROXY);
@@ -475,7 +475,7 @@ static void a_cut_body(void)
 	up(GET);
 	dialed(ONWARD_ANSWERED);
 	down("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nabc");
-	record_why(r, "origin-closed", "the origin closed after 3 of 1000000 bytes", false);
+	record_why(r, RECORD_CUT, "origin-closed", "the origin closed after 3 of 1000000 bytes");
 	fin(PROXY);
 	over();
 }
@@ -505,7 +505,7 @@ static void an_answer_too_large(void)
 	begin();
 	up(GET);
 	dialed(ONWARD_ANSWERED);
-	record_why(r, "limit-response", "9000000 bytes are above limit response 1m", false);
+	record_why(r, RECORD_ANSWER, "limit-response", "9000000 bytes are above limit response 1m");
 	down("HTTP/1.1 502 Bad Gateway\r\nProxy-Status: viaduct; error=http_response_body_size\r\n"
 	     "Content-Length: 0\r\n\r\n");
 	fin(PROXY);
@@ -516,7 +516,7 @@ static void what_is_no_http(void)
 {
 	begin();
 	tls(CLIENT, 22, CLIENT_HELLO_13, sizeof CLIENT_HELLO_13);
-	record_why(r, "bad-request", "the first bytes are TLS, not HTTP", false);
+	record_why(r, RECORD_ANSWER, "bad-request", "the first bytes are TLS, not HTTP");
 	down("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
 	fin(PROXY);
 	over();
@@ -527,7 +527,7 @@ static void half_a_head(void)
 	begin();
 	up("GET http://example.com/ HTTP/1.1\r\nHost: exam");
 	pass(10 * S);
-	record_why(r, "timeout-header", "the head was not complete within 10 s", false);
+	record_why(r, RECORD_ANSWER, "timeout-header", "the head was not complete within 10 s");
 	down("HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
 	fin(PROXY);
 	over();
@@ -538,7 +538,7 @@ static void a_parents_refusal(void)
 	begin();
 	up(CONNECT);
 	dialed(ONWARD_ANSWERED);
-	record_why(r, "parent", "parent.example:8080 answered 403", true);
+	record_why(r, RECORD_PARENT, "parent", "parent.example:8080 answered 403");
 	down("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 	fin(PROXY);
 	over();
@@ -777,7 +777,7 @@ static void nobody_wants_records(void **state)
 	record_bytes(NULL, CLIENT, SLICE("x"));
 	record_count(NULL, CLIENT, 1);
 	record_whole(NULL, CLIENT);
-	record_why(NULL, "rule", "", false);
+	record_why(NULL, RECORD_ANSWER, "rule", "");
 	record_user(NULL, SCHEME_BASIC, "u");
 	record_dialed(NULL, &a, 0, 0, ONWARD_ANSWERED, false);
 	record_origin_said(NULL);

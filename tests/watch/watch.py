@@ -22,7 +22,7 @@ import time
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from peer import Client, Origin, Proxy, want  # noqa: E402
+from peer import Client, Origin, Proxy, free_port, want  # noqa: E402
 from viaduct import PLAIN, Tap, records, run  # noqa: E402
 
 GROUPS = 4      # side by side, each in a namespace of its own: they wait more than they work
@@ -65,8 +65,7 @@ class Foreign:
     """A proxy of another make."""
 
     def __init__(self, folder, program, config, words):
-        with socket.create_server(("127.0.0.1", 0)) as s:
-            self.port = s.getsockname()[1]
+        self.port = free_port()
         path = os.path.join(folder, program + ".conf")
         with open(path, "w", encoding="ascii") as out:
             out.write(config.replace("PORT", str(self.port)).replace("FOLDER", folder))
