@@ -8,11 +8,6 @@
 
 enum { CAP_V4 = 1460, CAP_V6 = 1440, GUESS_FROM = 1200 };
 
-static unsigned smaller_of(unsigned a, unsigned b)
-{
-	return a < b ? a : b;
-}
-
 const struct woes WOES_NONE = { .gap_since = NO_TIME, .zero_window_since = NO_TIME };
 
 struct woes *facts_woes(struct stream_table *t, struct track *tr)

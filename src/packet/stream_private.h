@@ -55,6 +55,11 @@ static inline nanos span(nanos a, nanos b)
 	return (nanos)((uint64_t)a - (uint64_t)b);
 }
 
+static inline unsigned smaller_of(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
 /* Farther apart than this, two numbers of one side have nothing to do with each other. */
 enum { SEQ_REACH = 1 << 28 };
 
