@@ -73,7 +73,8 @@ static bool hello_timed_out(const struct exchange *x, struct finding *f)
  * has who did not take what came. */
 static bool timed_out(const struct exchange *x, struct finding *f)
 {
-	bool held_up = x->path[CLIENT].zero_window_at_end || x->path[PROXY].zero_window_at_end;
+	bool held_up = x->path[CLIENT].zero_window_at_end || x->path[PROXY].zero_window_at_end ||
+		       x->path[CLIENT].zero_window_time > 0 || x->path[PROXY].zero_window_time > 0;
 	if (!idled(x) || !left_waiting(x) || (in_tls(x) && !tls_settled(x)) || held_up ||
 	    endless(x))
 		return false;

@@ -55,6 +55,7 @@ struct live {
 	bool reused;
 	struct address client, proxy;
 	nanos accepted;
+	nanos untaken[2];   /* for so long when a time-out struck, by side */
 	nanos closed_at[2]; /* by side, where record.closed says so; packed behind the exchange */
 	uint16_t status;    /* answered before there was an exchange */
 	enum record_deed deed;
@@ -507,6 +508,17 @@ void record_onward(struct record *r, enum trace_outcome outcome)
 		r->live->x->onward->outcome = outcome;
 }
 
+/* What is under way and not acknowledged is the path's matter, not the receiver's. */
+void record_untaken(struct record *r, enum trace_side side)
+{
+	struct net_facts receiver;
+	int fd = !r ? -1 : side == PROXY ? r->client : r->origin;
+	if (fd < 0 || r->last[side] == NO_TIME || !unpack(r))
+		return;
+	if (net_facts(fd, &receiver) == 0 && receiver.unacked == 0)
+		r->live->untaken[side] = now_of(r->owner) - r->last[side];
+}
+
 void record_trial(struct record *r, const char *text)
 {
 	struct trace_leg *leg = leg_of(r);
@@ -699,6 +711,7 @@ static void add_wait(const struct record *r, struct exchange *x, enum trace_side
 		     const struct net_facts *receiver)
 {
 	struct trace_path *p = &x->path[side];
+	p->zero_window_time = r->live ? r->live->untaken[side] : 0;
 	if (!receiver || receiver->not_sent == 0 || r->last[side] == NO_TIME)
 		return;
 	p->unacked = receiver->unacked;
