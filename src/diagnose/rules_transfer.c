@@ -124,6 +124,8 @@ static void stall_causes(const struct exchange *x, struct finding *f)
 {
 	if (fetches_causes(x, f))
 		return;
+	if (own_reason(x))
+		finding_cause(f, own_cause(x));
 	finding_cause(f, CAUSE_SCANNING);
 	finding_cause(f, CAUSE_ORIGIN_STOPPED);
 	if (closed_by(x, PROXY))

@@ -705,17 +705,19 @@ static enum trace_party closed_first(const struct exchange *x)
 	return own && !leg->by_parent ? PARTY_PROXY : PARTY_ORIGIN;
 }
 
-/* There is more for the receiver than the kernel could send, and all that was sent is acknowledged:
- * it announces no room. Since when, the last bytes that the kernel took tell. */
+/* What the receiver has not acknowledged a second later never came to it. Where all that was sent
+ * is acknowledged, and there is more, it announces no room: since when, the last bytes that the
+ * kernel took tell. */
 static void add_wait(const struct record *r, struct exchange *x, enum trace_side side,
 		     const struct net_facts *receiver)
 {
 	struct trace_path *p = &x->path[side];
 	p->zero_window_time = r->live ? r->live->untaken[side] : 0;
-	if (!receiver || receiver->not_sent == 0 || r->last[side] == NO_TIME)
+	if (!receiver || r->last[side] == NO_TIME)
 		return;
-	p->unacked = receiver->unacked;
-	p->zero_window_at_end = receiver->unacked == 0;
+	if (receiver->unacked > 0 && x->observed_until - r->last[side] >= NANOS_PER_SECOND)
+		p->unacked = receiver->unacked;
+	p->zero_window_at_end = receiver->unacked == 0 && receiver->not_sent > 0;
 	if (p->zero_window_at_end)
 		p->zero_window.at = r->last[side];
 }
