@@ -57,14 +57,31 @@ static bool idled(const struct exchange *x)
 	return names(x, SLICE("timeout-idle")) || names(x, SLICE("timeout-answer"));
 }
 
-/* tls-silent: the time-out struck while the ClientHello waited for an answer. */
-static bool hello_timed_out(const struct exchange *x, struct finding *f)
+/* What was sent on, either way, never came to its receiver. */
+static bool never_arrived(const struct exchange *x)
 {
-	if (!idled(x) || !in_tls(x) || !tls_unfinished(x) || x->tunnel.bytes[PROXY] > 0)
+	return x->path[CLIENT].unacked > 0 || x->path[PROXY].unacked > 0;
+}
+
+/* tls-silent: the time-out struck while the ClientHello waited for an answer; or, transfer-stalled,
+ * further on in the handshake. */
+static bool handshake_timed_out(const struct exchange *x, struct finding *f)
+{
+	if (!idled(x) || !in_tls(x) || !tls_unfinished(x))
 		return false;
 	cite(x, f);
-	finding_cause(f, CAUSE_ORIGIN_HANGS);
-	finding_cause(f, CAUSE_INSPECTION_HOLDS);
+	f->stage = STAGE_TLS;
+	if (x->tunnel.bytes[PROXY] > 0) {
+		f->verdict = V_TRANSFER_STALLED;
+		f->side = PROXY;
+	}
+	if (never_arrived(x)) {
+		finding_cause(f, CAUSE_PATH_CHANGED);
+		finding_cause(f, CAUSE_MTU_POSSIBLE);
+	} else {
+		finding_cause(f, CAUSE_ORIGIN_HANGS);
+		finding_cause(f, CAUSE_INSPECTION_HOLDS);
+	}
 	return true;
 }
 
@@ -73,13 +90,14 @@ static bool hello_timed_out(const struct exchange *x, struct finding *f)
  * has who did not take what came. */
 static bool timed_out(const struct exchange *x, struct finding *f)
 {
-	bool held_up = x->path[CLIENT].zero_window_at_end || x->path[PROXY].zero_window_at_end;
+	bool held_up = x->path[CLIENT].zero_window_at_end || x->path[PROXY].zero_window_at_end ||
+		       x->path[CLIENT].zero_window_time > 0 || x->path[PROXY].zero_window_time > 0;
 	if (!idled(x) || !left_waiting(x) || (in_tls(x) && !tls_settled(x)) || held_up ||
 	    endless(x))
 		return false;
 	f->side = PROXY;
 	cite(x, f);
-	finding_cause(f, x->path[PROXY].unacked > 0 ? CAUSE_PATH_CHANGED : CAUSE_ORIGIN_STOPPED);
+	finding_cause(f, never_arrived(x) ? CAUSE_PATH_CHANGED : CAUSE_ORIGIN_STOPPED);
 	return true;
 }
 
@@ -126,7 +144,7 @@ static bool concern(const struct exchange *x)
 
 static const struct rule RULES[] = {
 	{ V_DENIED, CONFIDENCE_HIGH, wrong_name },
-	{ V_TLS_SILENT, CONFIDENCE_HIGH, hello_timed_out },
+	{ V_TLS_SILENT, CONFIDENCE_HIGH, handshake_timed_out },
 	{ V_TRANSFER_STALLED, CONFIDENCE_HIGH, timed_out },
 	{ V_TRANSFER_TRUNCATED, CONFIDENCE_HIGH, limited },
 };

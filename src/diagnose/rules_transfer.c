@@ -121,6 +121,8 @@ static void stall_causes(const struct exchange *x, struct finding *f)
 {
 	if (fetches_causes(x, f))
 		return;
+	if (own_reason(x))
+		finding_cause(f, own_cause(x));
 	if (never_acked(x, f->side)) {
 		finding_cause(f, CAUSE_PATH_CHANGED);
 		finding_cause(f, CAUSE_FIREWALL_STATE);
@@ -347,6 +349,16 @@ static bool reset(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+/* The client took leave, by the closing alert of TLS, and the other side's FIN that answers it
+ * overtook its own. */
+static bool left_first(const struct exchange *x)
+{
+	nanos farewell = x->tunnel.last[CLIENT].at;
+	return closed_by(x, PROXY) && !x->by_reset && in_tls(x) && x->both_ways && !x->from_text &&
+	       x->tls->close_notify[CLIENT] && in_step(x, CLIENT) && farewell <= x->close.at &&
+	       farewell > x->tunnel.last[PROXY].at;
+}
+
 /* transfer-truncated: the proxy's side closed by FIN before the body, the last chunk or the record
  * was whole; a cut at the same size or age elsewhere says which limit. Wrong when the answer was
  * whole and only the closing alert is missing, as many servers leave it out: so more than its
@@ -355,7 +367,7 @@ static bool reset(const struct exchange *x, struct finding *f)
 static bool truncated(const struct exchange *x, struct finding *f)
 {
 	/* of a client that was not captured nobody knows whether it closed first */
-	bool ended = closed_by(x, PROXY) || dismissed(x);
+	bool ended = (closed_by(x, PROXY) && !left_first(x)) || dismissed(x);
 	if (!ended || x->by_reset || x->next_began || !(x->both_ways || x->from_text))
 		return false;
 	enum undone undone = left_undone(x);
@@ -469,7 +481,8 @@ static void cite_asking(const struct exchange *x, struct finding *f)
  * unless it is the end of TLS itself (up to a few short records). */
 static bool aborted(const struct exchange *x, struct finding *f)
 {
-	if (!closed_by(x, CLIENT) || x->next_began || endless(x))
+	bool ended = closed_by(x, CLIENT) || left_first(x);
+	if (!ended || x->next_began || endless(x))
 		return false;
 	bool plain = plain_unfinished(x) || half_a_head(x);
 	/* TLS ends both ways at once; other protocols may go on in one */

@@ -531,7 +531,7 @@ static void timer_rings(struct net_timer *timer)
 		forward_timer(c);
 		break;
 	case CLIENT_ANSWER:
-		client_drop(c);
+		client_cut(c, "timeout-idle", "the client took nothing more for the idle time-out");
 		break;
 	case CLIENT_DIAL:
 		client_watch(c); /* or it is seen when there is something to tell it */

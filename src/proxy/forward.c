@@ -803,12 +803,12 @@ static void stood_still(struct client *c)
 {
 	struct job *j = c->job;
 	long long span = (long long)(c->config->timeout.idle / NANOS_PER_SECOND);
-	if (j->down_state != DOWN_HEAD)
-		cut(c, "timeout-idle",
-		    flow_is_empty(&j->down.flow)
-			    ? "nothing moved for the idle time-out"
-			    : "the client took nothing more for the idle time-out");
-	else if (flow_is_empty(&j->up.flow)) {
+	if (j->down_state != DOWN_HEAD && flow_is_empty(&j->down.flow)) {
+		cut(c, "timeout-idle", "nothing moved for the idle time-out");
+	} else if (j->down_state != DOWN_HEAD) {
+		record_untaken(j->record, PROXY);
+		cut(c, "timeout-idle", "the client took nothing more for the idle time-out");
+	} else if (flow_is_empty(&j->up.flow)) {
 		reply_text(j, "nothing more of the request's body came for %lld s", span);
 		fail(c, ANSWER_BODY_TIMEOUT, NULL);
 	} else {

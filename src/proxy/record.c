@@ -55,6 +55,7 @@ struct live {
 	bool reused;
 	struct address client, proxy;
 	nanos accepted;
+	nanos untaken[2];   /* for so long when a time-out struck, by side */
 	nanos closed_at[2]; /* by side, where record.closed says so; packed behind the exchange */
 	uint16_t status;    /* answered before there was an exchange */
 	enum record_deed deed;
@@ -507,6 +508,17 @@ void record_onward(struct record *r, enum trace_outcome outcome)
 		r->live->x->onward->outcome = outcome;
 }
 
+/* What is under way and not acknowledged is the path's matter, not the receiver's. */
+void record_untaken(struct record *r, enum trace_side side)
+{
+	struct net_facts receiver;
+	int fd = !r ? -1 : side == PROXY ? r->client : r->origin;
+	if (fd < 0 || r->last[side] == NO_TIME || !unpack(r))
+		return;
+	if (net_facts(fd, &receiver) == 0 && receiver.unacked == 0)
+		r->live->untaken[side] = now_of(r->owner) - r->last[side];
+}
+
 void record_trial(struct record *r, const char *text)
 {
 	struct trace_leg *leg = leg_of(r);
@@ -693,16 +705,19 @@ static enum trace_party closed_first(const struct exchange *x)
 	return own && !leg->by_parent ? PARTY_PROXY : PARTY_ORIGIN;
 }
 
-/* There is more for the receiver than the kernel could send, and all that was sent is acknowledged:
- * it announces no room. Since when, the last bytes that the kernel took tell. */
+/* What the receiver has not acknowledged a second later never came to it. Where all that was sent
+ * is acknowledged, and there is more, it announces no room: since when, the last bytes that the
+ * kernel took tell. */
 static void add_wait(const struct record *r, struct exchange *x, enum trace_side side,
 		     const struct net_facts *receiver)
 {
 	struct trace_path *p = &x->path[side];
-	if (!receiver || receiver->not_sent == 0 || r->last[side] == NO_TIME)
+	p->zero_window_time = r->live ? r->live->untaken[side] : 0;
+	if (!receiver || r->last[side] == NO_TIME)
 		return;
-	p->unacked = receiver->unacked;
-	p->zero_window_at_end = receiver->unacked == 0;
+	if (receiver->unacked > 0 && x->observed_until - r->last[side] >= NANOS_PER_SECOND)
+		p->unacked = receiver->unacked;
+	p->zero_window_at_end = receiver->unacked == 0 && receiver->not_sent > 0;
 	if (p->zero_window_at_end)
 		p->zero_window.at = r->last[side];
 }

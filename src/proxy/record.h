@@ -61,6 +61,8 @@ void record_origin_said(struct record *r); /* the first byte of its answer */
 void record_parent(struct record *r); /* that is a parent proxy's address */
 /* What its connection came to once it was made: RESET or CLOSED by the origin, SILENT. */
 void record_onward(struct record *r, enum trace_outcome outcome);
+/* A time-out strikes while there is more of that side's that its receiver does not take. */
+void record_untaken(struct record *r, enum trace_side side);
 void record_trial(struct record *r, const char *text); /* which rule on trial would have denied it */
 
 /* Why the proxy refused or cut: a stable name ("rule", "private", "limit-response",

@@ -49,6 +49,16 @@ static enum answer_why why_of_status(unsigned status)
 	}
 }
 
+/* What clients that are set up wrongly begin with; NULL: something else. */
+static const char *other_protocol(struct slice in)
+{
+	if (slice_starts(in, SLICE("\x16\x03")))
+		return "TLS (https:// to the proxy itself, which http:// is for)";
+	if (slice_starts(in, SLICE("\x05")) || slice_starts(in, SLICE("\x04")))
+		return "SOCKS";
+	return slice_starts(in, SLICE("SSH-")) ? "SSH" : NULL;
+}
+
 /* bad NULL: no more than the limit was read of it, and no end came. */
 void request_refuse_bytes(struct client *c, const struct http_bad *bad)
 {
@@ -57,7 +67,11 @@ void request_refuse_bytes(struct client *c, const struct http_bad *bad)
 	record_no_request(c);
 	if (bad) {
 		struct http_refusal no = http_refuse_bytes(in, bad);
-		reply_text(j, "%s, at byte %zu", no.why, bad->at);
+		const char *other = other_protocol(in);
+		if (other)
+			reply_text(j, "these bytes are %s, and not HTTP", other);
+		else
+			reply_text(j, "%s, at byte %zu", no.why, bad->at);
 		refuse(c, why_of_status(no.status), NULL);
 		return;
 	}
@@ -67,10 +81,19 @@ void request_refuse_bytes(struct client *c, const struct http_bad *bad)
 	refuse(c, target ? ANSWER_TARGET_TOO_LONG : ANSWER_HEAD_TOO_LARGE, NULL);
 }
 
-/* With nothing said it was no request. */
+/* Something was asked for: its first line is here. (An empty one may stand before it, RFC 9112
+ * section 2.2.) */
+static bool has_line(const struct job *j)
+{
+	struct slice in = { j->in, j->in_len };
+	while (in.len > 0 && (in.at[0] == '\r' || in.at[0] == '\n'))
+		in = slice_from(in, 1);
+	return slice_find_byte(in, '\n') < in.len;
+}
+
 void request_left(struct client *c, bool reset)
 {
-	if (c->job && c->job->in_len > 0 && !c->wants_header) {
+	if (c->job && !c->wants_header && has_line(c->job)) {
 		c->requests++;
 		record_no_request(c);
 		record_closed(c->job->record, reset ? EV_RST : EV_FIN, CLIENT);

@@ -175,11 +175,15 @@ static void cut_idle(struct tunnel *t)
 		   down ? "the client took nothing more for the idle time-out"
 		   : up ? "the origin took nothing more for the idle time-out"
 			: "nothing moved in the tunnel for the idle time-out");
-	record_closed(t->record, down ? EV_RST : EV_FIN, PROXY);
-	if (down)
+	if (down) {
+		record_untaken(t->record, PROXY);
 		net_abort(t->half[CLIENT].watch.fd);
-	if (up)
+	}
+	if (up) {
+		record_untaken(t->record, CLIENT);
 		net_abort(t->half[PROXY].watch.fd);
+	}
+	record_closed(t->record, down ? EV_RST : EV_FIN, PROXY);
 	tunnel_end(t);
 }
 

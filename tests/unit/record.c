@@ -235,9 +235,14 @@ static void fin(enum trace_side side)
 	ends(side, EV_FIN);
 }
 
-static void over(void)
+/* unacked, not_sent: of the client's socket. */
+static void over_with(uint32_t unacked, uint32_t not_sent)
 {
-	struct net_facts client = { .rtt = 20 * MS, .rtt_min = 18 * MS, .path_mtu = 1500 };
+	struct net_facts client = { .rtt = 20 * MS,
+				    .rtt_min = 18 * MS,
+				    .path_mtu = 1500,
+				    .unacked = unacked,
+				    .not_sent = not_sent };
 	struct net_facts origin = {
 		.rtt = 7 * MS, .rtt_min = NO_TIME, .retrans = 2, .mss_out = 1448
 	};
@@ -246,6 +251,11 @@ static void over(void)
 	r = NULL;
 	end_round();
 	observe_end(twin, TRACE_END_CLOSED, EPOCH + now);
+}
+
+static void over(void)
+{
+	over_with(0, 0);
 }
 
 #define CONNECT "CONNECT tools.cisco.com:443 HTTP/1.1\r\nHost: tools.cisco.com:443\r\n\r\n"
@@ -348,6 +358,84 @@ static void a_wrong_name(void)
 	assert_true(told);
 	record_why(r, RECORD_CUT, "sni", "the ClientHello names tools.example.net");
 	ends(PROXY, EV_RST);
+	over();
+}
+
+static void a_wrong_name_noted(void)
+{
+	tunnel();
+	handshake();
+	record_why(r, RECORD_NOTED, "sni", "the ClientHello names tools.example.net");
+	fin(PROXY);
+	fin(CLIENT);
+	over();
+}
+
+static void idle_timed_out(enum event_kind how)
+{
+	pass(2 * S);
+	record_why(r, RECORD_CUT, "timeout-idle", "nothing moved for 2 s");
+	ends(PROXY, how);
+}
+
+static void a_hello_timed_out(void)
+{
+	tunnel();
+	tls(CLIENT, 22, CLIENT_HELLO_13, sizeof CLIENT_HELLO_13);
+	idle_timed_out(EV_FIN);
+	over();
+}
+
+static void a_flight_that_never_came(void)
+{
+	tunnel();
+	tls(CLIENT, 22, CLIENT_HELLO_13, sizeof CLIENT_HELLO_13);
+	tls(PROXY, 22, SERVER_HELLO_13, sizeof SERVER_HELLO_13);
+	tls(PROXY, 23, NULL, 1200);
+	idle_timed_out(EV_FIN);
+	over_with(2, 0);
+}
+
+static void a_client_that_reads_no_more(void)
+{
+	tunnel();
+	handshake();
+	record_count(r, PROXY, 400000);
+	observe_gap(twin, PROXY, &(struct mark){ .at = EPOCH + now }, 400000, false);
+	idle_timed_out(EV_RST);
+	over_with(0, 65536);
+}
+
+static void a_client_that_is_gone(void)
+{
+	begin();
+	up(GET);
+	dialed(ONWARD_ANSWERED);
+	down("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nabc");
+	idle_timed_out(EV_RST);
+	over_with(9, 65536);
+}
+
+static void a_bulk_reset(void)
+{
+	tunnel();
+	handshake();
+	record_count(r, PROXY, 5000000);
+	observe_gap(twin, PROXY, &(struct mark){ .at = EPOCH + now }, 5000000, false);
+	ends(PROXY, EV_RST);
+	over();
+}
+
+static void a_refusal_cut(void)
+{
+	begin();
+	up(GET);
+	dialed(ONWARD_ANSWERED);
+	record_origin_said(r);
+	down("HTTP/1.1 503 Busy\r\nContent-Length: 200\r\n\r\nno");
+	record_onward(r, ONWARD_CLOSED);
+	record_why(r, RECORD_CUT, "origin-closed", "the origin closed in the middle of its answer");
+	fin(PROXY);
 	over();
 }
 
@@ -559,6 +647,14 @@ static const struct {
 	{ "a limit", a_tunnel_at_its_limit, V_TRANSFER_TRUNCATED, "limit tunnel 10m at line 7",
 	  true },
 	{ "a wrong name", a_wrong_name, V_DENIED, "cut the tunnel to tools.cisco.com:443", true },
+	{ "a name noted", a_wrong_name_noted, V_OK, "sni", false },
+	{ "a hello timed out", a_hello_timed_out, V_TLS_SILENT, "not answered in 2.0 s", true },
+	{ "a flight lost", a_flight_that_never_came, V_TRANSFER_STALLED, "timeout-idle", true },
+	{ "no reader", a_client_that_reads_no_more, V_RECEIVER_STALLED, "the client had no room",
+	  true },
+	{ "no client", a_client_that_is_gone, V_TRANSFER_STALLED, "timeout-idle", true },
+	{ "a bulk reset", a_bulk_reset, V_TRANSFER_RESET, "reset the connection", true },
+	{ "a refusal cut", a_refusal_cut, V_UNAVAILABLE, "the origin called", false },
 	{ "a hello unanswered", a_hello_unanswered, V_TLS_SILENT, "", false },
 	{ "denied", a_denied_connect, V_DENIED, "the proxy itself: rule at line 12: deny", false },
 	{ "private", a_private_destination, V_DENIED, "private: example.com is 10.0.0.7", false },

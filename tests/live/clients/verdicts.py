@@ -174,6 +174,36 @@ def clients_that_leave(place):
         s.close()
 
 
+@case("a reader that stops for longer than the time-out, and then reads on")
+def reader_that_pauses(place):
+    def pours(wire):
+        wire.until(b"\r\n\r\n")
+        wire.send(HEAD + b"Content-Length: 900000000\r\n\r\n")
+        while True:
+            wire.send(bytes(1 << 20))
+
+    source = Raw(pours)
+    with place.proxy("timeout idle 2s;\n") as p:
+        wire = get(p, source.host)
+        threading.Event().wait(3)   # the time-out, and not twice
+        wire.rest()
+        p.logged({"verdict": "receiver-stalled", "why": "timeout-idle",
+                  "cause": nowhere("stopped sending")})
+    source.stop()
+
+
+@case("what clients say to a proxy that they take for another thing")
+def other_protocols(place):
+    with place.proxy() as p:
+        for said, name in ((first_flight("origin.test"), "TLS"), (b"\x05\x01\x00", "SOCKS"),
+                           (b"SSH-2.0-x\r\n", "SSH")):
+            wire = Wire(socket.create_connection(("127.0.0.1", p.port), LIMIT))
+            want(f"these bytes are {name}".encode() in wire.send(said).rest(), name)
+            p.logged({"verdict": "bad-request", "status": 400, "why_text": has(name)})
+        wire = Wire(socket.create_connection(("127.0.0.1", p.port), LIMIT))
+        wire.send(b"\r\n").close()   # a line too many behind a body: no request
+
+
 @case("what is under way when the proxy is stopped: its own doing, tunnels or not")
 def drained(place):
     silent, slow = Raw(lambda wire: wire.rest()), origin(LENGTH, Wire.rest)
@@ -211,13 +241,14 @@ class Secure:
 
 def wrap(place, p, host, name="origin.test", version=ssl.TLSVersion.TLSv1_3):
     context = ssl.create_default_context(cafile=place.certificate())
+    context.set_alpn_protocols(["http/1.1"])
     context.check_hostname = False
     context.maximum_version = version
     return Wire(context.wrap_socket(connect(p, host).sock, server_hostname=name))
 
 
 VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
-ASK = b"GET / HTTP/1.1\r\nHost: origin.test\r\nAccept: text/plain, */*;q=0.1\r\n\r\n"
+ASK = b"GET / HTTP/1.1\r\nHost: origin.test\r\nUser-Agent: a\r\nAccept: text/plain, */*;q=0.1\r\n\r\n"
 
 
 @case("the idle time-out in a tunnel: a hello, or a request in TLS, without an answer")
@@ -231,6 +262,21 @@ def idle_in_tls(place):
             wrap(place, p, silent.host, version=version).send(ASK).rest()
             p.logged({"verdict": "transfer-stalled", "why": "timeout-idle"})
     mute.stop()
+    silent.raw.stop()
+
+
+@case("a client that takes leave in TLS, and whose FIN comes behind the origin's")
+def leave_taken(place):
+    silent = Secure(place, lambda wire: wire.rest())
+    with place.proxy() as p:
+        for version in VERSIONS:
+            wire = wrap(place, p, silent.host, version=version).send(ASK)
+            try:
+                wire.sock.unwrap()
+            except OSError:
+                pass
+            wire.close()
+            p.logged({"verdict": "client-aborted", "closed_by": "proxy"})
     silent.raw.stop()
 
 
