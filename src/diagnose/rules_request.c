@@ -183,8 +183,8 @@ static bool proxy_silent(const struct exchange *x, struct finding *f)
 		return false; /* it may have asked before, and waited longer than was seen */
 	if (!x->request.complete && kept_waiting(x, CLIENT))
 		return false; /* it was not let: receiver-stalled */
-	if (!x->request.complete && has_gaps(x, CLIENT) && x->request.body_length == UINT64_MAX)
-		return false; /* where it would end was not seen: the client may owe the rest */
+	if (!x->request.complete && has_gaps(x, CLIENT))
+		return false; /* what of it was sent is not known: the client may owe the rest */
 	finding_cite_request(x, f);
 	finding_cite(f, &x->request_acked, SAW_REQUEST_ACKED, 0);
 	finding_cite_onward(x, f);
@@ -195,7 +195,7 @@ static bool proxy_silent(const struct exchange *x, struct finding *f)
 		finding_doubt(f);
 	}
 	finding_cite_end(x, f);
-	if (!x->request.complete && !has_gaps(x, CLIENT) && x->path[CLIENT].unacked == 0) {
+	if (!x->request.complete && x->path[CLIENT].unacked == 0) {
 		f->verdict = closed_by(x, CLIENT) ? V_CLIENT_ABORTED : V_TRANSFER_STALLED;
 		f->stage = STAGE_REQUEST;
 		f->confidence = CONFIDENCE_MEDIUM;

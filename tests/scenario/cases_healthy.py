@@ -843,3 +843,12 @@ def _(w):
     c.end_tls()
     lost = iter([False] * 20 + [True] + [False] * 400)
     lacks(w, lambda up, seg: not up and len(seg.payload) == 1 and next(lost))
+
+
+@scenario('gap-in-an-upload-that-its-client-leaves', Expect('unclear|client-aborted'), near='proxy-silent', variants=False)
+def _(w):
+    c = w.talk(proxy='10.3.0.1:3128')
+    c.up(request('POST', 'http://up.example.org/a', content_length=90000) + text(30000))
+    c.wait(2)
+    c.close(CLIENT)
+    lacks(w, lambda up, seg: up and 0 < len(seg.payload) < 1400)
