@@ -205,7 +205,7 @@ static void on_facts(void *context, struct exchange *x)
 	x->frames = x->path[CLIENT].packets + x->path[PROXY].packets;
 }
 
-static bool on_glance(void *context, const struct exchange *x)
+static bool on_glance(void *context, struct exchange *x)
 {
 	const struct link *l = context;
 	const struct feed_owner *o = &l->feed->owner;
