@@ -33,7 +33,7 @@ enum {
 	PIECE_LIMIT = 64 << 20,   /* bytes of their records */
 	WORTH_THREADS = 32 << 20, /* bytes: a smaller file is read before a thread is up */
 	KNOWN = 16,
-	FINDINGS = 256,  /* of one thread: so many wait to be booked, and some that come with the
+	FINDINGS = 128,  /* of one thread: so many wait to be booked, and some that come with the
 			    last */
 	PATIENCE = 2000, /* looks: some 30 us */
 	NO_BORDER = CAPTURE_BATCH + 1,
