@@ -31,7 +31,7 @@ struct feed_options {
 struct feed_owner {
 	/* A finished exchange, lent while the call runs: true where that was all that the owner wanted.
 	   May be NULL. */
-	bool (*glance)(void *context, const struct exchange *x);
+	bool (*glance)(void *context, struct exchange *x);
 	/* Else, and of suspects always: it is the owner's, who frees it. */
 	void (*exchange)(void *context, struct exchange *x);
 	/* A connection that carried no proxy traffic, for trace_book_connection. May be NULL. */

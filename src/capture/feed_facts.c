@@ -1,6 +1,9 @@
 /* What is known of a connection, put into its exchanges. */
 #include "capture/feed_private.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 static const struct stream *stream_of(const struct link *l)
 {
 	return l->final ? l->final : stream_look(l->feed->streams, l->watch);
@@ -78,8 +81,8 @@ static void set_path(struct link *l, const struct stream *stream, struct exchang
 	int t = table_side(l, side);
 	const struct stream_side *s = &stream->sent[t];
 	struct trace_path *p = &x->path[side];
-#define SINCE(member, from)                                                                        \
-	(p->member = s->from - l->used[side].member, l->used[side].member = s->from)
+	struct spent *spent = &l->spent[side];
+#define SINCE(member, from) (p->member = s->from - spent->member, spent->member = s->from)
 	SINCE(packets, packets);
 	SINCE(bytes, bytes);
 	SINCE(retrans, retrans);
@@ -183,14 +186,29 @@ static void on_begin(void *context, struct exchange *x)
 	l->begun = true;
 }
 
+/* Its own where the connection goes on; else, and without memory, the feed's, of which nothing is
+ * spent. */
+static void open_spent(struct link *l)
+{
+	if (!l->spent && !l->final)
+		l->spent = calloc(2, sizeof *l->spent);
+	if (l->spent)
+		return;
+	l->spent = l->feed->spent;
+	memset(l->spent, 0, 2 * sizeof *l->spent);
+}
+
 static void on_facts(void *context, struct exchange *x)
 {
 	struct link *l = context;
 	const struct stream *s = stream_of(l);
+	open_spent(l);
 	for (int side = CLIENT; side <= PROXY; side++) {
 		set_path(l, s, x, side);
 		add_again(l, s, x, side);
 	}
+	if (!l->final && l->spent == l->feed->spent)
+		l->spent = NULL;
 	if (!l->final)
 		stream_saw_again(l->feed->streams, l->watch);
 	x->rtt = s->rtt;
@@ -205,7 +223,7 @@ static void on_facts(void *context, struct exchange *x)
 	x->frames = x->path[CLIENT].packets + x->path[PROXY].packets;
 }
 
-static bool on_glance(void *context, const struct exchange *x)
+static bool on_glance(void *context, struct exchange *x)
 {
 	const struct link *l = context;
 	const struct feed_owner *o = &l->feed->owner;

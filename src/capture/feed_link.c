@@ -351,6 +351,8 @@ static void on_end(void *context, struct stream_watch *w, const struct stream *s
 		feed_rest(f, s, ends[why]);
 	if (l) {
 		delist(f, l);
+		if (l->spent != f->spent)
+			free(l->spent);
 		talk_give(f, l->talk);
 		link_give(f, l);
 	}

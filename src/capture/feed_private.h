@@ -20,8 +20,14 @@ enum {
 	MAX_LIVE = 20000, /* conversations: some kilobytes each, 130 at the worst */
 };
 
-/* A watched connection: what waits to be told, or its conversation; and what its earlier exchanges
- * have used up of the connection's counters. */
+/* What a connection's earlier exchanges have used up of what one side of it has counted. */
+struct spent {
+	uint32_t packets, retrans, repairs, reordered, spurious, keepalives, large, rsts;
+	uint64_t bytes, after_peer_fin;
+	nanos repair_time, zero_window_time;
+};
+
+/* A watched connection: what waits to be told, or its conversation. */
 struct link {
 	struct feed *feed;
 	struct stream_watch *watch;
@@ -34,11 +40,7 @@ struct link {
 	bool told[2][2];            /* FIN and RST, by side of the table */
 	struct link *next;   /* of those that wait to be used again; live: of all in use, */
 	struct link *before; /* ... where NULL is the first */
-	struct {
-		uint32_t packets, retrans, repairs, reordered, spurious, keepalives, large, rsts;
-		uint64_t bytes, after_peer_fin;
-		nanos repair_time, zero_window_time;
-	} used[2];
+	struct spent *spent; /* two, by side; NULL: none was over yet */
 	uint32_t waits;      /* bytes: struct said, each with its own behind it */
 	uint32_t wait_room, wait_number; /* room: 0, FEW_WAIT or MANY_WAIT */
 	uint8_t *waiting;    /* that number of the slab for so many */
@@ -60,6 +62,7 @@ struct feed {
 	struct link *spare;  /* the last one first: it is still in the cache */
 	unsigned spares;
 	struct slab few, many; /* bytes that wait */
+	struct spent spent[2]; /* of the connection that ends, where it has none */
 	struct conversation *idle[IDLE]; /* likewise */
 	unsigned idles;
 	struct coming *expected, *expected_end; /* those of them that were not fed yet */

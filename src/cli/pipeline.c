@@ -23,6 +23,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
 	MAX_THREADS = 16,
@@ -32,7 +33,7 @@ enum {
 	PIECE_LIMIT = 64 << 20,   /* bytes of their records */
 	WORTH_THREADS = 32 << 20, /* bytes: a smaller file is read before a thread is up */
 	KNOWN = 16,
-	FINDINGS = 256,  /* of one thread: so many wait to be booked, and some that come with the
+	FINDINGS = 128,  /* of one thread: so many wait to be booked, and some that come with the
 			    last */
 	PATIENCE = 2000, /* looks: some 30 us */
 	NO_BORDER = CAPTURE_BATCH + 1,
@@ -41,10 +42,11 @@ enum {
 /* What a feed gave out, and when: at a packet, or behind it, among connections whose time was over,
  * in the order of their last packets. */
 struct found {
-	enum { FOUND_EXCHANGE, FOUND_CONNECTION, FOUND_PROXY } kind;
+	enum { FOUND_EXCHANGE, FOUND_RECORD, FOUND_CONNECTION, FOUND_PROXY } kind;
 	uint64_t frame, last; /* last: 0 at the packet itself */
 	union {
 		struct exchange *exchange;
+		struct trace_record *record;
 		size_t connection;
 		struct address proxy;
 	};
@@ -73,7 +75,8 @@ struct slot {
 
 struct piece {
 	enum { PIECE_FILLING, PIECE_FULL, PIECE_TAKEN, PIECE_DONE } stage;
-	struct exchange *exchange[PIECE];
+	struct exchange *exchange[PIECE]; /* NULL: it is a record already */
+	struct trace_record *record[PIECE];
 	size_t count;
 	struct buffer records;
 };
@@ -83,6 +86,7 @@ struct worker {
 	unsigned share;
 	struct feed *feed;
 	struct report_desk *desk;
+	struct buffer record;
 	uint64_t next;                                                       /* batch to feed */
 	enum step { STEP_BEFORE, STEP_BORDER, STEP_BEHIND, STEP_OVER } step; /* so far it is */
 	size_t fed, expected;                                                /* packets of it */
@@ -99,7 +103,7 @@ struct worker {
 struct pipeline {
 	struct reading *reading;
 	unsigned shares, patience;
-	bool count_only, in_parts;
+	bool count_only, in_parts, at_once;
 	struct worker worker[MAX_THREADS];
 	/* under `lock` */
 	pthread_mutex_t lock;
@@ -156,14 +160,40 @@ static void tell_proxy(struct worker *w, const struct address *proxy)
 	w->known[w->knows < KNOWN ? w->knows++ : KNOWN - 1] = *proxy;
 }
 
-/* Where exchanges are only counted, most need nothing from the book. */
-static bool on_glance(void *context, const struct exchange *x)
+static struct trace_record *write_down(struct worker *w, struct exchange *x)
+{
+	struct buffer *text = &w->record;
+	buffer_reset(text);
+	trace_set_id(x);
+	report_record(w->pipeline->reading->report, w->desk, x, text);
+	struct trace_record *r = malloc(sizeof *r + text->len);
+	if (!r)
+		return NULL;
+	*r = (struct trace_record){ x->first.at, x->first.frame, x->order, text->len };
+	if (text->len)
+		memcpy(r->text, text->at, text->len);
+	return r;
+}
+
+/* Most need nothing from the book: where they are only counted, they are over; where records are
+ * wanted, only the record waits for its turn. */
+static bool on_glance(void *context, struct exchange *x)
 {
 	struct worker *w = context;
-	if (!w->pipeline->count_only || trace_book_concerns(x))
+	const struct pipeline *p = w->pipeline;
+	bool counted = p->count_only && !trace_book_concerns(x);
+	if (!counted && (!p->at_once || trace_book_completes(x)))
 		return false;
 	tell_proxy(w, &x->proxy);
-	report_count(w->desk, x);
+	if (counted) {
+		report_count(w->desk, x);
+		return true;
+	}
+	struct found *f = new_found(w, FOUND_RECORD);
+	if (f && !(f->record = write_down(w, x))) {
+		w->findings->count--;
+		w->starved = true;
+	}
 	return true;
 }
 
@@ -413,11 +443,21 @@ void pipeline_take(struct pipeline *p, struct exchange *x)
 	piece->exchange[piece->count++] = x;
 }
 
+void pipeline_take_record(struct pipeline *p, struct trace_record *record)
+{
+	struct piece *piece = &p->piece[p->filled % p->pieces];
+	piece->exchange[piece->count] = NULL;
+	piece->record[piece->count++] = record;
+}
+
 static void add_to_book(struct trace_book *book, const struct findings *l, const struct found *f)
 {
 	switch (f->kind) {
 	case FOUND_EXCHANGE:
 		trace_book_add(book, f->exchange);
+		return;
+	case FOUND_RECORD:
+		trace_book_record(book, f->record);
 		return;
 	case FOUND_CONNECTION:
 		trace_book_connection(book, &l->connection[f->connection]);
@@ -510,6 +550,20 @@ static bool book_batch(struct pipeline *p)
 
 /* ---- render, print --------------------------------------------------------------------------- */
 
+static void render_one(const struct pipeline *p, const struct worker *w, struct piece *piece,
+		       size_t i)
+{
+	struct exchange *x = piece->exchange[i];
+	struct trace_record *record = piece->record[i];
+	if (x) {
+		report_record(p->reading->report, w->desk, x, &piece->records);
+		trace_free(x);
+	} else {
+		buffer_add(&piece->records, (struct slice){ record->text, record->len });
+		free(record);
+	}
+}
+
 static bool render_piece(struct pipeline *p, struct worker *w)
 {
 	struct piece *piece = NULL;
@@ -521,7 +575,7 @@ static bool render_piece(struct pipeline *p, struct worker *w)
 	piece->stage = PIECE_TAKEN;
 	pthread_mutex_unlock(&p->lock);
 	for (size_t i = 0; i < piece->count; i++)
-		report_record(p->reading->report, w->desk, piece->exchange[i], &piece->records);
+		render_one(p, w, piece, i);
 	piece->count = 0;
 	pthread_mutex_lock(&p->lock);
 	piece->stage = PIECE_DONE;
@@ -653,6 +707,7 @@ static bool worker_begin(struct pipeline *p, unsigned share, const struct feed_o
 	w->share = share;
 	w->feed = feed_new(options, &owner);
 	w->desk = report_desk_new();
+	buffer_init(&w->record, PIECE_LIMIT);
 	return w->feed && w->desk;
 }
 
@@ -667,6 +722,7 @@ static bool begin(struct pipeline *p, struct reading *r)
 	p->patience = p->shares <= count_processors() ? PATIENCE : 0;
 	p->count_only = report_counts_only(r->report) && r->options->files == 1;
 	p->in_parts = report_in_parts(r->report);
+	p->at_once = p->in_parts && r->options->files == 1 && !r->live;
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->changed, NULL);
 	for (unsigned i = 0; i < PIECES; i++)
@@ -695,6 +751,7 @@ static void end(struct pipeline *p)
 	free(p->slot);
 	for (unsigned i = 0; i < p->shares; i++) {
 		feed_free(p->worker[i].feed);
+		buffer_done(&p->worker[i].record);
 		report_desk_close(p->reading->report, p->worker[i].desk);
 	}
 	for (unsigned i = 0; i < PIECES; i++)

@@ -77,9 +77,10 @@ void report_count(struct report_desk *desk, const struct exchange *x);
 /* Is all that is asked for a record of each exchange? Then they may be rendered in any thread, to be
  * printed in order. */
 bool report_in_parts(const struct report *r);
-void report_record(const struct report *r, struct report_desk *desk, struct exchange *x,
-		   struct buffer *out); /* frees x */
+void report_record(const struct report *r, struct report_desk *desk, const struct exchange *x,
+		   struct buffer *out);
 void report_print(struct buffer *records); /* empties it */
+void report_written(struct report *r, struct slice record);
 
 /* What the second pass wants to know of each exchange. */
 struct reported {

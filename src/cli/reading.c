@@ -5,6 +5,7 @@
 #include "cli/command.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum {
@@ -48,6 +49,17 @@ static void on_given(void *context, struct exchange *x)
 		report_exchange(r->report, x);
 }
 
+static void on_record(void *context, struct trace_record *record)
+{
+	struct reading *r = context;
+	if (r->pipeline) {
+		pipeline_take_record(r->pipeline, record);
+		return;
+	}
+	report_written(r->report, (struct slice){ record->text, record->len });
+	free(record);
+}
+
 static struct trace_book *book_new(struct reading *r)
 {
 	bool counted = report_counts_only(r->report) && r->options->files == 1;
@@ -58,6 +70,7 @@ static struct trace_book *book_new(struct reading *r)
 		.proxy = r->options->proxy,
 		.unordered = unordered,
 		.several = r->options->files > 1,
+		.record = on_record,
 	};
 	return trace_book_new(&options, on_given, r);
 }

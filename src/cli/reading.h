@@ -45,5 +45,6 @@ int pipeline_run(struct reading *r, struct summary_facts *facts);
 
 /* An exchange that the book gives out meanwhile. */
 void pipeline_take(struct pipeline *p, struct exchange *x);
+void pipeline_take_record(struct pipeline *p, struct trace_record *record);
 
 #endif

@@ -67,6 +67,18 @@ static void write_out(struct report *r)
 	report_print(&r->out);
 }
 
+static void write_much(struct report *r)
+{
+	if (r->out.len >= WRITE_AT)
+		write_out(r);
+}
+
+void report_written(struct report *r, struct slice record)
+{
+	buffer_add(&r->out, record);
+	write_much(r);
+}
+
 static FILE *create_file(struct report *r, const char *path)
 {
 	FILE *f = fopen(path, "wx");
@@ -249,8 +261,7 @@ static void show(struct report *r, const struct exchange *x, const struct diagno
 		render_json(&r->out, x, d);
 	else
 		print_text(r, x, d);
-	if (r->out.len >= WRITE_AT)
-		write_out(r);
+	write_much(r);
 }
 
 static bool needs_words(const struct report *r)
@@ -286,13 +297,12 @@ void report_exchange(struct report *r, struct exchange *x)
 	trace_free(x);
 }
 
-void report_record(const struct report *r, struct report_desk *desk, struct exchange *x,
+void report_record(const struct report *r, struct report_desk *desk, const struct exchange *x,
 		   struct buffer *out)
 {
 	struct diagnosis d;
 	if (judge(r, desk, x, &d))
 		render_json(out, x, &d);
-	trace_free(x);
 }
 
 bool report_in_parts(const struct report *r)

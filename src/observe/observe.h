@@ -26,7 +26,7 @@ struct observe_owner {
 	void (*facts)(void *context, struct exchange *x);
 	/* It is whole, and lent while the call runs: true where a glance was all that the owner wanted,
 	   which spares making it the owner's own and giving it an id. Else `done` follows. May be NULL. */
-	bool (*glance)(void *context, const struct exchange *x);
+	bool (*glance)(void *context, struct exchange *x);
 	/* It is whole; the owner frees it. */
 	void (*done)(void *context, struct exchange *x);
 	void *context;

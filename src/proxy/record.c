@@ -831,7 +831,7 @@ static void deliver(struct record *r, struct exchange *x, bool told, const struc
 }
 
 /* While it is the conversation's still, so that the next one may have its memory. */
-static bool on_glance(void *context, const struct exchange *x)
+static bool on_glance(void *context, struct exchange *x)
 {
 	struct live *l = context;
 	if (l->x != x)

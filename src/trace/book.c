@@ -2,6 +2,8 @@
 #include "trace/attempts.h"
 #include "trace/book.h"
 
+#include "base/fetch.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,9 +31,10 @@ struct cut {
 static const nanos PATIENCE = 4 * NANOS_PER_SECOND;
 
 struct held {
-	nanos start; /* of x: to look there would cost more than all the rest of the heap */
-	nanos since; /* it is held, by trace_book_until */
-	struct exchange *x;
+	nanos start;        /* to look there would cost more than all the rest of the heap */
+	nanos since;        /* it is held, by trace_book_until */
+	struct exchange *x; /* NULL: */
+	struct trace_record *record;
 };
 
 struct trace_book {
@@ -57,16 +60,24 @@ struct trace_book {
 
 /* ---- order ------------------------------------------------------------------------------- */
 
+static uint64_t frame_of(const struct held *h)
+{
+	return h->x ? h->x->first.frame : h->record->frame;
+}
+
+static uint64_t order_of(const struct held *h)
+{
+	return h->x ? h->x->order : h->record->order;
+}
+
 static bool earlier(const struct held *one, const struct held *other)
 {
 	if (one->start != other->start)
 		return one->start < other->start;
-	const struct exchange *a = one->x, *b = other->x;
-	if (a->file != b->file)
-		return a->file < b->file;
-	if (a->first.frame != b->first.frame)
-		return a->first.frame < b->first.frame;
-	return a->order < b->order;
+	if (one->x && other->x && one->x->file != other->x->file)
+		return one->x->file < other->x->file;
+	uint64_t a = frame_of(one), b = frame_of(other);
+	return a != b ? a < b : order_of(one) < order_of(other);
 }
 
 static void heap_add(struct trace_book *b, struct held h)
@@ -81,12 +92,20 @@ static void heap_add(struct trace_book *b, struct held h)
 
 static void heap_push(struct trace_book *b, struct exchange *x)
 {
-	heap_add(b, (struct held){ x->first.at, b->now, x });
+	heap_add(b, (struct held){ x->first.at, b->now, x, NULL });
 }
 
-static struct exchange *heap_pop(struct trace_book *b)
+static void fetch_held(const struct held *h)
 {
-	struct exchange *top = b->heap[0].x;
+	if (h->x)
+		trace_fetch(h->x);
+	else
+		fetch(h->record, sizeof *h->record);
+}
+
+static struct held heap_pop(struct trace_book *b)
+{
+	struct held top = b->heap[0];
 	struct held last = b->heap[--b->held];
 	size_t i = 0;
 	for (size_t child; (child = 2 * i + 1) < b->held; i = child) {
@@ -98,8 +117,9 @@ static struct exchange *heap_pop(struct trace_book *b)
 	}
 	b->heap[i] = last;
 	if (b->held > 0)
-		trace_fetch(b->heap[0].x); /* it comes out next */
-	trace_fetch_path(top);
+		fetch_held(&b->heap[0]); /* it comes out next */
+	if (top.x)
+		trace_fetch_path(top.x);
 	return top;
 }
 
@@ -471,6 +491,21 @@ static void give_out(struct trace_book *b, struct exchange *x)
 	b->give(b->context, x);
 }
 
+/* The earliest. */
+static void give_next(struct trace_book *b)
+{
+	struct held h = heap_pop(b);
+	if (h.x)
+		give_out(b, h.x);
+	else
+		b->options.record(b->context, h.record);
+}
+
+bool trace_book_completes(const struct exchange *x)
+{
+	return trace_book_concerns(x) || needs_explaining(x);
+}
+
 bool trace_book_concerns(const struct exchange *x)
 {
 	return x->suspect || is_open_challenge(x) || is_lone_retry(x) || is_cut(x);
@@ -508,7 +543,14 @@ void trace_book_add(struct trace_book *b, struct exchange *x)
 	else
 		heap_push(b, x);
 	if (b->held > b->options.window)
-		give_out(b, heap_pop(b));
+		give_next(b);
+}
+
+void trace_book_record(struct trace_book *b, struct trace_record *r)
+{
+	heap_add(b, (struct held){ r->start, b->now, NULL, r });
+	if (b->held > b->options.window)
+		give_next(b);
 }
 
 void trace_book_underway(struct trace_book *b, struct exchange *x)
@@ -571,11 +613,11 @@ void trace_book_finish(struct trace_book *b)
 		if (!x)
 			continue;
 		if (b->held >= b->room - 1)
-			give_out(b, heap_pop(b));
+			give_next(b);
 		heap_push(b, x);
 	}
 	while (b->held > 0)
-		give_out(b, heap_pop(b));
+		give_next(b);
 }
 
 uint64_t trace_book_dismissed(const struct trace_book *b)
@@ -609,8 +651,10 @@ void trace_book_free(struct trace_book *b)
 {
 	if (!b)
 		return;
-	for (size_t i = 0; b->heap && i < b->held; i++)
+	for (size_t i = 0; b->heap && i < b->held; i++) {
 		trace_free(b->heap[i].x);
+		free(b->heap[i].record);
+	}
 	for (size_t i = 0; b->suspect && i < MAX_SUSPECTS; i++)
 		trace_free(b->suspect[i]);
 	free(b->heap);

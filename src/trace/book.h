@@ -23,6 +23,15 @@ struct trace_connection {
 	uint8_t random[13];        /* a tunnel's hello comes out of the proxy as it went in */
 };
 
+/* An exchange that is written down already, as nothing would be learned of it from others: it waits in the
+ * book only for its turn. Whoever gives it out frees it. */
+struct trace_record {
+	nanos start;               /* of the exchange: first.at, */
+	uint64_t frame, order;     /* ... first.frame, order */
+	size_t len;
+	uint8_t text[];
+};
+
 struct trace_book;
 
 struct trace_book_options {
@@ -32,6 +41,7 @@ struct trace_book_options {
 	bool several;              /* captures of one path: exchanges of different files are matched */
 	bool unordered;            /* give exchanges out at once unless something can still change them;
 	                              then trace_book_until tells for how long */
+	void (*record)(void *context, struct trace_record *r); /* one has its turn */
 };
 
 /* give: called with each exchange that is complete, in order of start; it frees it. */
@@ -41,6 +51,9 @@ void trace_book_free(struct trace_book *b); /* drops what is held */
 
 void trace_book_add(struct trace_book *b, struct exchange *x); /* takes it */
 void trace_book_connection(struct trace_book *b, const struct trace_connection *c);
+
+/* Only of one capture, not live; after trace_book_proxy. Takes it. */
+void trace_book_record(struct trace_book *b, struct trace_record *r);
 
 /* An address that is a proxy, said by whoever judges exchanges without the book. */
 void trace_book_proxy(struct trace_book *b, const struct address *proxy);
@@ -57,6 +70,9 @@ void trace_book_finish(struct trace_book *b);
 
 /* Would this exchange gain anything from the book? If not, it may be judged at once. */
 bool trace_book_concerns(const struct exchange *x);
+
+/* The same where exchanges are shown, not counted: what a proxy's own connection tells is gain, too. */
+bool trace_book_completes(const struct exchange *x);
 
 /* Suspects that were dropped because nothing said that they were to a proxy. */
 uint64_t trace_book_dismissed(const struct trace_book *b);

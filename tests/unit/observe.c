@@ -372,7 +372,7 @@ static void take_down(struct play *p, const struct exchange *x)
 	buffer_add_text(&p->timeline, "\n");
 }
 
-static bool on_glance(void *context, const struct exchange *x)
+static bool on_glance(void *context, struct exchange *x)
 {
 	struct play *p = context;
 	if (p->glances)

@@ -408,6 +408,65 @@ static void what_overflows_the_window_comes_out(void **state)
 	trace_book_free(b);
 }
 
+static struct {
+	nanos last;
+	size_t count;
+} told; /* of exchanges and records alike */
+
+static void told_at(nanos start)
+{
+	assert_true(start >= told.last);
+	told.last = start;
+	told.count++;
+}
+
+static void tell_exchange(void *context, struct exchange *x)
+{
+	(void)context;
+	told_at(x->first.at);
+	trace_free(x);
+}
+
+static void tell_record(void *context, struct trace_record *r)
+{
+	(void)context;
+	assert_int_equal(r->len, 2);
+	assert_memory_equal(r->text, "{}", 2);
+	told_at(r->start);
+	free(r);
+}
+
+static struct trace_record *written_down(double ms)
+{
+	struct trace_record *r = malloc(sizeof *r + 2);
+	assert_non_null(r);
+	*r = (struct trace_record){ .start = at(ms).at, .frame = at(ms).frame, .len = 2 };
+	memcpy(r->text, "{}", 2);
+	return r;
+}
+
+static void records_take_their_turn(void **state)
+{
+	(void)state;
+	static const double starts[] = { 50, 20, 40, 30, 60, 30, 60, 70, 80 };
+	struct trace_book_options options = { .window = 3, .record = tell_record };
+	struct trace_book *b = trace_book_new(&options, tell_exchange, NULL);
+	assert_non_null(b);
+	told.count = 0;
+	told.last = 0;
+	for (size_t i = 0; i < 9; i++) {
+		if (i % 2)
+			trace_book_record(b, written_down(starts[i]));
+		else
+			trace_book_add(b, made(starts[i], 200));
+		assert_int_equal(told.count, i < 3 ? 0 : i - 2);
+	}
+	trace_book_finish(b);
+	assert_int_equal(told.count, 9);
+	trace_book_record(b, written_down(90)); /* a book that is dropped frees them too */
+	trace_book_free(b);
+}
+
 static void unordered_waits_only_for_what_matters(void **state)
 {
 	(void)state;
@@ -894,6 +953,7 @@ int main(void)
 		cmocka_unit_test(targets_have_a_host),
 		cmocka_unit_test(exchanges_come_in_order_of_their_start),
 		cmocka_unit_test(what_overflows_the_window_comes_out),
+		cmocka_unit_test(records_take_their_turn),
 		cmocka_unit_test(unordered_waits_only_for_what_matters),
 		cmocka_unit_test(a_407_is_linked_to_its_retry_in_either_order),
 		cmocka_unit_test(each_is_linked_once),
