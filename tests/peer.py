@@ -14,21 +14,30 @@ import threading
 LIMIT = 20
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 HELD = []
+
+
+def hold_port(reuse):
+    """A port of all addresses that the kernel gives to nobody who leaves the choice to it, as long as we run."""
+    dual = socket.has_dualstack_ipv6()
+    s = socket.socket(socket.AF_INET6 if dual else socket.AF_INET)
+    if dual:
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
+    s.bind(("", 0))
+    HELD.append(s)
+    return s.getsockname()[1]
+
+
+def free_port():
+    """A port for a server that must be told one: it may listen there beside us, who don't, since it sets
+    SO_REUSEADDR, as servers do."""
+    return hold_port(True)
 
 
 def deaf_port():
     """A port at which nobody listens, and nobody can begin to while the test runs."""
-    s = socket.socket()
-    s.bind(("127.0.0.1", 0))
-    HELD.append(s)
-    return s.getsockname()[1]
+    return hold_port(False)
 
 
 class Proxy:

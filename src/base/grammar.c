@@ -158,11 +158,9 @@ static struct token_at next_token(struct lexer *l)
 	return t;
 }
 
-/* ---- entries ----------------------------------------------------------------------------------
- */
+/* ---- entries ------------------------------------------------------------------------------ */
 
 struct open_block {
-	struct grammar_entry *owner; /* NULL: the file itself, or a block that belongs to nothing */
 	struct grammar_entry **tail; /* where its next entry goes */
 	struct grammar_word at;      /* of the brace */
 };
@@ -214,7 +212,6 @@ static void add_word(struct parser *p, const struct grammar_word *w)
 
 static void open_block(struct parser *p, const struct grammar_word *at)
 {
-	struct grammar_entry nameless = { 0 };
 	struct grammar_entry *owner = p->entry;
 	p->entry = NULL;
 	if (!owner)
@@ -225,14 +222,14 @@ static void open_block(struct parser *p, const struct grammar_word *at)
 			     "blocks in blocks, more than 8 deep; no directive is");
 		return;
 	}
-	if (!owner)
-		owner = arena_alloc(p->lexer.arena, sizeof nameless);
+	if (!owner) /* what stands in it is read, and belongs to nothing */
+		owner = arena_alloc(p->lexer.arena, sizeof *owner);
 	if (!owner) {
 		p->lexer.full = true;
 		return;
 	}
 	owner->block = true;
-	p->open[++p->depth] = (struct open_block){ owner, &owner->first, *at };
+	p->open[++p->depth] = (struct open_block){ &owner->first, *at };
 }
 
 static void missing_semicolon(struct parser *p)

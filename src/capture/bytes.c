@@ -6,7 +6,10 @@
 #include <string.h>
 
 enum {
-	BLOCK_ROOM = 524288, /* 64 KiB to 1 MiB cost one thread alike; two meet less often */
+	/* 64 KiB to 1 MiB cost one thread alike, which needs no other block than the first; several
+	   meet less often */
+	FIRST_ROOM = 131072,
+	BLOCK_ROOM = 524288,
 	SMALL_FILE_SLACK = 64,
 };
 
@@ -42,7 +45,8 @@ static size_t block_size(const struct bytes *s, size_t n)
 	uint64_t left = u->source.size - (u->source.at - (u->in_len - u->in_at));
 	bool small = u->source.regular && u->packing == PACKING_NONE &&
 		     left < BLOCK_ROOM - SMALL_FILE_SLACK;
-	size_t room = small && !s->block ? (size_t)left + SMALL_FILE_SLACK : BLOCK_ROOM;
+	size_t first = small ? (size_t)left + SMALL_FILE_SLACK : FIRST_ROOM;
+	size_t room = s->block ? BLOCK_ROOM : first;
 	return n > room ? n : room;
 }
 
@@ -70,7 +74,7 @@ int bytes_make_room(struct bytes *s, size_t n, struct error *err)
 				       s->unpack.source.shown, n);
 		if (fits)
 			s->spare = NULL;
-		if (have)
+		if (s->block) /* else nothing is unread */
 			memcpy(fresh->data, s->block->data + s->at, have);
 		retire(s, s->block);
 		s->block = fresh;

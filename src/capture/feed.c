@@ -18,6 +18,8 @@ struct feed *feed_new(const struct feed_options *options, const struct feed_owne
 		return NULL;
 	f->options = *options;
 	f->owner = *owner;
+	slab_init(&f->few, FEW_WAIT);
+	slab_init(&f->many, MANY_WAIT);
 	f->now = f->until = f->settled_at = NO_TIME;
 	struct stream_limits limits = { .max_connections = options->max_connections,
 					.unanswered = options->live ? UNANSWERED : 0 };
@@ -199,10 +201,14 @@ void feed_until(struct feed *f, nanos at, const struct stream_crowd *crowd)
 
 bool feed_end_next(struct feed *f)
 {
-	enum { LINK = 4 };
+	enum { LINK = 4, WAITING = 2 };
 	const struct stream_watch *w = stream_ending(f->streams, LINK);
 	if (w)
 		fetch(w->user, sizeof(struct link));
+	w = stream_ending(f->streams, WAITING);
+	const struct link *l = w ? w->user : NULL;
+	if (l)
+		fetch(l->waiting, l->waits);
 	return stream_end_next(f->streams);
 }
 

@@ -5,7 +5,6 @@
  * every connection that is open, and stand in the cache for once. */
 #include "capture/feed_private.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,10 +160,7 @@ static struct link *link_new(struct feed *f, struct stream_watch *w, int side, s
 	struct link *l = link_take(f);
 	if (!l)
 		return NULL;
-	memset(l, 0, offsetof(struct link, waiting));
-	l->feed = f;
-	l->watch = w;
-	l->flip = flip;
+	*l = (struct link){ .feed = f, .watch = w, .flip = flip };
 	l->named = feed_is_named_proxy(f, &s->side[flip ? 0 : 1]);
 	l->began_late = s->began_late;
 	w->user = l;
@@ -184,12 +180,39 @@ static enum trace_side said_by(const struct link *l, int side)
 
 /* ---- what waits ---------------------------------------------------------------------------- */
 
+static void give_room(struct link *l)
+{
+	if (l->wait_room)
+		slab_give(l->wait_room == FEW_WAIT ? &l->feed->few : &l->feed->many,
+			  l->wait_number);
+	l->waits = l->wait_room = 0;
+}
+
+static bool make_room(struct link *l, size_t need)
+{
+	struct slab *s = need > FEW_WAIT ? &l->feed->many : &l->feed->few;
+	uint32_t waits = l->waits, number;
+	if (need <= l->wait_room)
+		return true;
+	if (need > MANY_WAIT || (number = slab_take(s)) == 0)
+		return false;
+	uint8_t *at = slab_at(s, number);
+	if (waits)
+		memcpy(at, l->waiting, waits);
+	give_room(l);
+	l->waiting = at;
+	l->waits = waits;
+	l->wait_number = number;
+	l->wait_room = need > FEW_WAIT ? MANY_WAIT : FEW_WAIT;
+	return true;
+}
+
+/* False: it has to be told now, and all that waits before it. */
 static bool wait_with(struct link *l, enum event_kind event, enum trace_side side,
 		      const struct mark *mark, struct slice bytes)
 {
 	struct said said = { *mark, (uint16_t)bytes.len, (uint8_t)side, event };
-	size_t room = sizeof l->waiting - l->waits;
-	if (l->talk || room < sizeof said || bytes.len > room - sizeof said)
+	if (l->talk || bytes.len > MANY_WAIT || !make_room(l, l->waits + sizeof said + bytes.len))
 		return false;
 	uint8_t *at = l->waiting + l->waits;
 	memcpy(at, &said, sizeof said);
@@ -224,7 +247,7 @@ static bool speak(struct link *l)
 		else
 			hears = hears && observe_data(l->talk, said.side, &said.mark, bytes);
 	}
-	l->waits = 0;
+	give_room(l);
 	return hears;
 }
 
@@ -345,4 +368,6 @@ void feed_free_links(struct feed *f)
 	}
 	while (f->idles)
 		observe_free(f->idle[--f->idles]);
+	slab_done(&f->few);
+	slab_done(&f->many);
 }

@@ -10,10 +10,12 @@
 
 #include "capture/feed.h"
 #include "observe/observe.h"
+#include "packet/slab.h"
 
 enum {
-	WAITING = 900, /* bytes of a connection that wait: less keeps fewer of them, more takes memory */
-	SPARES = 256,  /* links that wait to be used again */
+	FEW_WAIT = 256,  /* bytes of a connection that wait: of most a request alone, */
+	MANY_WAIT = 960, /* ... and then its answer */
+	SPARES = 256,    /* links that wait to be used again */
 	IDLE = 64,     /* conversations likewise, with what they hold */
 	MAX_LIVE = 20000, /* conversations: some kilobytes each, 130 at the worst */
 };
@@ -37,8 +39,9 @@ struct link {
 		uint64_t bytes, after_peer_fin;
 		nanos repair_time, zero_window_time;
 	} used[2];
-	uint32_t waits;      /* bytes of `waiting` */
-	uint8_t waiting[WAITING]; /* struct said, each with its bytes; last: it needs no clearing */
+	uint32_t waits;      /* bytes: struct said, each with its own behind it */
+	uint32_t wait_room, wait_number; /* room: 0, FEW_WAIT or MANY_WAIT */
+	uint8_t *waiting;    /* that number of the slab for so many */
 };
 
 struct coming { /* a packet that is expected, decoded */
@@ -56,6 +59,7 @@ struct feed {
 	uint64_t last_frame; /* of the connection that ends */
 	struct link *spare;  /* the last one first: it is still in the cache */
 	unsigned spares;
+	struct slab few, many; /* bytes that wait */
 	struct conversation *idle[IDLE]; /* likewise */
 	unsigned idles;
 	struct coming *expected, *expected_end; /* those of them that were not fed yet */

@@ -68,7 +68,6 @@ static void count(struct live *l)
 	l->counts.down = is_down(l);
 	if (l->lib->pcap_stats(l->handle, &s) != 0)
 		return;
-	l->counts.received += (uint32_t)(s.ps_recv - l->last.ps_recv);
 	l->counts.dropped += (uint32_t)(s.ps_drop - l->last.ps_drop);
 	l->counts.dropped_by_interface += (uint32_t)(s.ps_ifdrop - l->last.ps_ifdrop);
 	l->last = s;

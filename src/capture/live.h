@@ -25,9 +25,8 @@ struct capture *capture_open_live(const struct capture_live_options *options, st
 /* The next capture_read is the last, and finds the end. */
 void capture_live_stop(struct capture *c);
 
-/* What the kernel counted, by the last batch. capture_lost is the sum of the last two. */
+/* What the kernel counted, by the last batch. capture_lost is the sum of both. */
 struct capture_live_counts {
-	uint64_t received;
 	uint64_t dropped;              /* the ring was full */
 	uint64_t dropped_by_interface; /* before it came to us */
 	bool down;                     /* the interface is there, and down */

@@ -2,12 +2,11 @@
 #include "check/connect.h"
 
 #include "check/choice.h"
-
+#include "net/sockaddr.h"
 #include "net/socket.h"
 
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -39,12 +38,8 @@ nanos check_now(void)
 
 static void add_address(struct check_addresses *list, const struct addrinfo *info, uint16_t port)
 {
-	struct address a = { .ip = { [10] = 0xff, [11] = 0xff }, .port = port };
-	if (info->ai_family == AF_INET)
-		memcpy(a.ip + 12, &((const struct sockaddr_in *)info->ai_addr)->sin_addr, 4);
-	else if (info->ai_family == AF_INET6)
-		memcpy(a.ip, &((const struct sockaddr_in6 *)info->ai_addr)->sin6_addr, 16);
-	else
+	struct address a;
+	if (!address_of_found(info, port, &a))
 		return;
 	for (size_t i = 0; i < list->count; i++)
 		if (address_equal(&list->address[i], &a))

@@ -9,7 +9,7 @@ static CURLcode on_context(CURL *easy, void *ctx, void *context)
 {
 	struct walk *w = context;
 	(void)easy;
-	w->libs->ssl.SSL_CTX_set_msg_callback(ctx, talk_certificate);
+	w->libs->ssl.SSL_CTX_set_msg_callback(ctx, hear_certificate);
 	w->libs->ssl.SSL_CTX_ctrl(ctx, SSL_CTRL_SET_MSG_CALLBACK_ARG, 0, &w->direct);
 	return CURLE_OK;
 }

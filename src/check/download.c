@@ -15,8 +15,7 @@ static nanos between(nanos from, nanos to)
 	return from == NO_TIME || to == NO_TIME || to < from ? 0 : to - from;
 }
 
-/* ---- a fetch, from its exchanges ----------------------------------------------------------------
- */
+/* ---- a fetch, from its exchanges ---------------------------------------------------------- */
 
 static enum trace_cut how_it_ended(const struct exchange *request, const struct exchange *carrier)
 {
@@ -94,7 +93,6 @@ static int fetch(const struct check_options *o, struct trace_download *d, struct
 		return code;
 	struct trace_fetch *f = &d->fetch[d->fetches++];
 	*f = fetch_of(again->exchange, again->count);
-	f->from = o->altered.from;
 	f->paced = o->altered.pace > 0;
 	return 0;
 }

@@ -1,4 +1,4 @@
-/* The conversation itself: libcurl, and what it calls. */
+/* The conversation, as libcurl leads it: what is asked for, and the turns until it is over. */
 #include "base/escape.h"
 #include "check/walk.h"
 
@@ -6,164 +6,7 @@
 #include <poll.h>
 #include <stdio.h>
 
-/* ---- called by libcurl -------------------------------------------------------------------------
- */
-
-static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_sockaddr *address)
-{
-	(void)purpose;
-	int fd = way_take(context, address);
-	return fd < 0 ? CURL_SOCKET_BAD : fd;
-}
-
-static void note_pause(struct trace_flow *f, nanos now)
-{
-	if (f->pieces == 0 || now - f->last <= f->pause)
-		return;
-	f->pause = now - f->last;
-	f->pause_at = f->bytes;
-}
-
-static void note_piece(struct trace_flow *f, size_t len)
-{
-	nanos now = check_now();
-	note_pause(f, now);
-	if (f->pieces++ == 0)
-		f->first = now;
-	f->last = now;
-	f->bytes += len;
-}
-
-static size_t on_body(char *bytes, size_t size, size_t count, void *context)
-{
-	struct walk *w = context;
-	size_t len = size * count;
-	note_piece(&w->flow, len);
-	if (w->voice == VOICE_INSIDE)
-		inside_body(w, (struct slice){ (const uint8_t *)bytes, len });
-	w->enough = w->flow.bytes >= w->options->most;
-	return len;
-}
-
-/* libcurl shows a head line by line, but of an interim one (1xx) not the empty line at its end. */
-static void on_inner_head(struct walk *w, struct slice line)
-{
-	long status = 0;
-	if (w->in_head && slice_starts(line, SLICE("HTTP/")))
-		inside_heard(w, PROXY, SLICE("\r\n"));
-	inside_heard(w, PROXY, line);
-	w->in_head = !slice_equal(line, SLICE("\r\n")) && !slice_equal(line, SLICE("\n"));
-	if (w->in_head)
-		return;
-	w->libs->curl.curl_easy_getinfo(w->easy, CURLINFO_RESPONSE_CODE, &status);
-	const struct exchange *x = w->inner;
-	char shown[200] = "";
-	if (x && x->response.location.len)
-		escape_into(shown, sizeof shown, x->response.location);
-	if (status >= 200)
-		stage_answered(w, (unsigned)status, shown);
-}
-
-/* Heads as libcurl sends and gets them. Those of the proxy pass the wire and are read there. */
-static int on_debug(CURL *easy, curl_infotype type, char *bytes, size_t len, void *context)
-{
-	struct walk *w = context;
-	struct slice s = { (const uint8_t *)bytes, len };
-	bool connect = type == CURLINFO_HEADER_OUT && slice_starts(s, SLICE("CONNECT "));
-	(void)easy;
-	if (type == CURLINFO_HEADER_OUT) {
-		const struct exchange *x = way_exchange(w);
-		bool inside = !connect && x && x->tunnel.open;
-		if (inside && w->voice != VOICE_INSIDE)
-			inside_begin(w);
-		w->voice = inside ? VOICE_INSIDE : VOICE_PROXY;
-		w->flow = (struct trace_flow){ .first = NO_TIME, .last = NO_TIME };
-		if (inside) {
-			w->in_head = false;
-			stage_shaken(w);
-			inside_heard(w, CLIENT, s);
-		}
-	} else if (type == CURLINFO_HEADER_IN && w->voice == VOICE_INSIDE) {
-		on_inner_head(w, s);
-	}
-	return 0;
-}
-
-enum { ALERT = 21, HANDSHAKE = 22, CERTIFICATE = 11, HANDSHAKE_HEADER = 4 };
-
-static bool is_certificate(int sent, int type, struct slice message)
-{
-	return !sent && type == HANDSHAKE && message.len > HANDSHAKE_HEADER &&
-	       message.at[0] == CERTIFICATE;
-}
-
-void talk_certificate(int sent, int version, int type, const void *bytes, size_t len, SSL *ssl,
-		      void *certificate)
-{
-	struct walk_certificate *c = certificate;
-	struct slice message = { bytes, len }, body = slice_from(message, HANDSHAKE_HEADER);
-	struct tls_chain chain;
-	(void)ssl;
-	if (!is_certificate(sent, type, message))
-		return;
-	c->seen = version == TLS1_3_VERSION ? tls_read_chain_13(body, (struct slice){ 0 }, &chain)
-					    : tls_read_chain(body, (struct slice){ 0 }, &chain);
-	if (c->seen)
-		memcpy(c->issuer, chain.leaf.issuer, sizeof c->issuer);
-}
-
-/* All of the certificates that are shown. */
-static void note_chain(struct exchange *x, int version, struct slice body)
-{
-	struct tls_certificate list[TLS_MAX_CHAIN];
-	size_t count = tls_read_certificates(body, version == TLS1_3_VERSION, list);
-	struct trace_way *way = trace_open_probe(x) ? arena_alloc(x->arena, sizeof *way) : NULL;
-	for (size_t i = 0; way && i < count && i < TRACE_MOST_LINKS; i++) {
-		way->link[way->links++] = (struct trace_link){
-			.subject = trace_keep(x, slice_of(list[i].subject), TLS_MAX_NAME),
-			.issuer = trace_keep(x, slice_of(list[i].issuer), TLS_MAX_NAME),
-			.names = trace_keep(x, slice_of(list[i].names), TLS_MAX_NAME),
-			.not_before = list[i].not_before,
-			.not_after = list[i].not_after,
-		};
-		x->probe->way = way;
-	}
-}
-
-/* Handshake messages in the clear. In TLS 1.3 who listens in can't see them. */
-static void on_message(int sent, int version, int type, const void *bytes, size_t len, SSL *ssl,
-		       void *context)
-{
-	struct walk *w = context;
-	struct slice message = { bytes, len };
-	struct exchange *x = way_exchange(w);
-	struct mark mark = { .at = check_now() };
-	if (x && is_certificate(sent, type, message))
-		note_chain(x, version, slice_from(message, HANDSHAKE_HEADER));
-	if (!w->through.seen) /* a redirect may lead to another host, which is not compared */
-		talk_certificate(sent, version, type, bytes, len, ssl, &w->through);
-	if (!x || version != TLS1_3_VERSION)
-		return;
-	if (is_certificate(sent, type, message))
-		observe_chain(x, &mark, slice_from(message, HANDSHAKE_HEADER));
-	else if (type == ALERT)
-		observe_alert(x, sent ? CLIENT : PROXY, &mark, message);
-}
-
-static CURLcode on_context(CURL *easy, void *ctx, void *context)
-{
-	struct walk *w = context;
-	(void)easy;
-	w->libs->ssl.SSL_CTX_set_msg_callback(ctx, on_message);
-	w->libs->ssl.SSL_CTX_ctrl(ctx, SSL_CTRL_SET_MSG_CALLBACK_ARG, 0, w);
-	return CURLE_OK;
-}
-
-/* ---- setting it up -----------------------------------------------------------------------------
- */
-
-#define SET(option, value)                                                                         \
-	fine = fine && w->libs->curl.curl_easy_setopt(w->easy, option, value) == CURLE_OK
+/* ---- setting it up ------------------------------------------------------------------------- */
 
 /* The rest of the body, if it is still the one that the beginning is of (RFC 9110, sections 13.1.5
  * and 14.2). */
@@ -175,12 +18,12 @@ static bool set_range(struct walk *w)
 	if (o->altered.from == 0)
 		return true;
 	snprintf(range, sizeof range, "%llu-", (unsigned long long)o->altered.from);
-	SET(CURLOPT_RANGE, range);
+	WALK_SET(CURLOPT_RANGE, range);
 	if (!o->altered.if_range)
 		return fine;
 	snprintf(condition, sizeof condition, "If-Range: %s", o->altered.if_range);
 	w->fields = w->libs->curl.curl_slist_append(NULL, condition);
-	SET(CURLOPT_HTTPHEADER, w->fields);
+	WALK_SET(CURLOPT_HTTPHEADER, w->fields);
 	return fine && w->fields;
 }
 
@@ -189,24 +32,24 @@ static bool set_request(struct walk *w)
 {
 	const struct check_options *o = w->options;
 	bool fine = true;
-	SET(CURLOPT_URL, o->url);
-	SET(CURLOPT_USERAGENT, o->agent);
-	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	SET(CURLOPT_NOBODY, o->head ? 1L : 0L);
-	SET(CURLOPT_FOLLOWLOCATION, 1L);
-	SET(CURLOPT_MAXREDIRS, 10L);
-	SET(CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	WALK_SET(CURLOPT_URL, o->url);
+	WALK_SET(CURLOPT_USERAGENT, o->agent);
+	WALK_SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	WALK_SET(CURLOPT_NOBODY, o->head ? 1L : 0L);
+	WALK_SET(CURLOPT_FOLLOWLOCATION, 1L);
+	WALK_SET(CURLOPT_MAXREDIRS, 10L);
+	WALK_SET(CURLOPT_PROTOCOLS_STR, "http,https");
+	WALK_SET(CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+	WALK_SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	if (o->ca)
-		SET(CURLOPT_CAINFO, o->ca);
+		WALK_SET(CURLOPT_CAINFO, o->ca);
 	if (o->altered.older_tls)
-		SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_MAX_TLSv1_2);
+		WALK_SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_MAX_TLSv1_2);
 	if (o->altered.unverified) {
-		SET(CURLOPT_SSL_VERIFYPEER, 0L);
-		SET(CURLOPT_SSL_VERIFYHOST, 0L);
-		SET(CURLOPT_CAINFO, NULL);
-		SET(CURLOPT_CAPATH, NULL);
+		WALK_SET(CURLOPT_SSL_VERIFYPEER, 0L);
+		WALK_SET(CURLOPT_SSL_VERIFYHOST, 0L);
+		WALK_SET(CURLOPT_CAINFO, NULL);
+		WALK_SET(CURLOPT_CAPATH, NULL);
 	}
 	return fine;
 }
@@ -224,9 +67,9 @@ static bool set_tunnel(struct walk *w)
 	snprintf(url, sizeof url, strchr(t->host, ':') ? "http://[%s]:%u/" : "http://%s:%u/",
 		 t->host, t->port);
 	if (hello)
-		SET(CURLOPT_URL, url);
-	SET(CURLOPT_HTTPPROXYTUNNEL, 1L);
-	SET(CURLOPT_CONNECT_ONLY, 1L);
+		WALK_SET(CURLOPT_URL, url);
+	WALK_SET(CURLOPT_HTTPPROXYTUNNEL, 1L);
+	WALK_SET(CURLOPT_CONNECT_ONLY, 1L);
 	return fine;
 }
 
@@ -236,31 +79,15 @@ static bool set_proxy(struct walk *w)
 {
 	const struct check_options *o = w->options;
 	bool fine = true;
-	SET(CURLOPT_PROXY, "http://127.0.0.1:1");
-	SET(CURLOPT_NOPROXY, "");
+	WALK_SET(CURLOPT_PROXY, "http://127.0.0.1:1");
+	WALK_SET(CURLOPT_NOPROXY, "");
 	if (o->user && *o->refusals < CHECK_MOST_REFUSALS) {
-		SET(CURLOPT_PROXYAUTH,
-		    (long)(o->altered.basic ? CURLAUTH_BASIC : CURLAUTH_BASIC | CURLAUTH_DIGEST));
-		SET(CURLOPT_PROXYUSERNAME, o->user);
-		SET(CURLOPT_PROXYPASSWORD, o->password);
+		WALK_SET(CURLOPT_PROXYAUTH,
+			 (long)(o->altered.basic ? CURLAUTH_BASIC
+						 : CURLAUTH_BASIC | CURLAUTH_DIGEST));
+		WALK_SET(CURLOPT_PROXYUSERNAME, o->user);
+		WALK_SET(CURLOPT_PROXYPASSWORD, o->password);
 	}
-	return fine;
-}
-
-static bool set_callbacks(struct walk *w)
-{
-	bool fine = true;
-	SET(CURLOPT_NOSIGNAL, 1L);
-	SET(CURLOPT_ERRORBUFFER, w->trouble);
-	SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
-	SET(CURLOPT_OPENSOCKETDATA, w);
-	SET(CURLOPT_WRITEFUNCTION, on_body);
-	SET(CURLOPT_WRITEDATA, w);
-	SET(CURLOPT_DEBUGFUNCTION, on_debug);
-	SET(CURLOPT_DEBUGDATA, w);
-	SET(CURLOPT_VERBOSE, 1L);
-	SET(CURLOPT_SSL_CTX_FUNCTION, on_context);
-	SET(CURLOPT_SSL_CTX_DATA, w);
 	return fine;
 }
 
@@ -269,15 +96,14 @@ bool talk_prepare(struct walk *w)
 	w->easy = w->libs->curl.curl_easy_init();
 	w->multi = w->libs->curl.curl_multi_init();
 	bool fine = w->easy && w->multi && set_request(w) && set_range(w) && set_tunnel(w) &&
-		    set_proxy(w) && set_callbacks(w) &&
+		    set_proxy(w) && hear_all(w) &&
 		    w->libs->curl.curl_multi_add_handle(w->multi, w->easy) == CURLM_OK;
 	if (!fine)
 		err_set(w->err, -EINVAL, "libcurl does not take what is asked of it");
 	return fine;
 }
 
-/* ---- running it --------------------------------------------------------------------------------
- */
+/* ---- running it ---------------------------------------------------------------------------- */
 
 static void pump_all(struct walk *w)
 {

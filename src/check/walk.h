@@ -8,7 +8,7 @@
 #include "tls/certificate.h"
 #include "trace/book.h"
 
-enum { WALK_MAX_WIRES = 24, WALK_MAX_HEAD = 64 << 10 };
+enum { WALK_MAX_WIRES = 24 };
 
 /* Who speaks in libcurl's debug output: the CONNECT, or what is inside its tunnel. */
 enum walk_voice { VOICE_PROXY, VOICE_INSIDE };
@@ -34,7 +34,6 @@ struct walk {
 	const struct exchange *told;  /* whose answer has been told; only compared */
 	nanos told_at;                /* when that was asked for: what was before is past, on whichever connection */
 	nanos sampled;                /* when the kernel was last asked about the connection */
-	char algorithm[20];           /* of the last Digest challenge */
 	const struct exchange *refused; /* the last 407 to credentials that was counted; only compared */
 	bool spent;                   /* the password was refused, and is not to be sent again */
 	const char *unheard;          /* a login was made anew, as the proxy did this to the connection on
@@ -101,14 +100,23 @@ int way_take(struct walk *w, struct curl_sockaddr *ret_address);
 struct wire *way_now(const struct walk *w); /* the newest */
 struct exchange *way_exchange(const struct walk *w); /* under way there; NULL: none */
 
+/* ---- what is told (hear.c) ------------------------------------------------------------------ */
+
+/* To be told of sockets, heads, bodies and handshakes. False: libcurl does not take it. */
+bool hear_all(struct walk *w);
+/* libssl's callback on messages: the server's certificate into the struct walk_certificate. */
+void hear_certificate(int sent, int version, int type, const void *bytes, size_t len, SSL *ssl,
+		      void *certificate);
+
+/* An option of libcurl's; `fine` and `w` are the caller's. */
+#define WALK_SET(option, value)                                                                    \
+	fine = fine && w->libs->curl.curl_easy_setopt(w->easy, option, value) == CURLE_OK
+
 /* ---- the conversation (talk.c) ------------------------------------------------------------- */
 
 bool talk_prepare(struct walk *w);
 void talk_run(struct walk *w);
 void talk_done(struct walk *w);
-/* libssl's callback on messages: the server's certificate into the struct walk_certificate. */
-void talk_certificate(int sent, int version, int type, const void *bytes, size_t len, SSL *ssl,
-		      void *certificate);
 
 /* Where a login brought no answer on the connection on which the proxy had asked for it: once more on
  * another, for some proxies serve no second request there, and most programs send Basic unasked. False:

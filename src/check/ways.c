@@ -42,8 +42,7 @@ static void give(struct walk *w, struct exchange *x)
 	walk_keep(w, x);
 }
 
-/* ---- settings, DNS -----------------------------------------------------------------------------
- */
+/* ---- settings, DNS ------------------------------------------------------------------------ */
 
 static bool settle(struct walk *w)
 {
@@ -94,8 +93,7 @@ static bool look_up(struct walk *w)
 	return true;
 }
 
-/* ---- TCP ---------------------------------------------------------------------------------------
- */
+/* ---- TCP ---------------------------------------------------------------------------------- */
 
 static void say_attempts(const struct check_attempts *t, struct buffer *out)
 {
@@ -156,8 +154,7 @@ static bool connect_to_one(struct walk *w)
 	return fd >= 0;
 }
 
-/* ---- TLS with the proxy ------------------------------------------------------------------------
- */
+/* ---- TLS with the proxy ------------------------------------------------------------------- */
 
 static bool shake(struct walk *w, char *text, size_t size, enum trace_outer *ret_how,
 		  enum trace_protocol *ret_spoken)
@@ -207,8 +204,7 @@ bool way_open(struct walk *w)
 	return w->libs && shake_first(w);
 }
 
-/* ---- for libcurl -------------------------------------------------------------------------------
- */
+/* ---- for libcurl -------------------------------------------------------------------------- */
 
 static bool connect_again(struct walk *w)
 {

@@ -251,7 +251,11 @@ struct door *door_open(struct net_loop *loop, const struct address *at,
 		       const struct door_pages *pages, struct error *err)
 {
 	struct door *d = calloc(1, sizeof *d);
-	int fd = d ? net_listen(at, false, err) : err_set(err, -ENOMEM, "out of memory");
+	if (!d) {
+		err_set(err, -ENOMEM, "out of memory");
+		return NULL;
+	}
+	int fd = net_listen(at, false, err);
 	if (fd < 0) {
 		free(d);
 		return NULL;
@@ -275,8 +279,10 @@ void door_close(struct door *d)
 {
 	if (!d)
 		return;
-	while (d->visits)
-		visit_end(d->visits);
+	for (struct visit *v = d->visits, *next; v; v = next) {
+		next = v->next;
+		visit_end(v);
+	}
 	net_watch_close(d->loop, &d->listener);
 	free(d);
 }

@@ -170,13 +170,11 @@ void memory_take(struct memory *m, const struct outcome *o, struct buffer *ret_c
 		m->good = m->now;
 		m->failing_since = NO_TIME;
 		m->failed = 0;
-		m->reached++;
 		return;
 	}
 	if (m->failing_since == NO_TIME)
 		m->failing_since = m->now.at;
 	m->failed++;
-	m->missed++;
 }
 
 /* ---- Prometheus ------------------------------------------------------------------------------ */

@@ -26,7 +26,6 @@ struct memory {
 	unsigned measured[MEMORY_STEPS];
 	nanos failing_since;         /* NO_TIME: it is not */
 	uint64_t failed;             /* in a row */
-	uint64_t reached, missed;    /* in sum */
 	uint64_t verdict[V_COUNT_];
 	uint32_t said;               /* a hash of what was last said to have changed */
 };

@@ -110,8 +110,9 @@ static void add_hosts(struct buffer *out, const struct check_profile *p)
 static void say_proxy(const struct check_proxy *p, char *into, size_t size)
 {
 	char shown[CHECK_MAX_HOST];
+	bool six = strchr(p->host, ':') != NULL;
 	escape_into(shown, sizeof shown, slice_of(p->host));
-	snprintf(into, size, strchr(p->host, ':') ? "[%s]:%u" : "%s:%u", shown, p->port);
+	snprintf(into, size, six ? "[%s]:%u" : "%s:%u", shown, p->port);
 }
 
 static bool write_request(const struct table *t, const struct check_proxy *proxy)

@@ -16,7 +16,6 @@
 enum { PAGE_LIMIT = 16 << 20, WORDS_LIMIT = 1 << 20 };
 
 struct sheet {
-	const struct check_wish *wish;
 	const struct check_options *options;
 	struct desk *desk;
 	struct buffer out;
@@ -256,7 +255,7 @@ static void put_exchanges(struct sheet *s)
 
 bool check_write_report(const struct check_wish *w, const struct check_options *o, struct desk *d)
 {
-	struct sheet s = { .wish = w, .options = o, .desk = d, .words = arena_new(WORDS_LIMIT) };
+	struct sheet s = { .options = o, .desk = d, .words = arena_new(WORDS_LIMIT) };
 	struct error err;
 	buffer_init(&s.out, PAGE_LIMIT);
 	int code = s.words ? 0 : err_set(&err, -1, "out of memory");

@@ -53,7 +53,7 @@ static bool look_into_settings(struct check_proxy *p, const char *path)
 	int code = host_settings_open(&h, path, false, &err);
 	if (code == 0)
 		code = host_settings_read(&h, h.text.text, host_settings_password(&h), &s, &err);
-	if (code < 0)
+	if (code != 0)
 		complain("this host's settings: %s; name a proxy with -x HOST:PORT", err.text);
 	else if (s.enabled)
 		way_take_settings(p, &s, path);

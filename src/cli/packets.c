@@ -40,8 +40,7 @@ struct lister {
 	struct packet_text *text;
 };
 
-/* ---- finding what the first pass said ----------------------------------------------------------
- */
+/* ---- finding what the first pass said ----------------------------------------------------- */
 
 #define BY(member)                                                                                 \
 	static int order_by_##member(const void *x, const void *y)                                 \
@@ -112,8 +111,7 @@ static bool is_listed(const struct lister *l, const struct address *a, const str
 	return false;
 }
 
-/* ---- one packet --------------------------------------------------------------------------------
- */
+/* ---- one packet --------------------------------------------------------------------------- */
 
 static struct seen *seen_of(struct lister *l, const struct address *from, const struct address *to,
 			    int *ret_side)
@@ -303,8 +301,7 @@ static void put_icmp(struct lister *l, const struct icmp_note *n, uint32_t wire_
 	put(l, &p, 0);
 }
 
-/* ---- one file ----------------------------------------------------------------------------------
- */
+/* ---- one file ----------------------------------------------------------------------------- */
 
 static int list_packets(struct lister *l, struct capture *c, struct error *err)
 {

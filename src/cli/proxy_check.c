@@ -4,13 +4,13 @@
 #include "cli/command.h"
 #include "cli/proxy.h"
 #include "http/head.h"
+#include "net/sockaddr.h"
 #include "proxy/auth.h"
 #include "proxy/cidr.h"
 #include "proxy/parent.h"
 #include "proxy/rules.h"
 
 #include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -167,16 +167,6 @@ static void print_answer(const char *where, const struct rules_answer *a)
 		       a->trial_line);
 }
 
-static struct address address_of(const struct addrinfo *info)
-{
-	struct address a = { .ip = { [10] = 0xff, [11] = 0xff } };
-	if (info->ai_family == AF_INET)
-		memcpy(a.ip + 12, &((const struct sockaddr_in *)info->ai_addr)->sin_addr, 4);
-	else
-		memcpy(a.ip, &((const struct sockaddr_in6 *)info->ai_addr)->sin6_addr, 16);
-	return a;
-}
-
 /* Each address that the name has here; whether one of them is allowed. */
 static bool explain_addresses(const struct question *q, const struct rules_answer *first)
 {
@@ -191,10 +181,10 @@ static bool explain_addresses(const struct question *q, const struct rules_answe
 		return true;
 	}
 	for (const struct addrinfo *i = found; i; i = i->ai_next) {
-		struct address to = address_of(i);
+		struct address to;
 		struct rules_answer a;
 		struct buffer text;
-		if (i->ai_family != AF_INET && i->ai_family != AF_INET6)
+		if (!address_of_found(i, 0, &to))
 			continue;
 		buffer_init(&text, 64);
 		address_add_host(&text, &to);

@@ -184,7 +184,7 @@ static bool take_proxy(struct read_options *o, const char *value)
 	if (slice_starts(s, SLICE("http://")))
 		s = slice_from(s, 7);
 	if (slice_ends(s, SLICE("/")))
-		s.len--;
+		s = slice_first(s, s.len - 1);
 	o->has_proxy = true;
 	if (address_parse(s, &o->proxy))
 		return true;

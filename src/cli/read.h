@@ -30,7 +30,6 @@ struct read_options {
 	const char *ladder, *html, *slice, *colour;
 	bool has_proxy;
 	struct address proxy;
-	const char *proxy_name; /* where the text names it; else NULL */
 	struct moment from, to;
 	bool only, only_failures, only_verdict[V_COUNT_];
 	uint32_t max_connections;
@@ -86,7 +85,7 @@ void report_print(struct buffer *records); /* empties it */
 struct reported {
 	struct address client, proxy;
 	uint32_t file;
-	uint64_t request_frame, response_frame, decisive_frame, first_frame, last_frame;
+	uint64_t request_frame, response_frame, decisive_frame;
 	nanos first, last, since_request;
 	enum verdict verdict;
 	bool failed;

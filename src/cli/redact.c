@@ -151,8 +151,7 @@ static void sliced_end(void *context, struct stream_watch *w, const struct strea
 		each_of(context, s, side, look_no_more, (struct slice){ 0 }, 0);
 }
 
-/* ---- overwriting -------------------------------------------------------------------------------
- */
+/* ---- overwriting -------------------------------------------------------------------------- */
 
 /* The checksum after a byte of the sum changed (RFC 1624, equation 3). `odd`: the low byte of its
  * 16 bits. A checksum that was wrong (offload) stays as wrong as it was. */
@@ -254,8 +253,7 @@ static bool is_within(const struct sliced *s, const struct capture_packet *p)
 	return p->at >= s->what->first && p->at <= s->what->last;
 }
 
-/* ---- passes over a file ------------------------------------------------------------------------
- */
+/* ---- passes over a file ------------------------------------------------------------------- */
 
 typedef void packet_action(struct slicer *l, void *context, const struct capture_packet *p,
 			   const struct segment *seg, const struct icmp_note *note);
@@ -374,8 +372,7 @@ static size_t write_slices(struct slicer *l)
 	return got;
 }
 
-/* ---- files -------------------------------------------------------------------------------------
- */
+/* ---- files -------------------------------------------------------------------------------- */
 
 void redact_safe_name(char *into, const char *target)
 {

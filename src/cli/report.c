@@ -136,8 +136,6 @@ struct reported report_note(const struct exchange *x, const struct diagnosis *d)
 		.client = x->client,
 		.proxy = x->proxy,
 		.file = x->file,
-		.first_frame = x->first.frame,
-		.last_frame = x->last.frame,
 		.first = x->first.at,
 		.last = x->last.at,
 		.since_request = NO_TIME,

@@ -46,10 +46,10 @@ static int read_byte(int within_ms)
 /* ESC [ A, and ESC [ 5 ~: arrows and pages, as terminals say them since the VT100 and the VT220. */
 static int read_sequence(void)
 {
+	int begin = read_byte(0);
+	if (begin != '[' && begin != 'O')
+		return begin == KEY_NONE ? KEY_ESCAPE : KEY_OTHER;
 	int key = read_byte(0), last = key;
-	if (key != '[' && key != 'O')
-		return key == KEY_NONE ? KEY_ESCAPE : KEY_OTHER;
-	key = last = read_byte(0);
 	while (last > 0 && (last < '@' || last > '~'))
 		last = read_byte(0);
 	if (last == 'A' || last == 'B')

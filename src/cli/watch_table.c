@@ -148,13 +148,14 @@ static void render_row(struct watch_table *t, const struct row *row, bool card)
 static void add_head(struct watch_table *t, const struct watch_now *now)
 {
 	const struct capture_live_counts *c = &now->counts;
+	uint64_t dropped = c->dropped + c->dropped_by_interface;
 	struct buffer *out = &t->page;
 	buffer_printf(out, "viaduct watch %s%s: %llu exchanges, %llu failed; %llu packets",
 		      now->interface, c->down ? " (down)" : "", (unsigned long long)t->exchanges,
 		      (unsigned long long)t->failures, (unsigned long long)now->packets);
-	if (c->dropped + c->dropped_by_interface)
+	if (dropped)
 		buffer_printf(out, ", %llu dropped (--buffer, --filter)",
-			      (unsigned long long)(c->dropped + c->dropped_by_interface));
+			      (unsigned long long)dropped);
 	buffer_printf(out, ", %llu connections%s\n", (unsigned long long)now->live,
 		      t->paused ? "; PAUSED" : "");
 	if (t->state == ASKING)

@@ -97,17 +97,6 @@ int which_proxy_from_environment(struct which_proxy ret_proxy[WHICH_MOST_VARIABL
 
 /* ---- names -------------------------------------------------------------------------------- */
 
-static bool take_address(const struct addrinfo *i, uint16_t port, struct address *ret_address)
-{
-	union sockaddr_any s = { 0 };
-	if (i->ai_addrlen > sizeof s || (i->ai_family != AF_INET && i->ai_family != AF_INET6))
-		return false;
-	memcpy(&s, i->ai_addr, i->ai_addrlen);
-	*ret_address = address_of(&s);
-	ret_address->port = port;
-	return true;
-}
-
 int which_proxy_resolve(const struct which_proxy *p,
 			struct address ret_address[WHICH_MOST_ADDRESSES], struct error *err)
 {
@@ -118,7 +107,7 @@ int which_proxy_resolve(const struct which_proxy *p,
 		return err_set(err, -ENOENT, "%s: %s", p->host,
 			       code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code));
 	for (const struct addrinfo *i = all; i && count < WHICH_MOST_ADDRESSES; i = i->ai_next)
-		count += take_address(i, p->port, &ret_address[count]);
+		count += address_of_found(i, p->port, &ret_address[count]);
 	freeaddrinfo(all);
 	return count ? count : err_set(err, -ENOENT, "%s has no address", p->host);
 }

@@ -159,10 +159,9 @@ static void put_text(struct page *p, const char *text)
 		}
 		if (!*++text)
 			break;
-		const char *word = general_word(*text);
-		size_t n = strlen(word);
-		memcpy(flat + len, word, n);
-		len += n;
+		struct slice word = slice_of(general_word(*text));
+		memcpy(flat + len, word.at, word.len);
+		len += word.len;
 	}
 	struct slice rest = { (const uint8_t *)flat, len };
 	while (rest.len) {

@@ -385,7 +385,7 @@ const struct verdict_words VERDICT_WORDS[V_COUNT_] = {
 				 STAGE_TRANSFER,
 				 FAILURE,
 				 "data stopped and nobody closed",
-				 "after %D bytes from %t nothing more came for %L%5",
+				 NULL,
 				 "In the middle of something there was silence, until somebody "
 				 "gave up.",
 				 { CAUSE_SCANNING, CAUSE_ORIGIN_STOPPED, CAUSE_IDLE_TIMEOUT,

@@ -169,6 +169,20 @@ static void tell_aborted(struct telling *t)
 		phrase_tell(t, " after %D bytes from %t, %T after the start, before the end%0");
 }
 
+static void tell_stalled(struct telling *t)
+{
+	const struct trace_path *p = &t->x->path[t->f->side];
+	if (!never_acked(t->x, t->f->side)) {
+		phrase_tell(t, "after %D bytes from %t nothing more came for %L%5");
+		return;
+	}
+	phrase_tell(t, "what %V sent last for %m %t was sent ");
+	buffer_add_u64(&t->out, p->stuck_times);
+	phrase_put(t, " times and never acknowledged in ");
+	phrase_put_span(t, span(p->stuck_first.at, end_of(t->x)));
+	phrase_tell(t, "%5");
+}
+
 static void tell_slow(struct telling *t)
 {
 	const struct exchange *x = t->x;
@@ -288,6 +302,9 @@ static void tell_summary(struct telling *t)
 		break;
 	case V_CLIENT_ABORTED:
 		tell_aborted(t);
+		break;
+	case V_TRANSFER_STALLED:
+		tell_stalled(t);
 		break;
 	case V_SLOW:
 		tell_slow(t);

@@ -135,6 +135,14 @@ static inline bool has_gaps(const struct exchange *x, enum trace_side side)
 	return x->path[side].missing > 0 || x->path[side].unseen > 0;
 }
 
+/* What that side sent last was sent again and again, and never acknowledged. In a text most
+ * acknowledgements are left out. */
+static inline bool never_acked(const struct exchange *x, enum trace_side side)
+{
+	const struct trace_path *p = &x->path[side];
+	return p->unacked > 0 && p->stuck_times >= 3 && x->both_ways && !x->from_text;
+}
+
 /* The chunks of the answer are not framed as RFC 9112 section 7.1 has it, and no gap is to blame, nor
  * that the probe does not show its own (inside of TLS). Some clients make do with what others reject
  * (a bare LF), so nobody can tell whether it was whole. */

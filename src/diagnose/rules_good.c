@@ -113,6 +113,35 @@ static bool inspected(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+/* unclear: what one side sent was sent again before the end, and never acknowledged: the path had
+ * died, or acknowledgements took longer than anybody waited. Of a plain exchange only the answer
+ * counts. In TLS some bytes may be no more than a farewell, which nobody misses. Where the capture
+ * was made at the client what the proxy sent has come, and lacks of acknowledgements are its own:
+ * so more than one repetition is asked for. */
+static bool undelivered(const struct exchange *x, struct finding *f)
+{
+	enum { FAREWELL = 100 };
+	if (!x->both_ways || x->from_text || x->next_began)
+		return false;
+	for (int side = x->tunnel.open ? CLIENT : PROXY; side <= PROXY; side++) {
+		const struct trace_path *p = &x->path[side];
+		if (p->unacked <= (in_tls(x) ? FAREWELL : 0) ||
+		    p->stuck_times < (side == CLIENT ? 2 : 3) || p->stuck_last.at > end_of(x))
+			continue;
+		f->side = (enum trace_side)side;
+		f->detail = side == CLIENT ? "what the client sent last was sent again, and not "
+					     "acknowledged to the end"
+					   : "what the proxy's side sent last was sent again, and "
+					     "not acknowledged to the end";
+		finding_cite_request(x, f);
+		finding_cite(f, &p->stuck_first, SAW_STUCK_FIRST, p->stuck_size);
+		finding_cite(f, &p->stuck_last, SAW_STUCK_LAST, p->stuck_times);
+		finding_cite_end(x, f);
+		return true;
+	}
+	return false;
+}
+
 static nanos duration(const struct exchange *x)
 {
 	nanos begin = mark_is(&x->syn) ? x->syn.at : x->request_start.at;
@@ -300,6 +329,7 @@ static const struct rule GOOD[] = {
 	{ V_UNCLEAR, CONFIDENCE_MEDIUM, hidden },
 	{ V_OPEN, CONFIDENCE_HIGH, open_still },
 	{ V_TLS_INTERCEPTED, CONFIDENCE_MEDIUM, inspected },
+	{ V_UNCLEAR, CONFIDENCE_MEDIUM, undelivered },
 	{ V_LOSSY, CONFIDENCE_HIGH, lossy },
 	{ V_SLOW, CONFIDENCE_HIGH, slow },
 	{ V_OK, CONFIDENCE_HIGH, ok },

@@ -8,11 +8,20 @@ static enum trace_side other(enum trace_side side)
 	return side == CLIENT ? PROXY : CLIENT;
 }
 
-/* An answer came whole, or refused: size did not stop it. */
+/* An answer came whole, or refused: size did not stop it. Seen where it was sent it may not have
+ * come. */
 static bool ended_well(const struct exchange *x)
 {
-	return x->next_began || (!x->tunnel.open && x->response.complete) ||
-	       x->response.status >= 400;
+	bool came = !x->tunnel.open && x->response.complete && !never_acked(x, PROXY);
+	return x->next_began || came || x->response.status >= 400;
+}
+
+/* What any link carries, even those with a header or two too many, and what has passed already. If
+ * that is lost as well, it is not for its size. */
+static bool small_is_stuck(const struct trace_path *p)
+{
+	return p->stuck_smallest != 0 &&
+	       (p->stuck_smallest < 1000 || p->stuck_smallest <= p->largest_passed);
 }
 
 /* mtu-signalled: a router named an MTU, and the sender went on with larger segments, which were
@@ -65,7 +74,7 @@ static bool large_is_stuck(const struct exchange *x, enum trace_side side, struc
 		return false;
 	if (p->largest_passed * 20 >= p->stuck_size * 19)
 		return false;
-	if (p->stuck_smallest != 0 && p->stuck_smallest <= p->largest_passed)
+	if (small_is_stuck(p))
 		return false;
 	if (span(p->stuck_first.at, later(p->stuck_last.at, end_of(x))) < SHORT_WAIT)
 		return false;
@@ -98,7 +107,7 @@ static bool none_large_passed(const struct exchange *x, enum trace_side side, st
 	if (!x->both_ways || full < 500 || p->large < 3 || p->retrans < 3 ||
 	    p->unacked < 2 * (uint64_t)full)
 		return false;
-	if (p->stuck_times > 0 && p->stuck_size < full / 2)
+	if (p->stuck_times > 0 && (p->stuck_size < full / 2 || small_is_stuck(p)))
 		return false; /* small ones are lost as well */
 	if (p->largest_passed == 0 || p->largest_passed * 10 >= full * 9 ||
 	    span(p->first_large.at, later(end_of(x), x->last.at)) < 3 * NANOS_PER_SECOND)

@@ -126,6 +126,11 @@ static void stall_causes(const struct exchange *x, struct finding *f)
 		return;
 	if (own_reason(x))
 		finding_cause(f, own_cause(x));
+	if (never_acked(x, f->side)) {
+		finding_cause(f, CAUSE_PATH_CHANGED);
+		finding_cause(f, CAUSE_FIREWALL_STATE);
+		return;
+	}
 	finding_cause(f, CAUSE_SCANNING);
 	finding_cause(f, CAUSE_ORIGIN_STOPPED);
 	if (closed_by(x, PROXY))
@@ -136,10 +141,16 @@ static void stall_causes(const struct exchange *x, struct finding *f)
 		finding_cause(f, CAUSE_SIZE_LIMIT);
 }
 
-static bool stalled_now(const struct exchange *x, struct finding *f)
+/* side: whose bytes the other waits for. */
+static bool stalled_now(const struct exchange *x, struct finding *f, enum trace_side side)
 {
-	f->side = PROXY;
+	const struct trace_path *p = &x->path[side];
+	f->side = side;
 	cite_transfer(x, f);
+	if (never_acked(x, side)) {
+		finding_cite(f, &p->stuck_first, SAW_STUCK_FIRST, p->stuck_size);
+		finding_cite(f, &p->stuck_last, SAW_STUCK_LAST, p->stuck_times);
+	}
 	if (unanswered_inside(x))
 		finding_cite(f, &x->tls->last_app[CLIENT], SAW_LAST_UP,
 			     x->tls->last_record[CLIENT]);
@@ -162,15 +173,30 @@ static bool stalled_in_text(const struct exchange *x)
 /* Bytes that one side sent were on the way for five seconds and more, and never arrived: whatever
  * else was said meanwhile, the flow stood still. Wrong when the capture stopped before they were
  * sent again; so it takes the seconds. */
-static bool lost_for_long(const struct exchange *x)
+static bool lost_for_long(const struct exchange *x, enum trace_side side)
 {
-	for (int side = CLIENT; side <= PROXY; side++) {
-		const struct trace_path *p = &x->path[side];
-		bool hole = p->hole > 0 && span(p->hole_shown.at, end_of(x)) >= LONG_SILENCE;
-		bool stuck = p->unacked > 0 && p->stuck_times >= 3 &&
-			     span(p->stuck_first.at, end_of(x)) >= LONG_SILENCE;
-		if ((hole || stuck) && !x->from_text)
-			return true;
+	const struct trace_path *p = &x->path[side];
+	bool hole = p->hole > 0 && span(p->hole_shown.at, end_of(x)) >= LONG_SILENCE;
+	bool stuck = never_acked(x, side) && span(p->stuck_first.at, end_of(x)) >= LONG_SILENCE;
+	return (hole || stuck) && !x->from_text;
+}
+
+static bool lost_on_the_way(const struct exchange *x, struct finding *f)
+{
+	/* an answer that is whole where it was sent may not have come */
+	bool begun = x->tunnel.open || plain_unfinished(x) ||
+		     (x->response.complete && never_acked(x, PROXY));
+	bool handshake = in_tls(x) && !tls_settled(x);
+	if (!x->both_ways || !begun || x->next_began)
+		return false;
+	for (enum trace_side side = CLIENT; side <= PROXY; side++) {
+		if (!lost_for_long(x, side) || (handshake && !never_acked(x, side)))
+			continue;
+		f->side = side;
+		f->confidence = CONFIDENCE_MEDIUM;
+		if (handshake)
+			f->stage = STAGE_TLS;
+		return true;
 	}
 	return false;
 }
@@ -191,36 +217,33 @@ static bool gave_up_waiting(const struct exchange *x, nanos quiet)
  * low confidence. */
 static bool stalled(const struct exchange *x, struct finding *f)
 {
+	if (lost_on_the_way(x, f))
+		return stalled_now(x, f, f->side);
 	if (stalled_in_text(x)) {
 		f->confidence = CONFIDENCE_LOW;
-		return stalled_now(x, f);
-	}
-	bool begun = x->tunnel.open ? tls_settled(x) || !in_tls(x) : plain_unfinished(x);
-	if (x->both_ways && begun && lost_for_long(x)) {
-		f->confidence = CONFIDENCE_MEDIUM;
-		return stalled_now(x, f);
+		return stalled_now(x, f, PROXY);
 	}
 	nanos quiet = quiet_at_end(x);
 	if (gave_up_waiting(x, quiet)) {
 		if (quiet < LONG_SILENCE)
 			f->confidence = CONFIDENCE_MEDIUM;
-		return stalled_now(x, f);
+		return stalled_now(x, f, PROXY);
 	}
 	if (!is_stall(x, quiet) || !x->both_ways || endless(x))
 		return false;
 	if (plain_unfinished(x) || half_a_head(x)) {
 		if (x->path[PROXY].missing > 0)
 			return false;
-		return stalled_now(x, f);
+		return stalled_now(x, f, PROXY);
 	}
 	if (!in_tls(x) || !tls_settled(x))
 		return false;
 	if (record_cut(x, PROXY))
-		return stalled_now(x, f);
+		return stalled_now(x, f, PROXY);
 	/* a closing alert speaks for good order; not where it is all that ever came */
 	if (unanswered_inside(x) && (!x->tls->close_notify[PROXY] || only_farewell(x))) {
 		f->confidence = CONFIDENCE_MEDIUM;
-		return stalled_now(x, f);
+		return stalled_now(x, f, PROXY);
 	}
 	/* silence before the FIN is proof enough that no closing alert came with it */
 	bool followed = !x->tls->out_of_step[PROXY];
@@ -230,7 +253,7 @@ static bool stalled(const struct exchange *x, struct finding *f)
 	if (!(bulk && cut_off) && !paced_flow(x))
 		return false;
 	f->confidence = CONFIDENCE_LOW;
-	stalled_now(x, f);
+	stalled_now(x, f, PROXY);
 	finding_cause(f, CAUSE_TUNNEL_WAS_IDLE);
 	return true;
 }

@@ -29,14 +29,6 @@ static enum http_scheme scheme_of(struct slice name)
 	return HTTP_AUTH_OTHER;
 }
 
-const char *http_scheme_name(enum http_scheme scheme)
-{
-	for (size_t i = 0; i < sizeof SCHEMES / sizeof *SCHEMES; i++)
-		if (scheme == SCHEMES[i].scheme)
-			return (const char *)SCHEMES[i].name.at;
-	return scheme == HTTP_AUTH_OTHER ? "other" : "";
-}
-
 /* --- the grammar ------------------------------------------------------------------------- */
 
 static struct slice skip_blanks(struct slice s)
@@ -293,6 +285,6 @@ enum http_parse http_next_param(struct slice *rest, struct http_param *ret_param
 	if (left.len > 0 && left.at[0] != ',')
 		return HTTP_BAD;
 	*rest = left;
-	*ret_param = (struct http_param){ p.name, p.value, quoted };
+	*ret_param = (struct http_param){ p.name, p.value };
 	return HTTP_DONE;
 }

@@ -44,13 +44,10 @@ enum http_scheme http_read_credentials(struct slice value, char *user, size_t us
  * passed over: HTTP_BAD for whatever is no name=value between commas; HTTP_MORE: no more are there. */
 struct http_param {
 	struct slice name, value;
-	bool quoted;
 };
 enum http_parse http_next_param(struct slice *rest, struct http_param *ret_param);
 
 /* Cuts the scheme off a credential: its name, and what stands behind it. */
 enum http_scheme http_cut_scheme(struct slice *rest);
-
-const char *http_scheme_name(enum http_scheme scheme); /* "Basic", ..., "other"; "" for none */
 
 #endif

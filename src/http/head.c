@@ -27,7 +27,7 @@ struct framing {
 	unsigned lengths, chunked; /* how many times each was said */
 	bool lengths_differ;
 	bool coded, chunked_last; /* Transfer-Encoding is there; and ends in chunked */
-	bool close, keep, expects_continue;
+	bool close, keep;
 };
 
 static struct cursor cursor_over(struct slice in, struct http_bad *bad)
@@ -203,7 +203,6 @@ static enum http_name name_of(struct slice s)
 		break;
 	case 6:
 		NAME("server", HTTP_SERVER)
-		NAME("expect", HTTP_EXPECT)
 		break;
 	case 8:
 		NAME("location", HTTP_LOCATION)
@@ -288,9 +287,6 @@ static void note_connection(struct framing *f, struct slice value)
 static void note_field(struct framing *f, enum http_name name, struct slice value)
 {
 	switch (name) {
-	case HTTP_EXPECT:
-		f->expects_continue |= slice_equal_nocase(value, SLICE("100-continue"));
-		break;
 	case HTTP_CONNECTION:
 	case HTTP_PROXY_CONNECTION:
 		note_connection(f, value);
@@ -373,7 +369,6 @@ static enum http_parse frame_request(struct cursor *c, const struct framing *f,
 	r->body = body_by_fields(f, HTTP_BODY_NONE, &r->length);
 	r->ambiguous = is_ambiguous(f, r->minor) || r->body == HTTP_BODY_CLOSE;
 	r->keep_alive = keeps_alive(f, r->minor) && !r->ambiguous;
-	r->expects_continue = f->expects_continue && r->minor > 0;
 	return HTTP_DONE;
 }
 

@@ -57,7 +57,6 @@ enum http_name { /* names that somebody looks for in every head; the reader tell
 	HTTP_CONNECTION,
 	HTTP_CONTENT_LENGTH,
 	HTTP_CONTENT_TYPE,
-	HTTP_EXPECT,
 	HTTP_HOST,
 	HTTP_LOCATION,
 	HTTP_PROXY_AGENT,
@@ -91,7 +90,6 @@ struct http_request {
 	                   differing lengths (the first is given), chunked twice or not last, any
 	                   coding in HTTP/1.0 */
 	bool keep_alive; /* by version, Connection and Proxy-Connection; never when ambiguous */
-	bool expects_continue;
 };
 
 struct http_response {

@@ -31,8 +31,7 @@ static void put(struct words *w, struct slice piece)
 	buffer_add(w->out, piece);
 }
 
-/* ---- character references -----------------------------------------------------------------------
- */
+/* ---- character references ----------------------------------------------------------------- */
 
 static bool by_number(struct slice name, uint32_t *ret_code)
 {

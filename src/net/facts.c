@@ -34,9 +34,6 @@ int net_facts(int fd, struct net_facts *ret_facts)
 		.bytes_received = info.tcpi_bytes_received,
 		.unacked = info.tcpi_unacked,
 		.not_sent = info.tcpi_notsent_bytes,
-		.since_data_received = info.tcpi_bytes_received == 0
-					       ? NO_TIME
-					       : info.tcpi_last_data_recv * NANOS_PER_MS,
 		.since_ack = info.tcpi_last_ack_recv * NANOS_PER_MS,
 		.state = info.tcpi_state,
 	};

@@ -2,6 +2,7 @@
 #include "net/sockaddr.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
 
 socklen_t sockaddr_of(const struct address *a, union sockaddr_any *ret_sockaddr)
 {
@@ -35,6 +36,18 @@ struct address address_of(const union sockaddr_any *s)
 		a.port = ntohs(s->v6.sin6_port);
 	}
 	return a;
+}
+
+bool address_of_found(const struct addrinfo *found, uint16_t port, struct address *ret_address)
+{
+	union sockaddr_any s = { 0 };
+	if ((found->ai_family != AF_INET && found->ai_family != AF_INET6) ||
+	    found->ai_addrlen > sizeof s)
+		return false;
+	memcpy(&s, found->ai_addr, found->ai_addrlen);
+	*ret_address = address_of(&s);
+	ret_address->port = port;
+	return true;
 }
 
 bool address_of_literal(struct slice text, struct address *ret_address)

@@ -14,6 +14,10 @@ union sockaddr_any {
 
 socklen_t sockaddr_of(const struct address *a, union sockaddr_any *ret_sockaddr);
 struct address address_of(const union sockaddr_any *s); /* all zeros for other families */
+
+/* What getaddrinfo found, and whether it is of a family that we speak. */
+struct addrinfo;
+bool address_of_found(const struct addrinfo *found, uint16_t port, struct address *ret_address);
 struct address address_of_v4(const void *ip);           /* four bytes, port 0 */
 
 /* "10.1.2.3" and "2001:db8::1" as inet_pton(3) has them: no port, no brackets, no zone, none of the

@@ -72,7 +72,7 @@ struct net_facts { /* TCP_INFO, in our units; NO_TIME and 0 where unknown */
 	uint32_t mss_announced, options; /* by this side; bytes that TCP's options take of each segment */
 	uint64_t bytes_sent, bytes_acked, bytes_received;
 	uint32_t unacked, not_sent;
-	nanos since_data_received, since_ack;
+	nanos since_ack;
 	uint8_t state;
 };
 int net_facts(int fd, struct net_facts *ret_facts);

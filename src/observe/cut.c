@@ -43,6 +43,21 @@ static bool make_head(struct slice seen, bool cut, bool fields, struct buffer *r
 	return !ret_head->failed;
 }
 
+/* Has this start line HTTP's form, and is another protocol's? RTSP, ICAP and SIP have schemes and
+ * versions of their own; NATS says CONNECT to what can't be a host. */
+static bool is_elses(struct slice seen)
+{
+	static const struct slice schemes[] = { SLICE("rtsp"), SLICE("icap"), SLICE("sip:"),
+						SLICE("sips:") };
+	struct slice line = slice_line(&seen);
+	struct slice method = slice_cut(&line, ' ');
+	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+		if (slice_starts_nocase(line, schemes[i]) &&
+		    slice_find_nocase(line, SLICE(" HTTP/")) == line.len)
+			return true;
+	return slice_equal(method, SLICE("CONNECT")) && slice_starts(line, SLICE("{"));
+}
+
 /* len: what the head took on the wire. */
 static bool begin_from_start_line(struct conversation *c, struct slice seen, bool cut, size_t len,
 				  const struct mark *start, const struct mark *mark)
@@ -50,6 +65,8 @@ static bool begin_from_start_line(struct conversation *c, struct slice seen, boo
 	struct buffer head;
 	struct http_request r;
 	struct http_bad bad;
+	if (!c->known && !c->options.any_request && is_elses(seen))
+		return false;
 	buffer_init(&head, HTTP_MAX_HEAD + 64);
 	bool read = !cut && make_head(seen, cut, true, &head) &&
 		    http_read_request(buffer_slice(&head), &r, &bad) == HTTP_DONE;
@@ -188,7 +205,7 @@ static bool give_up_held(struct conversation *c)
 	struct exchange *x = c->newest ? c->newest->x : NULL;
 	bool early = x && x->request.is_connect && x->response.status == 0 &&
 		     observe_wants(buffer_slice(&up->head), false) != OBSERVE_YES;
-	if (!early && !up->unsure)
+	if (!x || (!early && !up->unsure))
 		return false;
 	x->bytes[CLIENT] += up->head.len;
 	speech_lose_step(up, (struct slice){ 0 });

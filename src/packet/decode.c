@@ -127,11 +127,9 @@ bool packet_find_payload(const struct packet_frame *f, struct packet_layout *ret
 	if (find_ip(NULL, f, &ip, &why) != PACKET_TCP || ip.protocol != IP_TCP || tcp_read(&ip, &s))
 		return false;
 	*ret_layout = (struct packet_layout){
-		.ip = (size_t)(ip.header - f->data.at),
 		.tcp = (size_t)(ip.body.data.at - f->data.at),
 		.payload = (size_t)(s.payload.at - f->data.at),
 		.payload_len = s.payload.len,
-		.v6 = ip.v6,
 	};
 	return true;
 }

@@ -49,11 +49,10 @@ bool packet_decode_usual(const struct packet_frame *f, struct segment *ret_tcp);
 bool packet_knows_link(uint32_t link);
 
 /* Where the TCP payload stands in the frame, for whoever rewrites it: offset and length within
- * f->data; false when it is no TCP, or a fragment. Also where IP and TCP headers begin, so that
- * checksums can be mended. */
+ * f->data; false when it is no TCP, or a fragment. Also where the TCP header begins, so that its
+ * checksum can be mended. */
 struct packet_layout {
-	size_t ip, tcp, payload, payload_len;
-	bool v6;
+	size_t tcp, payload, payload_len;
 };
 bool packet_find_payload(const struct packet_frame *f, struct packet_layout *ret_layout);
 

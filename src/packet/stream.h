@@ -16,7 +16,7 @@
  * "large segments"; a super-segment of n * mss counts as its parts.
  *
  * What TCP may do and this must take in its stride: out of order, overlap (the first bytes
- * win; differing ones are counted), wrap of sequence numbers, SACK and D-SACK, window scale,
+ * win), wrap of sequence numbers, SACK and D-SACK, window scale,
  * keep-alives (one byte or none at seq-1: no retransmission), zero-window probes, port reuse (a
  * new SYN with a new ISN ends the old connection), simultaneous close, RST with and without
  * ACK, challenge ACKs, urgent data, SYN with data, one direction only, packets in the wrong
@@ -59,13 +59,9 @@ struct stream_side {
 	unsigned agains;         /* so many of the first of retrans and repairs are in `again`, since
 	                            stream_saw_again */
 	struct stream_again again[STREAM_AGAIN];
-	uint32_t copies;         /* (n) dropped as copies made by the capture */
-	uint32_t overlaps;       /* bytes that came again with other content while the first were kept */
 	nanos retrans_time;      /* time lost waiting for retransmissions to repair: sum over repairs
 	                            of (repair - hole first visible or original send) */
 	uint16_t mss;            /* (n) announced in this side's SYN: what it is ready to receive; 0 unknown */
-	bool window_scale_known; /* both SYNs seen */
-	bool sack_ok;
 	uint32_t largest_passed; /* the largest that the other side demonstrably received (acknowledged
 	                            or SACKed; on the receiver's side of a capture: seen) */
 	/* the oldest data that is still unacknowledged when the connection ends */
@@ -75,7 +71,9 @@ struct stream_side {
 	                            was not seen (a hole stands there) */
 	uint32_t stuck_times;    /* how often it was sent, first time included */
 	struct stream_mark stuck_first, stuck_last;
-	uint32_t stuck_smallest; /* smallest size among its transmissions (a sender that adapts shrinks) */
+	uint32_t stuck_smallest; /* smallest size among its transmissions (a sender that adapts shrinks), and
+	                            among later segments that were not acknowledged selectively either,
+	                            where both sides do that */
 	uint32_t small_passed;   /* segments smaller than stuck_size of this side that were acknowledged */
 	/* a hole: bytes this side must have sent (its own later sequence numbers say so) that never
 	   came by here and that the other side has not acknowledged either. Open at the end. */
@@ -85,7 +83,6 @@ struct stream_side {
 	uint32_t hole_dup_acks;  /* duplicate or SACK-only acknowledgements by the other side meanwhile */
 	uint64_t missing;        /* bytes acknowledged but never seen: the capture lost them (one
 	                            direction only: what later bytes went on without) */
-	struct stream_mark missing_shown;
 	uint64_t unseen;         /* payload bytes cut off by the snap length */
 	/* the other side's window for what this side sends; text claims nothing here */
 	nanos zero_window_time;  /* sum */
@@ -107,11 +104,9 @@ struct stream {
 	bool watched;
 	bool began_late;             /* (n) no SYN and no SYN-ACK */
 	bool both_ways;              /* (n) packets of both sides were seen */
-	bool established;            /* handshake seen whole, or data seen */
 	nanos rtt;                   /* smallest SYN -> SYN-ACK or data -> ACK time seen from here that is
 	                                not a retransmission's; for a capture in the middle: both parts
 	                                summed; NO_TIME unknown */
-	nanos synack_at, established_at; /* (n) NO_TIME unknown */
 	uint8_t early[2][24];        /* (n) the first bytes of each side, as far as they were seen */
 	uint8_t early_len[2];
 	uint8_t ttl[2];              /* of the first packet of each side */

@@ -1,5 +1,4 @@
-/* How each side fared: what was acknowledged and what got stuck, sizes, times, windows, and what
- * is left over at the end.
+/* How each side fared: what was acknowledged and what got stuck, sizes, times, windows.
  *
  * Of the data on the way only the oldest segments are held one by one, the rest as a run: what a
  * black hole swallows is always the oldest. */
@@ -29,7 +28,7 @@ struct woes *facts_woes(struct stream_table *t, struct track *tr)
 /* ---- sizes ---- */
 
 /* The path's full segment, as far as the SYNs say. */
-void facts_sizes(const struct conn *c, struct full *f)
+static void know_sizes(const struct conn *c, struct full *f)
 {
 	unsigned a = c->half[0].mss, b = c->half[1].mss;
 	unsigned mss = a && b ? smaller_of(a, b) : a | b;
@@ -84,11 +83,6 @@ static void count_size(struct full *f, int side, uint32_t len, uint32_t size, st
 }
 
 /* ---- data on the way ---- */
-
-static struct flight *flight_at(struct full *f, int side, unsigned i)
-{
-	return &f->flight[side][(f->track[side].flight_first + i) % FLIGHTS];
-}
 
 /* Takes what comes into the last entry: from then on it is a run. */
 static void flight_extend(struct flight *run, const struct flight *more)
@@ -365,7 +359,7 @@ void facts_control(struct stream_table *t, struct conn *c, struct full *f, int s
 {
 	struct track *tr = &f->track[side];
 	if (seg->flags & TCP_SYN)
-		facts_sizes(c, f);
+		know_sizes(c, f);
 	if (seg->has & SEGMENT_TEXT)
 		return; /* a window of 0 may be one that was not printed */
 	if (!(seg->flags & (TCP_SYN | TCP_RST)) && (seg->flags & TCP_ACK)) {
@@ -381,73 +375,7 @@ void facts_control(struct stream_table *t, struct conn *c, struct full *f, int s
 		follow_sack(t, f, side, seg);
 }
 
-/* ---- the public record ---- */
-
-static void look_at_side(const struct track *tr, struct stream_side *s)
-{
-	const struct woes *w = woes_of(tr);
-	*s = (struct stream_side){
-		.last_data = pin_mark(tr->last_data),
-		.largest = tr->largest,
-		.repairs = w->repairs,
-		.reordered = w->reordered,
-		.spurious = w->spurious,
-		.overlaps = w->overlaps,
-		.retrans_time = w->retrans_time,
-		.largest_passed = tr->largest_passed,
-		.hole_dup_acks = w->hole_dup_acks,
-		.missing = w->missing,
-		.missing_shown = pin_mark(w->missing_shown),
-		.unseen = w->unseen,
-		.zero_window_time = w->zero_window_time,
-		.zero_window_since = w->zero_window_since,
-		.zero_window = pin_mark(w->zero_window),
-		.zero_window_probes = w->zero_window_probes,
-		.keepalives = w->keepalives,
-		.after_peer_fin = w->after_peer_fin,
-		.first_large = pin_mark(tr->first_large),
-		.last_large = pin_mark(tr->last_large),
-		.large = tr->large,
-		.urgent = w->urgent,
-		.agains = w->agains,
-	};
-	for (unsigned i = 0; i < w->agains; i++)
-		s->again[i] = (struct stream_again){ pin_mark(w->again[i].pin), w->again[i].size };
-}
-
-const struct stream *facts_look(struct stream_table *t, const struct conn *c)
-{
-	const struct full *f = full_of(t, c);
-	const struct icmp_seen *seen = icmp_of(t, c);
-	struct stream *s = &t->facts;
-	for (int side = 0; side < 2; side++)
-		look_at_side(&f->track[side], &s->sent[side]);
-	note_view(t, c, s);
-	for (int side = 0; side < 2; side++) {
-		s->sent[side].retrans = f->track[side].retrans;
-		s->sent[side].copies = f->track[side].copies;
-	}
-	s->watched = f->watched;
-	s->rtt = facts_rtt(f);
-	s->large_after_icmp = seen ? seen->large_after : 0;
-	s->adapted_after_icmp = seen && seen->adapted;
-	return s;
-}
-
-const struct stream *facts_glance(struct stream_table *t, const struct conn *c)
-{
-	if (t->viewed != c->number)
-		note_view(t, c, &t->view);
-	t->viewed = c->number;
-	for (int side = 0; side < 2; side++) { /* what a segment changes while it is taken */
-		t->view.sent[side].bytes = c->half[side].bytes;
-		t->view.early_len[side] = c->half[side].early_len;
-	}
-	t->view.rtt = facts_rtt(full_of(t, c));
-	return &t->view;
-}
-
-/* ---- beginning and end ---- */
+/* ---- the beginning ---- */
 
 void facts_begin(const struct conn *c, struct full *f)
 {
@@ -455,88 +383,13 @@ void facts_begin(const struct conn *c, struct full *f)
 	f->large_from = UINT32_MAX;
 	for (int side = 0; side < 2; side++) {
 		f->track[side].retrans = c->half[side].retrans;
-		f->track[side].copies = c->half[side].copies;
 		f->track[side].round = NO_TIME;
 	}
-	facts_sizes(c, f);
+	know_sizes(c, f);
 	if (!(client->flags & proxy->flags & HALF_SYN))
 		return;
 	if (client->syns == 1)
 		sample_round(f, 0, span(proxy->syn.at, client->syn.at));
 	if (proxy->syns == 1 && c->established_at != NO_TIME)
 		sample_round(f, 1, span(c->established_at, proxy->syn.at));
-}
-
-/* Bytes between `next` and the last thing known of this side that never came. */
-static void end_hole(const struct conn *c, const struct full *f, int side, struct stream *s)
-{
-	struct stream_side *sent = &s->sent[side];
-	const struct half *h = &c->half[side];
-	const struct track *tr = &f->track[side];
-	const struct woes *w = woes_of(tr);
-	uint64_t hole = 0, beyond = 0;
-	uint32_t at = h->next;
-	for (const struct kept *k = w->first; k; k = k->next) {
-		hole += k->start - at;
-		beyond += k->end - k->start;
-		at = k->end;
-	}
-	bool outside = tr->edge_known && w->first && ahead(w->first->start, tr->edge) > 1 << 16;
-	bool unseen_fin = hole == 1 && beyond == 0 && !(h->flags & HALF_FIN);
-	bool claim = w->first && s->both_ways && (h->flags & HALF_ACKED) && !w->blind && !outside &&
-		     !unseen_fin && !(c->flags & CONN_TEXT);
-	if (!claim) {
-		sent->hole_dup_acks = 0;
-		return;
-	}
-	sent->hole = hole;
-	sent->hole_shown = pin_mark(w->first->shown);
-	sent->hole_beyond = beyond > UINT32_MAX ? UINT32_MAX : (uint32_t)beyond;
-}
-
-/* What was sent and never acknowledged. */
-static void end_stuck(const struct conn *c, struct full *f, int side, struct stream *s)
-{
-	struct stream_side *sent = &s->sent[side];
-	const struct half *h = &c->half[side];
-	const struct track *tr = &f->track[side];
-	struct flight *fl = tr->flight_count ? flight_at(f, side, 0) : NULL;
-	bool text = (c->flags & CONN_TEXT) && (!fl || fl->times < 2);
-	if (!s->both_ways || !(h->flags & HALF_ACKED) || tr->data_top == 0 || text)
-		return;
-	int32_t left = ahead(tr->data_top, h->acked);
-	if (left <= 0)
-		return;
-	sent->unacked = (uint64_t)left > sent->hole ? (uint64_t)left - sent->hole : 0;
-	if (!fl || ahead(fl->start, h->acked) > 0 || fl->sacked)
-		return;
-	sent->stuck_size = fl->size;
-	sent->stuck_times = fl->times;
-	sent->stuck_first = pin_mark(fl->first);
-	sent->stuck_last = pin_mark(fl->last);
-	sent->stuck_smallest = fl->smallest;
-	for (unsigned bin = 0; bin < SIZE_BINS && (bin + 1) * SIZE_BIN <= fl->size; bin++)
-		sent->small_passed += tr->passed[bin];
-}
-
-/* The last words: every fact is final after this. */
-const struct stream *facts_end(struct stream_table *t, struct conn *c, struct full *f)
-{
-	struct stream *s = &t->facts;
-	c->flags |= CONN_DECIDED; /* nobody is asked at the end */
-	for (int side = 0; side < 2; side++)
-		order_settle(t, c, f, side, c->last.at, true);
-	facts_look(t, c);
-	for (int side = 0; side < 2; side++) {
-		struct stream_side *sent = &s->sent[side];
-		end_hole(c, f, side, s);
-		end_stuck(c, f, side, s);
-		for (const struct kept *k = woes_of(&f->track[side])->first; k; k = k->next)
-			sent->bytes += k->end - k->start;
-		if (sent->zero_window_since != NO_TIME) {
-			nanos held = span(c->last.at, sent->zero_window_since);
-			sent->zero_window_time += held > 0 ? held : 0;
-		}
-	}
-	return s;
 }

@@ -277,13 +277,10 @@ static void view_side(const struct stream_table *t, const struct conn *c, struct
 	sent->rst = mark_if(h, HALF_RST, k->rst[side]);
 	sent->first_data = mark_if(h, HALF_DATA, k->data[side]);
 	sent->retrans = h->retrans;
-	sent->copies = h->copies;
 	sent->syns = h->syns;
 	sent->rsts = h->rsts;
 	sent->fins = h->fins;
 	sent->mss = h->mss;
-	sent->window_scale_known = (c->half[0].flags & c->half[1].flags & HALF_SYN) != 0;
-	sent->sack_ok = (h->flags & HALF_SACK) != 0;
 	s->ttl[side] = h->ttl;
 	s->rst_ttl[side] = h->rst_ttl;
 	s->early_len[side] = h->early_len;
@@ -299,11 +296,7 @@ void note_view(const struct stream_table *t, const struct conn *c, struct stream
 	s->last = pin_mark(c->last);
 	s->began_late = (c->flags & CONN_LATE) != 0;
 	s->both_ways = c->half[0].packets && c->half[1].packets;
-	s->established = (c->flags & CONN_ESTABLISHED) ||
-			 ((c->half[0].flags | c->half[1].flags) & HALF_DATA);
-	s->established_at = c->established_at;
 	s->rtt = NO_TIME;
-	s->synack_at = c->half[1].flags & HALF_SYN ? c->half[1].syn.at : NO_TIME;
 	view_side(t, c, s, 0);
 	view_side(t, c, s, 1);
 	const struct icmp_seen *seen = icmp_of(t, c);

@@ -276,17 +276,6 @@ static void count_fill(struct full *f, int side, const struct segment *seg, cons
 
 /* ---- placing a segment ---- */
 
-static void compare(struct full *f, int side, const struct kept *k, uint32_t from, uint32_t to,
-		    const struct range *r)
-{
-	for (uint32_t at = from; at != to; at++) {
-		uint32_t mine = at - k->start, new = at - r->start;
-		if (mine >= k->len || new >= r->bytes.len)
-			return;
-		f->track[side].woes->overlaps += k->bytes[mine] != r->bytes.at[new];
-	}
-}
-
 static struct range part(const struct range *r, uint32_t from, uint32_t to)
 {
 	struct slice rest = slice_from(r->bytes, from - r->start);
@@ -345,7 +334,6 @@ static void place(struct stream_table *t, struct conn *c, struct full *f, int si
 		} else if (k) {
 			to = ahead(k->end, r->end) < 0 ? k->end : r->end;
 			p->again = true;
-			compare(f, side, k, at, to, r);
 			before = k;
 		}
 		at = to;

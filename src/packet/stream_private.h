@@ -1,9 +1,13 @@
 /* What the files of the stream table share. Nobody else includes it.
  *
- *   stream.c        the table: finding, beginning and ending connections, who is given up first
- *   stream_note.c   what is known of every connection: handshake, states, counters, first bytes
- *   stream_order.c  bytes in order: holes, kept segments, gaps, text
- *   stream_facts.c  how each side fared: acknowledgements, sizes, windows, what is left at the end
+ *   stream.c         the door: copies, what will be touched, ICMP; the table made and freed
+ *   stream_find.c    whose a packet is: finding connections, and beginning them
+ *   stream_end.c     who is over, and who is given up first: lists, clocks, ends
+ *   stream_follow.c  one segment of a connection: which of these hear of it
+ *   stream_note.c    what is known of every connection: handshake, states, counters, first bytes
+ *   stream_order.c   bytes in order: holes, kept segments, gaps, text
+ *   stream_facts.c   how each side fared: acknowledgements, sizes, windows
+ *   stream_look.c    the public record of all that, and what is left at the end
  *
  * Every connection is a `conn`. One that is watched (or whose first bytes came out of order, so
  * that nobody can be asked yet) has a `full` as well. Sequence numbers are compared by `ahead`,
@@ -13,6 +17,8 @@
 
 #include "packet/slab.h"
 #include "packet/stream.h"
+
+#include <string.h>
 
 /* A mark in 16 bytes: text has its line in the upper half. */
 struct pin {
@@ -35,11 +41,6 @@ static inline struct stream_mark pin_mark(struct pin p)
 		return (struct stream_mark){ p.at, (uint32_t)p.place,
 					     (uint32_t)((p.place & ~PIN_TEXT) >> 32) };
 	return (struct stream_mark){ p.at, p.place, 0 };
-}
-
-static inline struct stream_mark mark_of(const struct segment *seg)
-{
-	return (struct stream_mark){ seg->at, seg->frame, seg->line };
 }
 
 /* How far a stands ahead of b: negative when it is behind. */
@@ -83,8 +84,8 @@ struct half {
 	uint32_t packets;
 	uint8_t flags, ttl, rst_ttl, wscale;
 	uint16_t syns, rsts, fins, mss;
-	uint16_t retrans, copies; /* before it had a `full` */
-	uint8_t early_len;        /* of talk.early */
+	uint16_t retrans;  /* before it had a `full` */
+	uint8_t early_len; /* of talk.early */
 	struct pin syn;
 };
 
@@ -177,7 +178,7 @@ struct woes {
 	bool probe_byte; /* a window probe carried the byte before `next` */
 	bool urgent;
 	struct printed *printed;
-	uint32_t repairs, reordered, spurious, overlaps;
+	uint32_t repairs, reordered, spurious;
 	uint32_t hole_dup_acks, zero_window_probes, keepalives;
 	uint64_t missing, unseen, after_peer_fin;
 	nanos retrans_time, zero_window_time, zero_window_since;
@@ -199,7 +200,6 @@ struct track {
 	nanos round; /* from a segment here to its acknowledgement, smallest; NO_TIME */
 	uint32_t large;
 	uint16_t passed[SIZE_BINS]; /* segments that the other side received, by size */
-	uint32_t copies;
 	struct pin first_large, last_large;
 };
 
@@ -253,7 +253,7 @@ struct stream_table {
 	uint32_t undecided; /* fulls nobody was asked about yet */
 	uint64_t seed;
 	nanos until;                  /* as stream_until said last; NO_TIME: never */
-	uint32_t clock[CONN_STATES];  /* of the lists; see stream.c */
+	uint32_t clock[CONN_STATES];  /* of the lists; see stream_end.c */
 	bool crowded;                 /* many are closed, and wait for a last packet */
 	struct ending *ending;
 	size_t ending_room, endings, ended;
@@ -292,6 +292,11 @@ static inline const struct woes *woes_of(const struct track *tr)
 	return tr->woes ? tr->woes : &WOES_NONE;
 }
 
+static inline struct flight *flight_at(struct full *f, int side, unsigned i)
+{
+	return &f->flight[side][(f->track[side].flight_first + i) % FLIGHTS];
+}
+
 /* Is anything kept behind a hole of this side? */
 static inline bool has_hole(const struct track *tr)
 {
@@ -304,14 +309,59 @@ struct range {
 	struct slice bytes; /* what was captured of them */
 };
 
-/* stream.c */
+static inline uint64_t mix(uint64_t x)
+{
+	x *= UINT64_C(0x9e3779b97f4a7c15);
+	return x ^ x >> 32;
+}
+
+static inline uint64_t hash_end(const struct address *a, uint64_t seed)
+{
+	uint64_t high, low;
+	memcpy(&high, a->ip, sizeof high);
+	memcpy(&low, a->ip + 8, sizeof low);
+	return mix(mix(low ^ seed) +
+		   (high ^ (uint64_t)a->port << 40) * UINT64_C(0xff51afd7ed558ccd));
+}
+
+/* Both ends of a connection, whichever way; inline, as it is done for every packet. */
+static inline uint32_t find_hash(const struct stream_table *t, const struct address *a,
+				 const struct address *b)
+{
+	return (uint32_t)mix(hash_end(a, t->seed) + hash_end(b, t->seed));
+}
+
+/* stream_find.c */
+bool find_init(struct stream_table *t);
+struct conn *find_conn(const struct stream_table *t, uint32_t hash, const struct address *from,
+		       const struct address *to, int *ret_side);
+/* Makes room first where there is none. NULL: it is no connection, or there is no memory. */
+struct conn *find_begin(struct stream_table *t, const struct segment *seg, uint32_t hash,
+			int *ret_side);
+/* Does this SYN belong to another connection between the same ports? */
+bool find_is_anew(const struct conn *c, int side, const struct segment *seg);
+/* The ports had to tell who is the client, and this SYN knows better. The side that sent it. */
+int find_mend_sides(struct stream_table *t, struct conn *c, int side, const struct segment *seg);
+void find_forget(struct stream_table *t, uint32_t number);
+
+/* stream_end.c */
+void conn_enlist(struct stream_table *t, const struct conn *c); /* by its state */
 void conn_go(struct stream_table *t, struct conn *c, enum conn_state to);
+void conn_touch(struct stream_table *t, struct conn *c); /* a packet of it came */
+/* Was it quiet for too long, by its own packets? */
+bool end_was_idle(const struct stream_table *t, const struct conn *c, nanos now);
+void end_conn(struct stream_table *t, struct conn *c, enum stream_end why);
+/* Makes room: a closed one, or the idlest of the others. False: there is none. */
+bool end_evict(struct stream_table *t);
+
+/* stream_follow.c */
+void follow_segment(struct stream_table *t, struct conn *c, int side, const struct segment *seg);
 
 /* stream_note.c */
 enum { NEWS_SYN = 1, NEWS_FIN = 2, NEWS_RST = 4 };
 unsigned note_segment(struct stream_table *t, struct conn *c, int side, const struct segment *seg,
 		      const struct range *r);
-/* The same for a segment that is_plain (stream.c): half of all are. False, and nothing noted, where it
+/* The same for a segment that is_plain (stream_follow.c): half of all are. False, and nothing noted, where it
  * could be news after all. */
 bool note_plain(struct conn *c, int side, const struct segment *seg, const struct range *r);
 void note_advance(struct half *h, const struct range *r);
@@ -336,7 +386,6 @@ void order_drop(struct stream_table *t, struct full *f);
 struct woes *facts_woes(struct stream_table *t, struct track *tr); /* never NULL */
 void facts_begin(const struct conn *c, struct full *f);
 void facts_window(const struct conn *c, struct full *f, int side, const struct segment *seg);
-void facts_sizes(const struct conn *c, struct full *f);
 void facts_sent(struct stream_table *t, struct conn *c, struct full *f, int side,
 		const struct segment *seg, const struct range *r);
 void facts_again(struct stream_table *t, struct conn *c, struct full *f, int side,
@@ -348,8 +397,11 @@ void facts_acked(const struct stream_table *t, const struct conn *c, struct full
 void facts_control(struct stream_table *t, struct conn *c, struct full *f, int side,
 		   const struct segment *seg, uint32_t acked_before);
 nanos facts_rtt(const struct full *f);
-const struct stream *facts_glance(struct stream_table *t, const struct conn *c);
-const struct stream *facts_look(struct stream_table *t, const struct conn *c);
-const struct stream *facts_end(struct stream_table *t, struct conn *c, struct full *f);
+
+/* stream_look.c */
+const struct stream *look_glance(struct stream_table *t, const struct conn *c);
+const struct stream *look_now(struct stream_table *t, const struct conn *c);
+/* The last words: every fact is final after this. */
+const struct stream *look_end(struct stream_table *t, struct conn *c, struct full *f);
 
 #endif

@@ -349,9 +349,11 @@ bool text_read_hex(struct slice line, uint32_t *ret_offset, uint8_t ret_bytes[16
 	rest = slice_from(rest, colon + 1);
 	rest = slice_from(rest, 2);
 	size_t n = 0;
-	while (n < 16 && rest.len >= 2 && hex_value(rest.at[0]) >= 0 &&
-	       hex_value(rest.at[1]) >= 0) {
-		ret_bytes[n++] = (uint8_t)(hex_value(rest.at[0]) << 4 | hex_value(rest.at[1]));
+	while (n < 16 && rest.len >= 2) {
+		int high = hex_value(rest.at[0]), low = hex_value(rest.at[1]);
+		if (high < 0 || low < 0)
+			break;
+		ret_bytes[n++] = (uint8_t)(high << 4 | low);
 		rest = slice_from(rest, 2);
 		if (rest.len > 1 && rest.at[0] == ' ' && rest.at[1] != ' ')
 			rest = slice_from(rest, 1);

@@ -578,7 +578,6 @@ bool client_accept(struct worker *w, struct worker_listener *l, int fd, const st
 		.accepted = net_now(w->loop),
 		.peer = *peer,
 		.local = l->at,
-		.listener = (uint16_t)l->index,
 		.ready = NET_READABLE | NET_WRITABLE, /* its request is here: see net_listen */
 	};
 	if (c->next)

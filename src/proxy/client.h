@@ -125,7 +125,6 @@ struct client {
 	nanos accepted;
 	struct address peer, local;  /* as the PROXY header has it, where there is one */
 	uint32_t requests;
-	uint16_t listener;           /* of the configuration */
 	uint8_t state;               /* enum client_state */
 	uint8_t ready;               /* NET_READABLE, ... */
 	bool watched;

@@ -19,7 +19,7 @@
 
 enum { GONE_SECONDS = 5, HELD_SECONDS = 1 };
 
-enum { BRAKE_TICK_MS = 100, MAX_SURPLUS = WORKER_SCRATCH };
+enum { BRAKE_TICK_MS = 100 };
 
 /* ---- time ---------------------------------------------------------------------------------- */
 

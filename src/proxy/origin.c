@@ -127,6 +127,9 @@ bool origin_close_idlest(struct worker *w)
 
 void origin_close_idle(struct worker *w, nanos since_before)
 {
-	while (w->idle_first && w->idle_first->idle_since < since_before)
-		origin_close_idlest(w);
+	for (struct origin *o = w->idle_first, *next; o && o->idle_since < since_before; o = next) {
+		next = o->next;
+		link_out(o);
+		origin_close(o);
+	}
 }

@@ -19,7 +19,6 @@ struct origin {
 	struct address peer;
 	uint32_t uses;           /* requests before this one */
 	uint8_t state;           /* NET_READABLE, ... */
-	bool old;                /* it answered in HTTP/1.0: not to be used again for chunks */
 	bool private;            /* somebody's credentials or address belong to the connection itself
 	                            (NTLM, PROXY protocol): not for others */
 	uint16_t port;

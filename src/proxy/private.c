@@ -128,9 +128,3 @@ bool private_holds_net(const struct cidr *net)
 			return true;
 	return false;
 }
-
-bool private_is_loopback(const struct address *a)
-{
-	const char *name = name_of(a);
-	return name && strcmp(name, "loopback") == 0;
-}

@@ -15,7 +15,4 @@ size_t private_inside(const struct address *a, struct address ret_inside[PRIVATE
  * it, as whoever names 0.0.0.0/0 does not. */
 bool private_holds_net(const struct cidr *net);
 
-/* 127.0.0.0/8 and ::1. */
-bool private_is_loopback(const struct address *a);
-
 #endif

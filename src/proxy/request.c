@@ -171,6 +171,7 @@ static bool is_any(const struct address *a)
 	return address_same_host(a, &any6) || address_same_host(a, &any4);
 }
 
+/* Also one inside of an IPv6 address, by which a gateway would reach us. */
 static bool is_loopback(const struct address *a)
 {
 	const char *kind = rules_private_name(a);

@@ -178,7 +178,7 @@ static void allow(const struct judged *j, const struct rule *rule, struct rules_
 
 static void judge_without_rules(const struct judged *j, struct rules_answer *a)
 {
-	if (private_is_loopback(&j->ask->client))
+	if (address_is_loopback(&j->ask->client))
 		allow(j, NULL, a);
 	else
 		say(a, RULES_LOOPBACK,

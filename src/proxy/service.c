@@ -20,8 +20,6 @@ enum { FIRST_PASSED = 3, MOST_DESCRIPTORS = 1 << 20, MAX_ARGUMENTS = 64 << 10 };
 
 static const char HANDED[] = "VIADUCT_LISTENERS", PARENT[] = "VIADUCT_PREDECESSOR";
 
-extern char **environ;
-
 /* ---- listeners ----------------------------------------------------------------------------- */
 
 static void keep(struct service_listeners *l, int fd)

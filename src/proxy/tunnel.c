@@ -104,11 +104,6 @@ static void link_out(struct tunnel *t)
 		t->next->prev = t->prev;
 }
 
-struct tunnel *tunnel_next(const struct tunnel *t)
-{
-	return t->next;
-}
-
 /* ---- the end ------------------------------------------------------------------------------- */
 
 static void end_record(struct tunnel *t)
@@ -479,7 +474,7 @@ static bool send_early(struct tunnel *t, enum trace_side side, struct slice byte
 	struct half *h = &t->half[side], *other = &t->half[!side];
 	uint8_t held_back = 0; /* a hello that is to be judged waits */
 	bool wait = side == CLIENT && t->extras && t->extras->sniffing;
-	struct iovec part = { (void *)(uintptr_t)bytes.at, bytes.len };
+	struct iovec part = { (void *)bytes.at, bytes.len };
 	t->moved += bytes.len;
 	if (bytes.len > 0)
 		flow_prompt(&h->flow, other->watch.fd);
@@ -492,8 +487,8 @@ static bool send_answer(struct tunnel *t, const struct tunnel_start *start)
 {
 	int code = 0;
 	struct iovec part[2] = {
-		{ (void *)(uintptr_t)start->answer.at, start->answer.len },
-		{ (void *)(uintptr_t)start->from_origin.at, start->from_origin.len },
+		{ (void *)start->answer.at, start->answer.len },
+		{ (void *)start->from_origin.at, start->from_origin.len },
 	};
 	record_bytes(t->record, PROXY, start->answer);
 	record_bytes(t->record, PROXY, start->from_origin);

@@ -32,7 +32,4 @@ void tunnel_start(struct tunnel *t, const struct tunnel_start *start);
 /* Why they are ended from outside. */
 void tunnel_cut(struct tunnel *t, const char *name, const char *text);
 
-/* The next one of the worker's list; for draining. */
-struct tunnel *tunnel_next(const struct tunnel *t);
-
 #endif

@@ -61,8 +61,7 @@ static void say_answer(struct buffer *out, const struct exchange *x, const struc
 	}
 }
 
-/* ---- what a probe alone shows -------------------------------------------------------------------
- */
+/* ---- what a probe alone shows ------------------------------------------------------------- */
 
 enum { MOST_SHOWN = 900 };
 

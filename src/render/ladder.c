@@ -1,270 +1,23 @@
-/* The sequence ladder as SVG.
- *
- * First the rungs are decided (which events are an arrow, which arrive, which share a packet, where
- * there is silence), then they are drawn from top to bottom. Colours are attributes, so that the
- * picture stands alone on its own background; the classes let a page with a dark theme override
- * them (html.c). No style, no script, nothing loaded, generic fonts. */
+/* The sequence ladder as SVG: rungs.c decides which rungs there are, here they are drawn from top
+ * to bottom. Colours are attributes, so that the picture stands alone on its own background; the
+ * classes let a page with a dark theme override them (html.c). No style, no script, nothing loaded,
+ * generic fonts. */
 #include "render/report.h"
 
 #include "render/layout.h"
+#include "render/rungs.h"
 #include "render/say.h"
 
 #include <string.h>
-
-/* ---- the rungs ----------------------------------------------------------------------------- */
-
-enum shape {
-	ARROW,  /* arrives */
-	LOST,   /* stops with a cross */
-	ROUTER, /* ICMP: from somewhere on the way */
-	NOTE,   /* said across the lanes, no packet */
-	SILENCE,
-};
-
-struct rung {
-	enum shape shape;
-	enum trace_side side; /* who sends, in its lane pair */
-	bool onward;          /* between proxy and origin */
-	bool fault, cited;
-	bool nothing_after; /* a silence that is part of the fault */
-	bool busy;          /* no silence after all: data flowed, no event tells of it */
-	struct mark mark;
-	size_t event[4], events; /* indices; several share one packet */
-	const char *text;        /* instead of events */
-	nanos silence;
-};
-
-enum { MAX_RUNGS = 2 * TRACE_MAX_EVENTS + 8 };
 
 struct ladder {
 	struct buffer *out;
 	const struct exchange *x;
 	const struct diagnosis *d;
-	struct rung rung[MAX_RUNGS];
-	size_t rungs;
+	struct rungs rungs;
 	struct buffer text; /* the piece in the making */
 	int lane[3], lanes, width, y;
 };
-
-static bool has_place(const struct mark *m)
-{
-	return m->frame || m->line;
-}
-
-/* Of one capture. */
-static bool same_packet(const struct mark *a, const struct mark *b)
-{
-	if (has_place(a) || has_place(b))
-		return a->frame == b->frame && a->line == b->line;
-	return mark_is(a) && a->at == b->at;
-}
-
-/* Was this transmission (as far as one can tell) never received? */
-static bool never_arrived(const struct exchange *x, const struct event *e)
-{
-	const struct trace_path *p = &x->path[e->side];
-	if (e->kind == EV_HOLE || e->kind == EV_STUCK)
-		return true;
-	if (e->kind == EV_SYN)
-		return !mark_is(&x->syn_ack) && !trace_first_of(x, EV_RST, PROXY) &&
-		       !trace_first(x, EV_ICMP);
-	if (e->kind != EV_RETRANS && e->kind != EV_LARGE && e->kind != EV_REQUEST)
-		return false;
-	return p->unacked > 0 && p->stuck_times > 0 && mark_is(&p->stuck_first) &&
-	       e->mark.at >= p->stuck_first.at && e->mark.at <= p->stuck_last.at;
-}
-
-static enum shape shape_of(const struct exchange *x, const struct event *e)
-{
-	if (e->kind == EV_MISSING || e->kind == EV_NEXT || e->kind == EV_END)
-		return NOTE;
-	if (e->kind == EV_ICMP)
-		return ROUTER;
-	return never_arrived(x, e) ? LOST : ARROW;
-}
-
-/* Says no more than what the event before it in the same packet has said. */
-static bool adds_nothing(const struct event *e, bool same)
-{
-	if (e->kind == EV_END)
-		return e->n == TRACE_END_CLOSED;
-	if (e->kind == EV_REQUEST_END || e->kind == EV_RESPONSE_END)
-		return e->n == 0 || same;
-	return same && (e->kind == EV_LAST_DATA || e->kind == EV_LARGE);
-}
-
-static void add_rung(struct ladder *l, const struct rung *r)
-{
-	if (l->rungs < MAX_RUNGS)
-		l->rung[l->rungs++] = *r;
-}
-
-static void add_event(struct ladder *l, size_t index)
-{
-	const struct event *e = &l->x->event[index];
-	struct rung *before = l->rungs ? &l->rung[l->rungs - 1] : NULL;
-	enum shape shape = shape_of(l->x, e);
-	bool same = before && before->shape == shape && shape == ARROW && before->side == e->side &&
-		    same_packet(&before->mark, &e->mark);
-	if (adds_nothing(e, same))
-		return;
-	if (same && before->events < sizeof before->event / sizeof *before->event) {
-		before->event[before->events++] = index;
-		return;
-	}
-	/* an ICMP note goes to the side whose segment it quotes */
-	enum trace_side side = shape == ROUTER ? l->x->icmp->about : e->side;
-	add_rung(l, &(struct rung){ .shape = shape,
-				    .side = side,
-				    .mark = e->mark,
-				    .event = { index },
-				    .events = 1 });
-}
-
-/* The proxy's own connection: its SYN, and what came of it. */
-static void add_onward(struct ladder *l)
-{
-	static const char *const outcomes[] = {
-		[ONWARD_ANSWERED] = "answered",
-		[ONWARD_REFUSED] = "RST: refused",
-		[ONWARD_UNANSWERED] = "SYN again, no answer",
-		[ONWARD_UNREACHABLE] = "ICMP unreachable",
-		[ONWARD_RESET] = "RST",
-		[ONWARD_SILENT] = "no answer",
-		[ONWARD_CLOSED] = "FIN",
-	};
-	const struct trace_onward *o = l->x->onward;
-	if (!o->seen)
-		return;
-	bool unanswered = o->outcome == ONWARD_UNANSWERED || o->outcome == ONWARD_SILENT;
-	struct rung r = { .onward = true, .side = CLIENT, .mark = o->first, .text = "SYN" };
-	r.shape = o->outcome == ONWARD_UNANSWERED ? LOST : ARROW;
-	add_rung(l, &r);
-	if (!outcomes[o->outcome] || !mark_is(&o->last) || same_packet(&o->first, &o->last))
-		return;
-	r.shape = unanswered ? LOST : ARROW;
-	r.side = unanswered ? CLIENT : PROXY;
-	r.mark = o->last;
-	r.text = outcomes[o->outcome];
-	add_rung(l, &r);
-}
-
-static void sort_rungs(struct ladder *l)
-{
-	for (size_t i = 1; i < l->rungs; i++)
-		for (size_t k = i; k > 0 && l->rung[k - 1].mark.at > l->rung[k].mark.at; k--) {
-			struct rung swap = l->rung[k];
-			l->rung[k] = l->rung[k - 1];
-			l->rung[k - 1] = swap;
-		}
-}
-
-/* Events tell of the first and the last data, not of what flowed between: is this such a span?
- * Segments that were sent again are told of, each, so around them silence is silence. */
-static bool data_flowed(const struct exchange *x, const struct rung *a, const struct rung *b)
-{
-	if (a->shape == LOST || b->shape == LOST)
-		return false;
-	const struct mark *began = mark_is(&x->tunnel.first[PROXY]) ? &x->tunnel.first[PROXY]
-				   : mark_is(&x->first_byte)        ? &x->first_byte
-								    : &x->response_start;
-	if (!mark_is(began) || a->mark.at < began->at)
-		return false;
-	for (size_t i = 0; i < b->events; i++)
-		if (x->event[b->event[i]].kind == EV_LAST_DATA ||
-		    x->event[b->event[i]].kind == EV_RESPONSE_END)
-			return true;
-	for (int side = CLIENT; side <= PROXY; side++)
-		if (x->path[side].last_data.at > a->mark.at)
-			return true;
-	return false;
-}
-
-/* A second in which nothing was seen is worth a gap. */
-static void add_silences(struct ladder *l)
-{
-	for (size_t i = l->rungs; i-- > 1;) {
-		const struct mark *a = &l->rung[i - 1].mark, *b = &l->rung[i].mark;
-		if (!mark_is(a) || !mark_is(b) || b->at - a->at < NANOS_PER_SECOND ||
-		    l->rungs == MAX_RUNGS)
-			continue;
-		memmove(&l->rung[i + 1], &l->rung[i], (l->rungs - i) * sizeof l->rung[0]);
-		l->rung[i] = (struct rung){ .shape = SILENCE,
-					    .mark = NO_MARK,
-					    .silence = b->at - a->at,
-					    .busy = data_flowed(l->x, &l->rung[i - 1],
-								&l->rung[i + 1]) };
-		l->rungs++;
-	}
-}
-
-/* Does the rung show what went wrong, rather than what followed from it? */
-static bool is_decisive(const struct exchange *x, const struct rung *r)
-{
-	for (size_t i = 0; i < r->events; i++) {
-		const struct event *e = &x->event[r->event[i]];
-		if (e->kind == EV_NOT_HTTP || e->kind == EV_NOT_TLS || e->kind == EV_ALERT ||
-		    e->kind == EV_RST || e->kind == EV_STUCK || e->kind == EV_HOLE ||
-		    e->kind == EV_ICMP || (e->kind == EV_RESPONSE && e->n >= 400))
-			return true;
-	}
-	return false;
-}
-
-static bool is_refusal(const struct exchange *x, const struct rung *r)
-{
-	return r->events > 0 && x->event[r->event[0]].kind == EV_RESPONSE &&
-	       x->event[r->event[0]].n >= 400;
-}
-
-/* Of the rungs that the evidence cites: the refusal, else the last that decides, else the last. */
-static size_t place_of_fault(const struct ladder *l)
-{
-	size_t last = SIZE_MAX, decisive = SIZE_MAX;
-	for (size_t i = 0; i < l->rungs; i++) {
-		if (!l->rung[i].cited)
-			continue;
-		if (is_refusal(l->x, &l->rung[i]))
-			return i;
-		last = i;
-		if (is_decisive(l->x, &l->rung[i]))
-			decisive = i;
-	}
-	return decisive != SIZE_MAX ? decisive : last != SIZE_MAX ? last : l->rungs - 1;
-}
-
-static bool is_cited(const struct ladder *l, const struct rung *r)
-{
-	uint32_t file = r->onward ? l->x->onward->file : l->x->file;
-	for (size_t k = 0; k < l->d->evidences; k++) {
-		const struct evidence *e = &l->d->evidence[k];
-		if (same_packet(&r->mark, &e->mark) && (!has_place(&r->mark) || e->file == file))
-			return true;
-	}
-	return false;
-}
-
-static void mark_evidence(struct ladder *l)
-{
-	for (size_t i = 0; i < l->rungs; i++)
-		l->rung[i].cited |= l->rung[i].shape != SILENCE && is_cited(l, &l->rung[i]);
-	if (l->d->severity == SEVERITY_OK || l->rungs == 0)
-		return;
-	size_t at = place_of_fault(l);
-	l->rung[at].fault = true;
-	if (at + 1 < l->rungs && l->rung[at + 1].shape == SILENCE && !l->rung[at + 1].busy)
-		l->rung[at + 1].nothing_after = true;
-}
-
-static void decide(struct ladder *l)
-{
-	for (size_t i = 0; i < l->x->events; i++)
-		add_event(l, i);
-	add_onward(l);
-	sort_rungs(l);
-	add_silences(l);
-	mark_evidence(l);
-}
 
 /* ---- drawing ------------------------------------------------------------------------------- */
 
@@ -413,18 +166,18 @@ static void draw_arrow(struct ladder *l, const struct rung *r, int y)
 	int a = l->lane[r->onward], b = l->lane[r->onward + 1];
 	int from = r->side == CLIENT ? a : b, to = r->side == CLIENT ? b : a;
 	int sign = to > from ? 1 : -1;
-	const struct colour *c = r->shape == LOST     ? &BAD
-				 : r->shape == ROUTER ? &WARN
-				 : r->side == CLIENT  ? &UP
-						      : &DOWN;
-	if (r->shape == ROUTER) { /* the quoted side is where it goes */
+	const struct colour *c = r->shape == RUNG_LOST     ? &BAD
+				 : r->shape == RUNG_ROUTER ? &WARN
+				 : r->side == CLIENT       ? &UP
+							   : &DOWN;
+	if (r->shape == RUNG_ROUTER) { /* the quoted side is where it goes */
 		from = (a + b) / 2;
 		to = r->side == CLIENT ? a : b;
 		sign = to > from ? 1 : -1;
 		buffer_printf(l->out, "<circle cx=\"%d\" cy=\"%d\" r=\"5\" %s/>\n", from, y,
 			      c->fill);
 	}
-	if (r->shape == LOST) {
+	if (r->shape == RUNG_LOST) {
 		int end = from + (to - from) * 7 / 10;
 		put_line(l, from, y, end - sign * 9, y + SLANT * 7 / 10, c->stroke,
 			 "stroke-width=\"2\" stroke-dasharray=\"7 4\"");
@@ -443,7 +196,8 @@ static void draw_packet(struct ladder *l, const struct rung *r)
 	put_lanes(l, RUNG, true);
 	put_gutter(l, r, y + 4);
 	say_rung(l, r);
-	int reach = r->shape == LOST ? (b - a) * 7 / 10 : b - a; /* the middle of what is drawn */
+	int reach =
+		r->shape == RUNG_LOST ? (b - a) * 7 / 10 : b - a; /* the middle of what is drawn */
 	int middle = r->side == CLIENT ? a + reach / 2 : b - reach / 2;
 	put_text(l, middle, y - 7,
 		 r->cited ? INK " " SANS
@@ -591,22 +345,22 @@ static void describe(struct ladder *l)
 	buffer_reset(&l->text);
 	buffer_printf(l->out, "</title>\n<desc id=\"vl-d-%s\">", id);
 	say_own(&l->text, l->d->summary, true);
-	for (size_t i = 0; i < l->rungs; i++) {
-		const struct rung *r = &l->rung[i];
+	for (size_t i = 0; i < l->rungs.count; i++) {
+		const struct rung *r = &l->rungs.rung[i];
 		buffer_add_text(&l->text, i ? "; " : " ");
-		if (r->shape == SILENCE) {
+		if (r->shape == RUNG_SILENCE) {
 			when_add_span(&l->text, r->silence);
 			buffer_add_text(&l->text, r->busy ? " later" : " of silence");
 			continue;
 		}
-		if (r->shape != NOTE)
-			buffer_add_text(&l->text, r->shape == ROUTER ? "router: "
+		if (r->shape != RUNG_NOTE)
+			buffer_add_text(&l->text, r->shape == RUNG_ROUTER ? "router: "
 						  : r->side == PROXY
 							  ? r->onward ? "origin: " : "proxy: "
 						  : r->onward ? "proxy: "
 							      : "client: ");
 		say_rung(l, r);
-		if (r->shape == LOST)
+		if (r->shape == RUNG_LOST)
 			buffer_add_text(&l->text, " (did not arrive)");
 	}
 	say_html(l->out, buffer_slice(&l->text));
@@ -617,25 +371,25 @@ static void describe(struct ladder *l)
 static int height_of(struct ladder *l)
 {
 	int height = 74 + 18 * summary_lines(l, false) + 2 + BOX_HEIGHT + 12;
-	for (size_t i = 0; i < l->rungs; i++)
-		height += l->rung[i].shape == SILENCE ? GAP : RUNG;
-	return height + (l->rungs ? 0 : RUNG) + (l->x->events_dropped ? RUNG : 0) + 24;
+	for (size_t i = 0; i < l->rungs.count; i++)
+		height += l->rungs.rung[i].shape == RUNG_SILENCE ? GAP : RUNG;
+	return height + (l->rungs.count ? 0 : RUNG) + (l->x->events_dropped ? RUNG : 0) + 24;
 }
 
 static void draw_rungs(struct ladder *l)
 {
 	put_lanes(l, 12, true);
 	l->y += 12;
-	for (size_t i = 0; i < l->rungs; i++) {
-		const struct rung *r = &l->rung[i];
-		if (r->shape == SILENCE)
+	for (size_t i = 0; i < l->rungs.count; i++) {
+		const struct rung *r = &l->rungs.rung[i];
+		if (r->shape == RUNG_SILENCE)
 			draw_silence(l, r);
-		else if (r->shape == NOTE)
+		else if (r->shape == RUNG_NOTE)
 			draw_note(l, r);
 		else
 			draw_packet(l, r);
 	}
-	struct rung last = { .shape = NOTE, .mark = NO_MARK };
+	struct rung last = { .shape = RUNG_NOTE, .mark = NO_MARK };
 	char more[64];
 	if (l->x->events_dropped) {
 		struct buffer n;
@@ -646,7 +400,7 @@ static void draw_rungs(struct ladder *l)
 		buffer_done(&n);
 		last.text = more;
 		draw_note(l, &last);
-	} else if (l->rungs == 0) {
+	} else if (l->rungs.count == 0) {
 		last.text = "nothing was seen of it";
 		draw_note(l, &last);
 	}
@@ -661,7 +415,7 @@ void render_ladder(struct buffer *out, const struct exchange *x, const struct di
 	for (int i = 0; i < l.lanes; i++)
 		l.lane[i] = FIRST_LANE + 36 + i * step;
 	l.width = l.lane[l.lanes - 1] + 216;
-	decide(&l);
+	rungs_decide(&l.rungs, x, d);
 	int height = height_of(&l);
 	buffer_printf(out,
 		      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" "

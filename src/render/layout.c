@@ -128,7 +128,7 @@ static void new_line(struct buffer *out, unsigned indent)
 void layout_wrap(struct buffer *out, struct slice text, unsigned column, unsigned indent,
 		 unsigned width)
 {
-	bool fresh = true; /* nothing of the text is on this line yet */
+	bool fresh = true; /* nothing of the text is written yet */
 	for (;;) {
 		unsigned space = 0;
 		for (; text.len > 0 && text.at[0] == ' '; text = slice_from(text, 1))
@@ -140,7 +140,6 @@ void layout_wrap(struct buffer *out, struct slice text, unsigned column, unsigne
 		if (!fresh && column + space + columns > width) {
 			new_line(out, indent);
 			column = indent;
-			fresh = true;
 		} else if (!fresh && space) {
 			buffer_add_byte(out, ' ');
 			column++;

@@ -12,13 +12,13 @@ enum {
 /* Columns of each part; 0: left out. */
 struct plan {
 	unsigned time, verdict, pair, what;
-	bool method, status, span;
+	bool method, span;
 };
 
 static struct plan plan_for(const struct render_style *s, const struct diagnosis *d)
 {
 	unsigned width = layout_width(s);
-	struct plan p = { .status = true };
+	struct plan p = { 0 };
 	p.time = width < 60 ? 0 : width < 90 ? 8 : 12;
 	/* in a narrow terminal the columns are ragged, for more of the target */
 	p.verdict = width < 60 ? (unsigned)slice_of(verdict_id(d->verdict)).len : VERDICT_COLUMNS;

@@ -134,7 +134,7 @@ void render_target_row(struct buffer *out, const struct render_style *s,
 	unsigned used = layout_mark_width(s) + 1 + VERDICT;
 	buffer_init(&text, 1 << 16);
 	layout_look(out, s, layout_look_of(severity));
-	layout_add_mark(out, s, t->d && !t->trouble ? t->d->verdict : V_OK, severity);
+	layout_add_mark(out, s, t->trouble ? V_OK : t->d->verdict, severity);
 	layout_plain(out, s);
 	buffer_add_byte(out, ' ');
 	buffer_add_text(out, word_of(t));

@@ -213,7 +213,7 @@ static int count(struct store *s, int64_t key, int64_t verdict, const struct sto
 static int add(struct store *s, const struct store_record *r, enum store_source source,
 	       int64_t batch, int64_t *ret_key, struct error *err)
 {
-	int64_t key = 0, verdict, target, proxy;
+	int64_t key = 0, verdict = 0, target = 0, proxy = 0;
 	int code = find_key(s, r, &key, err);
 	if (code == 0)
 		code = name_id(s, NAME_VERDICT, r->verdict, &verdict, err);

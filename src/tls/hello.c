@@ -237,8 +237,8 @@ bool tls_read_server_hello(struct slice body, struct tls_server_hello *ret_hello
 	struct tls_server_hello h = { .version = read_u16(&r) };
 	struct slice random = read_bytes(&r, RANDOM_LEN);
 	struct slice session = read_counted(&r, 1);
-	h.cipher = read_u16(&r);
-	read_u8(&r); /* compression */
+	read_u16(&r); /* the cipher suite */
+	read_u8(&r);  /* compression */
 	if (r.ran_out || h.version >> 8 != 3 || session.len > MAX_SESSION_ID)
 		return false;
 	h.retry_request = memcmp(random.at, RETRY_RANDOM, RANDOM_LEN) == 0;

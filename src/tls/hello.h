@@ -20,7 +20,6 @@ struct tls_client_hello {
 
 struct tls_server_hello {
 	uint16_t version; /* supported_versions where present: 0x0304 */
-	uint16_t cipher;
 	struct slice alpn; /* TLS 1.2 only; empty otherwise */
 	bool retry_request; /* HelloRetryRequest */
 };

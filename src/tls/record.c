@@ -3,8 +3,6 @@
 
 #include "base/reader.h"
 
-enum { SSLV2_CLIENT_HELLO = 1 };
-
 /* Only application data may be empty (RFC 5246 section 6.2.1, RFC 8446 section 5.1). */
 static bool is_length(uint8_t content, uint16_t length)
 {
@@ -31,24 +29,6 @@ enum tls_parse tls_read_record(struct slice in, struct tls_record *ret_record)
 		.length = length,
 	};
 	return TLS_DONE;
-}
-
-/* RFC 5246 appendix E.2. The three lengths add up to the whole where they can be seen. */
-bool tls_is_sslv2_hello(struct slice in)
-{
-	struct reader r = { .left = in };
-	uint16_t length = read_u16(&r);
-	uint8_t type = read_u8(&r);
-	uint16_t version = read_u16(&r);
-	if (r.ran_out || !(length & 0x8000) || type != SSLV2_CLIENT_HELLO)
-		return false;
-	if (version != 0x0002 && (version < 0x0300 || version > 0x0304))
-		return false;
-	uint16_t ciphers = read_u16(&r);
-	uint16_t session = read_u16(&r);
-	uint16_t challenge = read_u16(&r);
-	return r.ran_out || (ciphers % 3 == 0 && ciphers > 0 &&
-			     9u + ciphers + session + challenge == (length & 0x7fffu));
 }
 
 bool tls_read_alert(struct slice body, struct tls_alert *ret_alert)

@@ -32,9 +32,6 @@ struct tls_record {
  * bytes too. */
 enum tls_parse tls_read_record(struct slice in, struct tls_record *ret_record);
 
-/* Is this an SSLv2-compatible ClientHello? (old clients; then nothing else here applies) */
-bool tls_is_sslv2_hello(struct slice in);
-
 struct tls_alert {
 	uint8_t level; /* 1 warning, 2 fatal */
 	uint8_t what;

@@ -1,4 +1,5 @@
 /* The book: a heap of exchanges by their start, and small memories of what relates them. */
+#include "trace/attempts.h"
 #include "trace/book.h"
 
 #include <stdlib.h>
@@ -49,6 +50,7 @@ struct trace_book {
 	size_t connections;
 	struct exchange **suspect;
 	size_t suspects;
+	struct attempts attempts; /* while no proxy is known */
 	uint64_t dismissed;
 	nanos now; /* by trace_book_until */
 };
@@ -341,6 +343,8 @@ void trace_book_connection(struct trace_book *b, const struct trace_connection *
 {
 	if (!knows_proxy(b, &c->to))
 		b->connection[b->connections++ % MAX_CONNECTIONS] = *c;
+	if (b->proxies == 0)
+		attempts_note(&b->attempts, c);
 }
 
 /* x leaves the book: nothing may point at it any more. */
@@ -427,18 +431,6 @@ static bool absorb(struct trace_book *b, struct exchange *x)
 
 /* ---- giving out ------------------------------------------------------------------------------ */
 
-/* Ports that are something else's, so that a failure there says nothing of proxies. */
-static bool is_other_service(uint16_t port)
-{
-	static const uint16_t others[] = { 80,   443,  853,  1433, 1521, 2049,  2222,
-					   3306, 3389, 5060, 5222, 5432, 5900,  5985,
-					   6379, 6443, 6667, 9418, 9200, 11211, 27017 };
-	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-		if (port == others[i])
-			return true;
-	return port < 1024 || port >= 32768;
-}
-
 static bool is_named(const struct trace_book *b, const struct address *a)
 {
 	const struct address *named = &b->options.proxy;
@@ -447,14 +439,14 @@ static bool is_named(const struct trace_book *b, const struct address *a)
 }
 
 /* Was this attempt made to a proxy? The user says so, or other exchanges do, or nothing in the
- * capture speaks to any proxy and the port is no other service's: then it is the best guess. */
+ * capture speaks to any proxy: then it may be the best guess. */
 static bool is_to_proxy(const struct trace_book *b, const struct exchange *x)
 {
 	if (b->options.has_proxy)
 		return is_named(b, &x->proxy);
 	if (knows_host(b, &x->proxy))
 		return true;
-	return b->proxies == 0 && !is_other_service(x->proxy.port);
+	return b->proxies == 0 && attempts_may_mean_proxy(&b->attempts, &x->client, &x->proxy);
 }
 
 static void give_out(struct trace_book *b, struct exchange *x)
@@ -613,7 +605,7 @@ void trace_book_free(struct trace_book *b)
 {
 	if (!b)
 		return;
-	for (size_t i = 0; i < b->held; i++)
+	for (size_t i = 0; b->heap && i < b->held; i++)
 		trace_free(b->heap[i].x);
 	for (size_t i = 0; b->suspect && i < MAX_SUSPECTS; i++)
 		trace_free(b->suspect[i]);

@@ -315,15 +315,6 @@ const struct event *trace_first_of(const struct exchange *x, enum event_kind kin
 	return NULL;
 }
 
-const struct event *trace_last_of(const struct exchange *x, enum event_kind kind,
-				  enum trace_side side)
-{
-	for (size_t i = x->events; i > 0; i--)
-		if (x->event[i - 1].kind == kind && x->event[i - 1].side == side)
-			return &x->event[i - 1];
-	return NULL;
-}
-
 struct slice trace_keep(struct exchange *x, struct slice s, size_t most)
 {
 	return arena_copy(x->arena, slice_first(s, most));

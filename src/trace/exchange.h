@@ -412,8 +412,6 @@ const struct event *trace_first(const struct exchange *x, enum event_kind kind);
 const struct event *trace_last(const struct exchange *x, enum event_kind kind);
 const struct event *trace_first_of(const struct exchange *x, enum event_kind kind,
                                    enum trace_side side);
-const struct event *trace_last_of(const struct exchange *x, enum event_kind kind,
-                                  enum trace_side side);
 
 /* A copy in the exchange's arena, cut to `most` bytes. */
 struct slice trace_keep(struct exchange *x, struct slice s, size_t most);

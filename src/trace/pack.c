@@ -21,7 +21,7 @@ struct codec {
 	size_t marks;
 	struct mark last;
 	uint64_t value[MAX_GROUP]; /* of the group under way */
-	unsigned told, values;
+	unsigned told;
 	struct arena *arena;
 };
 
@@ -257,8 +257,7 @@ static void mark(struct codec *c, struct mark *m)
 			mark(c, mark_[i_]);                                                        \
 	} while (0)
 
-/* ---- texts ------------------------------------------------------------------------------------
- */
+/* ---- texts -------------------------------------------------------------------------------- */
 
 /* What stands in most of them: as if each began with it. */
 static const struct slice COMMON =
@@ -320,8 +319,7 @@ static void texts(struct codec *c, struct slice *const *s, size_t count)
 			text(c, s[i]);
 }
 
-/* ---- addresses, names of exchanges -------------------------------------------------------------
- */
+/* ---- addresses, names of exchanges -------------------------------------------------------- */
 
 enum { ADDRESS_NONE, ADDRESS_V4, ADDRESS_V6 };
 
@@ -357,14 +355,13 @@ static void name(struct codec *c, char *id)
 			id[i + 1] = digits[byte & 15];
 			continue;
 		}
-		const char *high = memchr(digits, id[i], 16), *low = memchr(digits, id[i + 1], 16);
-		buffer_add_byte(c->out, (uint8_t)((high ? high - digits : 0) << 4 |
-						  (low ? low - digits : 0)));
+		uint64_t byte = 0;
+		slice_parse_u64((struct slice){ (const uint8_t *)id + i, 2 }, 16, &byte);
+		buffer_add_byte(c->out, (uint8_t)byte);
 	}
 }
 
-/* ---- parts that most exchanges lack -------------------------------------------------------------
- */
+/* ---- parts that most exchanges lack ------------------------------------------------------- */
 
 /* Leaves a part out that came to nothing but zeros. open: makes room for it, where it is read. */
 static void part(struct codec *c, struct exchange *x, bool (*open)(struct exchange *x),

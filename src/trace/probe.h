@@ -27,7 +27,6 @@ struct trace_fetch {
 	uint16_t status;         /* 0: no answer */
 	bool paced;              /* read slower on purpose */
 	bool enough;             /* we ended it */
-	uint64_t from;           /* the byte it began at */
 	uint64_t promised;       /* Content-Length; UINT64_MAX unknown */
 	uint64_t body;           /* bytes of it that came */
 	uint64_t carried;        /* bytes that came down through the tunnel; else as `body` */

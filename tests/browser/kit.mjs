@@ -105,12 +105,6 @@ export class Place {
 		});
 	}
 
-	async closedPort() {
-		const port = await this.server(() => {});
-		await this.ends.pop()();
-		return port;
-	}
-
 	// A connection that stays, and carries something now and then.
 	async connection(port) {
 		const socket = connect(port, "127.0.0.1");

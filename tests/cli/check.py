@@ -17,7 +17,7 @@ import urllib.parse
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "live")]
 import proxykit as peer  # noqa: E402
-from peer import deaf_port  # noqa: E402
+from peer import deaf_port, free_port  # noqa: E402
 from viaduct import Broken, PLAIN, Tap, records  # noqa: E402
 
 PASSWORD = "correct; horse \"battery\""
@@ -394,8 +394,7 @@ class Foreign:
     """A proxy of another make, on a port of its own; waits until it listens."""
 
     def __init__(self, folder, program, config, words):
-        with socket.create_server(("127.0.0.1", 0)) as s:
-            self.port = s.getsockname()[1]
+        self.port = free_port()
         path = os.path.join(folder, program + ".conf")
         with open(path, "w", encoding="ascii") as out:
             out.write(config.replace("PORT", str(self.port)).replace("FOLDER", folder))

@@ -8,10 +8,10 @@ is taken meanwhile, read by viaduct read, agrees.
 Some faults are silence, which takes its time: all cases run side by side.
 """
 import concurrent.futures
+import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +22,7 @@ import time
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "live"), os.path.dirname(os.path.abspath(__file__))]
 import proxykit as peer  # noqa: E402
+import tcpdump  # noqa: E402
 from check import Bench, Pki, at, over_tls  # noqa: E402
 from viaduct import Broken, PLAIN, Tap, records  # noqa: E402
 
@@ -219,26 +220,23 @@ class Capture:
     """Of loopback, while the cases run; None of it where that may not be done."""
 
     def __init__(self, program, folder, what="tcp"):
-        self.program, self.path = program, os.path.join(folder, "lo.pcap")
-        self.process = None
-        if not shutil.which("tcpdump"):
-            return
-        self.process = subprocess.Popen(
-            ["tcpdump", "-i", "lo", "-U", "--immediate-mode", "-s", "0", "-B", "65536", "-w", self.path, what],
-            stderr=subprocess.PIPE, text=True)
-        for line in self.process.stderr:
-            if "listening on" in line:
-                return
-        self.process.wait()
-        self.process = None
+        self.program, self.dump, self.stack = program, None, contextlib.ExitStack()
+        if tcpdump.PROGRAM:
+            with contextlib.suppress(Broken):
+                self.dump = self.stack.enter_context(tcpdump.Tcpdump(os.path.join(folder, "lo.pcap"), what))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return self.stack.__exit__(*error)
 
     def exchanges(self, ports):
         """Those with these proxies, by the proxy's port and the client's address."""
-        self.process.send_signal(signal.SIGINT)
-        self.process.communicate(timeout=60)
+        self.dump.stop()
         found = {}
         for port in ports:
-            done = subprocess.run([self.program, "read", "--json", "--proxy", at(port), self.path],
+            done = subprocess.run([self.program, "read", "--json", "--proxy", at(port), self.dump.path],
                                   capture_output=True, timeout=120, check=False,
                                   env={**os.environ, **PLAIN})
             for record in records(done.stdout.decode()):
@@ -300,7 +298,7 @@ class Table:
 
     def compare(self, tap):
         """The capture's exchange of the same connection: verdict, stage and target."""
-        if not self.capture.process:
+        if not self.capture.dump:
             tap.skip("read agrees", "no capture can be taken here")
             return
         seen = self.capture.exchanges({port for _, _, port, _ in self.agree})
@@ -322,8 +320,14 @@ class Table:
 
 
 def table(bench, tap, folder):
-    capture = Capture(bench.program, folder)
-    t = Table(bench, capture)
+    with Capture(bench.program, folder) as capture:
+        t = Table(bench, capture)
+        add_cases(t, bench)
+        t.finish(tap)
+        t.compare(tap)
+
+
+def add_cases(t, bench):
     plain = peer.Origin(download)
     secure = peer.Origin(over_tls(bench.pki.context("good"), download))
     http, https = f"http://localhost:{plain.port}/file", f"https://localhost:{secure.port}/file"
@@ -343,8 +347,6 @@ def table(bench, tap, folder):
                     also=lambda r, p=product, w=words: r["page"] == w and
                     (r.get("product") or "").lower() == p.lower()),
                "http://example.com/", "https://example.com/")
-    t.finish(tap)
-    t.compare(tap)
 
 
 # ---- each differential, asked for alone -------------------------------------------------------
@@ -480,11 +482,11 @@ def ways(bench, tap):
     t.finish(tap)
 
 
-def main():
+def main(program):
     tap = Tap()
     only = os.environ.get("ONLY", "")
     with tempfile.TemporaryDirectory(prefix="viaduct-") as folder:
-        bench = Bench(sys.argv[1], folder, Pki(folder), tap)
+        bench = Bench(program, folder, Pki(folder), tap)
         for part in (lambda b, t: table(b, t, folder), idle, credentials, ways):
             name = "table" if part.__name__ == "<lambda>" else part.__name__
             if only not in name:
@@ -499,4 +501,6 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if sys.argv[1] != "--inside":
+        tcpdump.enter(__file__, *sys.argv[1:])
+    sys.exit(main(sys.argv[-1]))

@@ -26,6 +26,7 @@ import proxykit as peer  # noqa: E402
 from check import Bench, Pki, answer, at, over_tls  # noqa: E402
 from check_faults import BODY, SIZE, Capture, Case, Table, download, resets, says, silence  # noqa: E402
 from peer import LIMIT, deaf_port, free_port  # noqa: E402
+from tcpdump import enter  # noqa: E402
 from viaduct import Broken, Tap  # noqa: E402
 
 PASSWORD = b"right"
@@ -322,7 +323,9 @@ def handshakes():
         Row("unknown authority", answer, None, untrusted, tls="own", told=alert, again=True),
         Row("unknown authority, TLS 1.2", answer, None, untrusted, tls="own", newest=old),
         # The client's part of the handshake is over then: it breaks while the client waits for the answer.
-        Row("a certificate wanted", answer, None, ("tls-alert", "http"), wants=True),
+        # Whom the machine lets wait for longer than an alert takes, has for the capture read the request.
+        Row("a certificate wanted", answer, None, ("tls-alert", "http"), wants=True,
+            told=[*alert, ("transfer-truncated", "transfer")]),
         Row("a certificate wanted, TLS 1.2", answer, None, ("tls-alert", "tls"), wants=True, newest=old),
         Row("HTTP on the port of TLS", no_tls, None, ("not-tls", "tls"), tls=None),
         Row("reset after the hello", hello_then_reset, None, closed, but={"viaduct": (None, ("tls-reset", "tls"))},
@@ -355,7 +358,7 @@ def main(program, *words):
             else:
                 tap.skip(make.__name__, "it is not installed")
         doors = " or ".join(f"tcp port {port}" for p in products for port in p.ports.values())
-        table = Table(bench, Capture(bench.program, folder, doors))
+        table = Table(bench, stack.enter_context(Capture(bench.program, folder, doors)))
         for row in (r for r in rows if not words or any(w in r.name for w in words)):
             for product in products:
                 for case, url, stage in row.cases(product, bench.pki):
@@ -366,4 +369,6 @@ def main(program, *words):
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    if sys.argv[1] != "--inside":
+        enter(__file__, *sys.argv[1:])
+    sys.exit(main(*(w for w in sys.argv[1:] if w != "--inside")))

@@ -89,24 +89,43 @@ def figure(pattern, line):
     return int(found.group(1)) if found else 0
 
 
+FIGURES = ("mss", "pmtu", "advmss", "cwnd", "bytes_sent", "bytes_received", "ino", "snd_wnd", "notsent")
+
+
+def figures(line):
+    """Those of a connection that are compared."""
+    return {**{f: figure(f, line) for f in FIGURES}, "queue_out": int(line.split()[2])}
+
+
+def beside_ss(program, place, client):
+    """{client: record}, the exit status and ss's figures, of a moment in which these did not change: a window that
+    is shut opens by and by for some of what is queued, when nobody reads."""
+    end = time.monotonic() + PATIENCE
+    after = figures(ss(place)[client])
+    while True:
+        before, (seen, status) = after, look(program, place)
+        after = figures(ss(place)[client])
+        if before == after or time.monotonic() > end:
+            return seen, status, after
+
+
 def established(program, tap, server):
     with Pair(server) as p:
         p.near.sendall(b"x" * 500)
         p.far.recv(500, socket.MSG_WAITALL)
         p.far.sendall(b"y" * 99)
         p.near.recv(1000)
-        seen, status = look(program, p.place)
-        r, line = seen[p.client], ss(p.place)[p.client]
+        seen, status, beside = beside_ss(program, p.place, p.client)
+        r = seen[p.client]
         tap.case("an established connection", differences(
             r, state="ESTABLISHED", severity="ok", proxy=p.place, pid=os.getpid(),
             process=open("/proc/self/comm", encoding="utf-8").read().strip(), uid=os.getuid(),
             bytes_up=500, bytes_down=99, queue_in_bytes=0, queue_out_bytes=0, retrans=0, signs=[])
             + ([] if status == 0 else [f"exit status {status}"]))
         tap.case("... has the figures that ss has", differences(
-            r, mss_out=figure("mss", line), path_mtu=figure("pmtu", line),
-            mss_advertised=figure("advmss", line), window_segments=figure("cwnd", line),
-            bytes_up=figure("bytes_sent", line), bytes_down=figure("bytes_received", line),
-            inode=figure("ino", line), peer_window_bytes=figure("snd_wnd", line)))
+            r, mss_out=beside["mss"], path_mtu=beside["pmtu"], mss_advertised=beside["advmss"],
+            window_segments=beside["cwnd"], bytes_up=beside["bytes_sent"], bytes_down=beside["bytes_received"],
+            inode=beside["ino"], peer_window_bytes=beside["snd_wnd"]))
         tap.case("the server's own side is not listed",
                  [seen] if set(seen) != {p.client} else ())
         other, _ = look(program, name(("127.0.0.2", server.getsockname()[1])))
@@ -172,12 +191,11 @@ def queues(program, tap, server):
             while True:
                 p.near.send(b"z" * 65536)
         r, _ = await_sign(program, p.place, p.client, "zero-window")
-        line = ss(p.place)[p.client]
-        tap.case("a queue that the far end does not take", differences(
-            r, timer="persist", queue_out_bytes=int(line.split()[2])) +
-            differences(r["signs"][0], verdict="receiver-stalled"))
+        tap.case("a queue that the far end does not take", differences(r, timer="persist") +
+                 differences(r["signs"][0], verdict="receiver-stalled"))
+        seen, _, beside = beside_ss(program, p.place, p.client)
         tap.case("... and that was never sent", differences(
-            r, unsent_bytes=figure("notsent", line)))
+            seen[p.client], queue_out_bytes=beside["queue_out"], unsent_bytes=beside["notsent"]))
     with Pair(server) as p:
         p.far.sendall(b"y" * 1234)
         r, _ = await_sign(program, p.place, p.client, "unread")

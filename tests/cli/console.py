@@ -484,11 +484,14 @@ def captures(program):
 
 @case("the proxy's log is followed: half lines, other lines, rotation, a restart")
 def followed(program):
+    # what is older than 90 days is forgotten
+    minute = time.strftime("%Y-%m-%dT%H:00", time.gmtime(time.time() - 7200))
+
     def line(number, **more):
         return json.dumps({"v": 1, "id": f"{number:016x}", "source": "proxy", "verdict": "denied",
                            "severity": "failure", "summary": HOSTILE, "evidence": [{"what": "}]\""}],
                            "target": "a.example:443", "proxy": "10.0.0.1:3128", "status": 403,
-                           "start": f"2026-11-23T10:00:{number:02}.000001Z", **more}) + "\n"
+                           "start": f"{minute}:{number:02}.000001Z", **more}) + "\n"
 
     def wait(browser, count):
         for _ in range(100):

@@ -109,14 +109,24 @@ class Proxy:
         to = f"127.0.0.1:{self.origin}"
         return self.say(f"CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n\r\n", keep=True)[0]
 
+    def enter_door(self):
+        """A connection to it, which opens after the listeners: it has a name before it is listened at."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            peer = socket.socket(socket.AF_UNIX)
+            peer.settimeout(PATIENCE)
+            try:
+                peer.connect(self.path("door"))
+                return peer
+            except (FileNotFoundError, ConnectionRefusedError):
+                peer.close()
+                if time.monotonic() > end:
+                    raise
+            time.sleep(0.02)
+
     def knock(self, request):
         """Everything that the door answers to these bytes until it closes."""
-        end = time.monotonic() + PATIENCE
-        while not os.path.exists(self.path("door")) and time.monotonic() < end:
-            time.sleep(0.02)   # it opens after the listeners
-        with socket.socket(socket.AF_UNIX) as peer:
-            peer.settimeout(PATIENCE)
-            peer.connect(self.path("door"))
+        with self.enter_door() as peer:
             peer.sendall(request.encode())
             answer = b""
             while part := peer.recv(65536):
@@ -162,8 +172,7 @@ def json_log(program, tap):
         p.get()
         p.get("denied.example")
         p.tunnel().close()
-        text = p.await_log(r"(?s)denied\.example.*CONNECT|CONNECT.*denied\.example")
-        text = p.await_log(r"(?s)(\{.*){3}")
+        text = p.await_log(r"\A([^\n]*\n){3}\Z")
         good, bad = one(text, method="GET", status=200), one(text, status=403)
         tunnel = one(text, method="CONNECT")
         tap.case("a good request", expect(
@@ -239,7 +248,7 @@ def door(program, tap):
         p.get()
         p.get("denied.example")
         peer = p.tunnel()
-        p.await_log("denied.example")
+        p.await_log(r"\A([^\n]*\n){2}\Z")   # both are over, for all who count or remember them
         status, body = p.ask("/healthz")
         tap.case("/healthz", expect((status == 200, status), (body == "ok\n", body)))
         status, body = p.ask("/metrics")

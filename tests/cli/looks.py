@@ -14,7 +14,7 @@ import threading
 import types
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from check import Bench, Pki, answer, at, over_tls, peer  # noqa: E402
+from check import Bench, Pki, answer, at, deaf_port, over_tls, peer  # noqa: E402
 from viaduct import Tap  # noqa: E402
 
 # What a middlebox does with a hello that it does not take.
@@ -159,9 +159,7 @@ def words(b):
     b.usage("a look without a URL", "no URL to check", "mtu")
     got = b.run("mtu", "-x", at(plain.port), f"http://localhost:{plain.port}/")
     b.tap.case("a line of its own", [] if "mtu" in got[1] and "up: an MSS of" in got[1] else [got])
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        nobody = s.getsockname()[1]
-    b.verdict("nothing to look at", "proxy-refused", "tcp", "mtu", "-x", at(nobody), "http://localhost/",
+    b.verdict("nothing to look at", "proxy-refused", "tcp", "mtu", "-x", at(deaf_port()), "http://localhost/",
               also=lambda r: "no connection" in r["looked"][0]["seen"] and "probe" not in r)
 
 

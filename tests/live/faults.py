@@ -12,9 +12,9 @@ import time
 import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-import peer                                                # noqa: E402
-from peer import LIMIT, Client, Raw, Wire, same, want      # noqa: E402
-from viaduct import Tap                                    # noqa: E402
+import peer  # noqa: E402
+from peer import LIMIT, Client, Raw, Wire, deaf_port, same, want  # noqa: E402
+from viaduct import Tap  # noqa: E402
 
 SANITIZED = "--sanitized" in sys.argv   # then nothing is said about memory
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -133,8 +133,7 @@ class Closed:
     """A port that nobody listens at."""
 
     def __init__(self):
-        with socket.create_server(("127.0.0.1", 0)) as s:
-            self.host = "127.0.0.1:%d" % s.getsockname()[1]
+        self.host = f"127.0.0.1:{deaf_port()}"
 
 
 class Silent:

@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 
-from proxykit import (PATIENCE, Origin, Proxy, is_reset, length_of, main, read_all, read_answer,
+from proxykit import (PATIENCE, Origin, Proxy, deaf_port, is_reset, length_of, main, read_all, read_answer,
                       read_chunked, read_exactly, read_head, reset, status)
 
 
@@ -427,10 +427,7 @@ def parents(program):
         else:
             s.sendall(ok(head))
 
-    closed = socket.create_server(("127.0.0.1", 0))
-    gone = closed.getsockname()[1]
-    closed.close()
-    parent = Origin(serve)
+    gone, parent = deaf_port(), Origin(serve)
     secret = "/tmp/viaduct-parent-%d" % os.getpid()
     with open(secret, "w", encoding="ascii") as out:
         out.write("open sesame\n")

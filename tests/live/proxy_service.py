@@ -78,7 +78,7 @@ def answers(address):
     try:
         with socket.create_connection(address, LIMIT):
             return True
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):   # a listener that closes resets who is on the way
         return False
 
 

@@ -8,8 +8,9 @@ import signal
 import socket
 import sys
 import threading
+import time
 
-from proxykit import (PATIENCE, Origin, Proxy, is_reset, main, read_all, read_answer, read_exactly,
+from proxykit import (PATIENCE, Origin, Proxy, deaf_port, is_reset, main, read_all, read_answer, read_exactly,
                       read_head, reset, status)
 
 
@@ -117,9 +118,7 @@ def origin_resets(program):
 def refused(program):
     """a CONNECT that fails is answered and ends the connection"""
     proxy = Proxy(program)
-    closed = socket.create_server(("127.0.0.1", 0))
-    port = closed.getsockname()[1]
-    closed.close()
+    port = deaf_port()
     s = proxy.connect(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\nHost: x\r\n\r\nearly" % port)
     head, page = read_answer(s)
     assert status(head) == 502 and b"connection_refused" in head, head
@@ -180,7 +179,8 @@ def short(proxy, origin):
         assert read_exactly(s, 5) == b"hello"
     for s in tunnels:
         s.close()
-    for _ in range(200):  # the proxy hears of these ends in its own time
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:  # the proxy, and the origin, hear of these ends in their own time
         s = proxy.connect(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\nHost: x\r\n\r\n" % origin.port)
         if status(read_head(s)) == 200:
             return

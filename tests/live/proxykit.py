@@ -18,6 +18,10 @@ import tempfile
 import termios
 import threading
 import time
+import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from peer import deaf_port  # noqa: E402,F401  others take it from here
 
 PATIENCE = 20  # seconds; for what should come at once
 PAUSE = threading.Event()  # never set: its wait is how a fault takes its time
@@ -311,8 +315,6 @@ def main(tests):
         print(f"{'not ' if fault else ''}ok {number} - {test.__doc__ or test.__name__}")
         if fault:
             failed += 1
-            import traceback
-            for line in traceback.format_exception(fault):
-                print("# " + line.rstrip().replace("\n", "\n# "))
+            traceback.print_exception(fault)   # on stderr: meson shows that of a TAP test, not its comments
         sys.stdout.flush()
     return 1 if failed else 0

@@ -18,7 +18,7 @@ import threading
 HERE = os.path.dirname(os.path.abspath(__file__))
 PATIENCE = 20
 NEEDS = ("unshare", "nsenter", "ip", "ethtool", "openssl", "sysctl")
-CLIENT, ORIGIN, FAR, FAR_UP = "10.77.1.2", "10.77.5.2", "10.77.5.3", "10.77.5.4"
+CLIENT, ROUTER, ORIGIN, FAR, FAR_UP = "10.77.1.2", "10.77.1.1", "10.77.5.2", "10.77.5.3", "10.77.5.4"
 CLIENT6 = "fd77:1::2"
 
 TINYPROXY = "Port 8888\nTimeout 60\nMaxClients 200\nLogFile \"FOLDER/tiny.log\"\nAllow 0.0.0.0/0\nAllow ::/0\n"

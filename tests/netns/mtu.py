@@ -11,14 +11,13 @@ import collections
 import concurrent.futures
 import contextlib
 import os
-import shutil
-import signal
 import subprocess
 import sys
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.dirname(os.path.abspath(__file__))]
 import lab  # noqa: E402
+import tcpdump  # noqa: E402
 from viaduct import PLAIN, Broken, Tap, records, run  # noqa: E402
 
 HTTP, HTTPS, LONG = "http", "https", "long"
@@ -78,31 +77,31 @@ class Capture:
     """All that passes at the client, for `viaduct read`."""
 
     def __init__(self, stack, folder):
-        self.path = os.path.join(folder, "client.pcap")
-        self.process = subprocess.Popen(
-            ["tcpdump", "-i", "eth0", "-w", self.path, "-U", "--immediate-mode", "-s", "0", "-B", "65536",
-             "-Z", "root", "tcp or icmp or icmp6"], stderr=subprocess.PIPE, text=True)
-        stack.callback(self.process.kill)
-        while "listening" not in (line := self.process.stderr.readline()):
-            if not line:
-                raise Broken("tcpdump ended")
+        self.dump = stack.enter_context(tcpdump.Tcpdump(os.path.join(folder, "client.pcap"),
+                                                        "tcp or icmp or icmp6", "eth0", lab.ROUTER))
 
     def all(self, program):
-        self.process.send_signal(signal.SIGINT)
-        self.process.communicate(timeout=lab.PATIENCE)
-        return records(run(program, ["read", "--json", self.path])[1])
+        self.dump.stop()
+        return records(run(program, ["read", "--json", self.dump.path])[1])
 
     def read(self, program):
-        """The exchanges by client address, the first of each connection."""
+        """The exchanges by proxy and client, the first of each connection: to two proxies at once the kernel
+        may give one port."""
         found = {}
         for r in self.all(program):
-            found.setdefault(r["client"], r)
+            found.setdefault((r.get("proxy"), r["client"]), r)
         return found
+
+
+def shown(case, r):
+    """What of it a capture shows: of a request inside of a tunnel the tunnel."""
+    inside = r.get("method") != "CONNECT" and URLS[case.url].startswith("https:")
+    return {**r, "target": URLS[case.url].split("/")[2] + ":443"} if inside else r
 
 
 def agree(case, r, seen):
     """The same verdict, stage and target in the capture."""
-    of_it = seen.get(r.get("client"))
+    of_it, r = seen.get((r.get("proxy"), r.get("client"))), shown(case, r)
     if not of_it:
         return [f"{r.get('client')} is not in the capture"]
     good = r["verdict"] in GOOD and of_it["verdict"] in GOOD   # which of them is a matter of milliseconds
@@ -141,7 +140,7 @@ def silent_cases():
 def judge_all(program, tap, world, cases):
     cases = [c for c in cases if c.proxy in world.makes]
     with contextlib.ExitStack() as stack:
-        capture = Capture(stack, world.folder) if shutil.which("tcpdump") else None
+        capture = Capture(stack, world.folder) if tcpdump.PROGRAM else None
         with concurrent.futures.ThreadPoolExecutor(9) as pool:
             waiting = [(c, pool.submit(walk, world, c)) for c in cases]
         results = [(c, f.result()) for c, f in waiting]
@@ -189,7 +188,7 @@ def poor(program, count, capturing=False):
 
 
 def healthy(program, tap):
-    capturing = bool(shutil.which("tcpdump"))
+    capturing = bool(tcpdump.PROGRAM)
     found, disagree = poor(program, 6, capturing)
     tap.case("2 % loss, 300 ms, reordering, 40 kB/s: no failure",
              [] if set(found) <= set(GOOD) else [dict(found)])
@@ -199,7 +198,7 @@ def healthy(program, tap):
 
 def inside(program, part, *words):
     if part == "poor":
-        found, disagree = poor(program, int(words[0]), bool(shutil.which("tcpdump")))
+        found, disagree = poor(program, int(words[0]), bool(tcpdump.PROGRAM))
         print(dict(found), *disagree, sep="\n")
         return 0
     tap = Tap()

@@ -8,13 +8,13 @@ Both in one lab, side by side. Of the NAT a capture is read, too."""
 import concurrent.futures
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.dirname(os.path.abspath(__file__))]
 import lab  # noqa: E402
+import tcpdump  # noqa: E402
 from mtu import Capture  # noqa: E402
 from viaduct import PLAIN, Broken, Tap, records  # noqa: E402
 
@@ -92,7 +92,7 @@ def inside(program):
         world.ip(None, f"route add unreachable {UNREACHABLE}/32")
         dead = "".join(f"{address} dead.{NAME}\n" for address in (SILENT, REFUSES, UNREACHABLE))
         subprocess.run(["mount", "--bind", world.file("hosts", HOSTS + dead), "/etc/hosts"], check=True)
-        capture = Capture(stack, world.folder) if shutil.which("tcpdump") else None
+        capture = Capture(stack, world.folder) if tcpdump.PROGRAM else None
         with concurrent.futures.ThreadPoolExecutor(12) as pool:
             jobs = [(f"forgotten after {FORGETS} s, {m}",
                      pool.submit(quiet, world, m, FORGETS + 2, "transfer-stalled", "unanswered")) for m in world.makes]

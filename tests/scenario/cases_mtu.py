@@ -259,6 +259,26 @@ def _(w):
     c.do(lambda: None)
 
 
+@scenario('client-vanishes-in-handshake-seen-at-proxy', Expect('transfer-stalled', stage='tls'), near='mtu-black-hole')
+def _(w):
+    c = tunnel(w, point=PROXY)
+    c.do(lambda: c.path.cut(c.loop.now + 0.012))
+    c.up(client_hello(NAME))
+    c.do(lambda: c.proxy.write(flight13()), after=0.02)     # two full segments, and a small one
+    c.wait(14)
+    c.do(lambda: None)
+
+
+@scenario('black-hole-small-answer-seen-at-proxy', Expect('mtu-black-hole', says=('1448 bytes',)))
+def _(w):
+    c = w.talk(proxy='10.3.0.1:3128', point=PROXY)
+    c.path.lose_larger(DOWN, 1400)
+    c.up(get('http://dl.example.org/a'))
+    c.down(answer(200, 'OK', text(2000)))
+    c.wait(14)
+    c.close(CLIENT)
+
+
 @scenario('largest-possible-segments-pass', Expect('ok'), near='mtu-black-hole')
 def _(w):
     c = w.talk(proxy='10.3.0.1:3128', client_host={'mtu': 9000}, proxy_host={'mtu': 9000})

@@ -398,6 +398,56 @@ def _(w):
     c.finish()
 
 
+def dies(c, after: float = 0.0, way=None) -> None:
+    """From now on, or a little later, nothing passes."""
+    c.do(lambda: c.path.cut(c.loop.now + after, way=way))
+
+
+@scenario('request-in-tunnel-never-acknowledged', Expect('unclear', says=('not acknowledged to the end',)), near='lossy')
+def _(w):
+    c = secured(w)
+    c.fetch(4000)
+    dies(c)
+    c.up(app(300))
+    c.wait(3)
+    c.reset(CLIENT)
+
+
+@scenario('request-in-tunnel-never-acknowledged-for-long',
+          Expect('transfer-stalled', says=('what the client sent last', 'never acknowledged in 9.0 s')), near='lossy')
+def _(w):
+    c = secured(w)
+    c.fetch(4000)
+    dies(c)
+    c.up(app(300))
+    c.wait(9)
+    c.reset(CLIENT)
+
+
+def answer_is_lost(w, size: int):
+    """The request passes; the answer, sent whole, does not."""
+    c = w.talk(proxy='10.3.0.1:3128', point=PROXY)
+    dies(c, 0.012)
+    c.up(get('http://dl.example.org/a'))
+    c.do(lambda: c.proxy.write(answer(200, 'OK', text(size))), after=0.02)
+    return c
+
+
+@scenario('answer-never-acknowledged-seen-at-proxy', Expect('unclear', says=('the proxy\'s side sent last',)), near='lossy')
+def _(w):
+    c = answer_is_lost(w, 600)
+    c.wait(4)
+    c.reset(PROXY)
+
+
+@scenario('answer-never-acknowledged-for-long-seen-at-proxy',
+          Expect('transfer-stalled', stage='transfer', says=('what the proxy\'s side sent last', 'path')), near='lossy')
+def _(w):
+    c = answer_is_lost(w, 2000)
+    c.wait(14)
+    c.do(lambda: None)
+
+
 @scenario('duplicated-only', Expect('ok'), near='lossy')
 def _(w):
     c = secured(w)

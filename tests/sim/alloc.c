@@ -43,8 +43,7 @@ void *__wrap_reallocarray(void *old, size_t count, size_t size)
 	return runs_out() ? NULL : __real_reallocarray(old, count, size);
 }
 
-/* ---- the world's own, which does not ----------------------------------------------------------
- */
+/* ---- the world's own, which does not ------------------------------------------------------ */
 
 void bytes_add(struct bytes *b, const void *from, size_t len)
 {

@@ -9,8 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- descriptors ------------------------------------------------------------------------------
- */
+/* ---- descriptors -------------------------------------------------------------------------- */
 
 struct descriptor *descriptor_of(int fd)
 {
@@ -96,8 +95,7 @@ static unsigned what_of(const struct end *e)
 	return what;
 }
 
-/* ---- the loop ---------------------------------------------------------------------------------
- */
+/* ---- the loop ----------------------------------------------------------------------------- */
 
 struct net_loop *net_loop_new(struct error *err)
 {
@@ -235,8 +233,7 @@ void net_loop_stop(struct net_loop *loop)
 	loop->stop = true;
 }
 
-/* ---- a round ----------------------------------------------------------------------------------
- */
+/* ---- a round ------------------------------------------------------------------------------ */
 
 static bool run_list(struct net_call *first)
 {
@@ -348,8 +345,7 @@ void net_loop_run(struct net_loop *loop)
 	loop->stop = false;
 }
 
-/* ---- listening and connecting -------------------------------------------------------------------
- */
+/* ---- listening and connecting ------------------------------------------------------------- */
 
 int net_listen(const struct address *at, bool defer, struct error *err)
 {
@@ -525,8 +521,7 @@ int net_connect_result(int fd)
 	return take_error(socket_of(fd));
 }
 
-/* ---- bytes --------------------------------------------------------------------------------------
- */
+/* ---- bytes -------------------------------------------------------------------------------- */
 
 /* How many of `len` can be read; 0 for the end, or a negative errno. */
 static ssize_t readable(struct end *e, size_t len)
@@ -624,8 +619,7 @@ void net_close(int fd)
 	close_descriptor(fd);
 }
 
-/* ---- pipes --------------------------------------------------------------------------------------
- */
+/* ---- pipes -------------------------------------------------------------------------------- */
 
 int net_pipe_open(struct net_pipe *ret_pipe, size_t room)
 {
@@ -694,8 +688,7 @@ ssize_t net_splice_out(struct net_pipe *p, int fd, size_t most)
 	return some;
 }
 
-/* ---- bounds and facts ---------------------------------------------------------------------------
- */
+/* ---- bounds and facts --------------------------------------------------------------------- */
 
 int net_limit_buffers(int fd, size_t receive, size_t unsent)
 {
@@ -722,14 +715,12 @@ int net_facts(int fd, struct net_facts *ret_facts)
 		.bytes_sent = e->sent,
 		.bytes_acked = e->sent,
 		.bytes_received = e->received,
-		.since_data_received = e->received ? 0 : NO_TIME,
 		.state = e->connected && !e->broken ? 1 : 7,
 	};
 	return 0;
 }
 
-/* ---- names --------------------------------------------------------------------------------------
- */
+/* ---- names -------------------------------------------------------------------------------- */
 
 struct asked {
 	struct net_timer timer;

@@ -47,8 +47,7 @@ static void fill(char *text, size_t len)
 		text[i] = (char)('a' + i % 23);
 }
 
-/* ---- the plain ways ---------------------------------------------------------------------------
- */
+/* ---- the plain ways ----------------------------------------------------------------------- */
 
 static struct sim_origin *web, *tls;
 
@@ -133,8 +132,7 @@ static void every_manner_of_traffic(void **state)
 	}
 }
 
-/* ---- what stalls ------------------------------------------------------------------------------
- */
+/* ---- what stalls -------------------------------------------------------------------------- */
 
 static void a_reader_that_stops_is_waited_for(void **state)
 {
@@ -181,8 +179,7 @@ static void time_outs_come_by_themselves(void **state)
 	assert_int_equal(scene_end(), 0);
 }
 
-/* ---- each call in turn fails --------------------------------------------------------------------
- */
+/* ---- each call in turn fails -------------------------------------------------------------- */
 
 static enum outcome play(int which)
 {

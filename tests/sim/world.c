@@ -10,8 +10,7 @@
 struct world world;
 struct descriptor table[MOST_FDS];
 
-/* ---- chance and faults ------------------------------------------------------------------------
- */
+/* ---- chance and faults -------------------------------------------------------------------- */
 
 static uint32_t throw_dice(void)
 {
@@ -76,8 +75,7 @@ bool sim_has_failed(void)
 	return world.has_failed;
 }
 
-/* ---- connections ------------------------------------------------------------------------------
- */
+/* ---- connections -------------------------------------------------------------------------- */
 
 void edge(struct end *e)
 {
@@ -149,8 +147,7 @@ void send_reset(struct end *from, int error)
 	edge(to);
 }
 
-/* ---- peers ------------------------------------------------------------------------------------
- */
+/* ---- peers -------------------------------------------------------------------------------- */
 
 /* A peer is its end. */
 static struct end *end_of(const struct sim_peer *p)
@@ -292,8 +289,7 @@ bool sim_is_accepted(const struct sim_peer *p)
 	return end_of(p)->other && end_of(p)->other->taken;
 }
 
-/* ---- origins and names --------------------------------------------------------------------------
- */
+/* ---- origins and names -------------------------------------------------------------------- */
 
 struct sim_origin *sim_serve(const char *at, enum sim_manner manner, nanos delay)
 {
@@ -367,8 +363,7 @@ void sim_name_late(const char *name, enum net_family family, nanos delay, const 
 	n->family[family] = read_addresses(NET_DNS_OK, addresses);
 }
 
-/* ---- going on -----------------------------------------------------------------------------------
- */
+/* ---- going on ----------------------------------------------------------------------------- */
 
 void sim_settle(void)
 {
@@ -409,8 +404,7 @@ bool sim_await_call(void)
 	return code == 0;
 }
 
-/* ---- the beginning and the end ------------------------------------------------------------------
- */
+/* ---- the beginning and the end ------------------------------------------------------------ */
 
 void sim_begin(const struct sim_options *options)
 {

@@ -24,8 +24,7 @@ static struct mark at_ms(double ms)
 	return (struct mark){ .at = START + (nanos)(ms * 1e6), .frame = 1 + (uint64_t)(ms / 10) };
 }
 
-/* ---- conversations that went well, to be spoilt by the cases ------------------------------------
- */
+/* ---- conversations that went well, to be spoilt by the cases ------------------------------ */
 
 static void handshake(struct exchange *x)
 {

@@ -650,8 +650,7 @@ static void what_is_no_packet_is_counted(void **state)
 	feed_free(NULL);
 }
 
-/* ---- live --------------------------------------------------------------------------------------
- */
+/* ---- live --------------------------------------------------------------------------------- */
 
 static void at_last(struct test *t, unsigned ms)
 {

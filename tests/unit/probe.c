@@ -22,8 +22,7 @@ static struct mark at_ms(int64_t ms)
 	return (struct mark){ .at = INT64_C(1741951812517129000) + ms * MS };
 }
 
-/* ---- walks, as far as they got ------------------------------------------------------------------
- */
+/* ---- walks, as far as they got ------------------------------------------------------------ */
 
 static void begun(struct exchange *x)
 {
@@ -122,8 +121,7 @@ static void inside(struct exchange *x) /* a request in a tunnel whose TLS the pr
 	x->bytes[CLIENT] = x->path[CLIENT].bytes = 81;
 }
 
-/* ---- what looking around brought ----------------------------------------------------------------
- */
+/* ---- what looking around brought ---------------------------------------------------------- */
 
 static void sizes(struct exchange *x, bool broke, enum trace_size_how up, unsigned passes_up,
 		  enum trace_size_how down, unsigned passes_down)
@@ -258,8 +256,7 @@ static struct exchange *make(size_t i)
 	return x;
 }
 
-/* ---- tests --------------------------------------------------------------------------------------
- */
+/* ---- tests -------------------------------------------------------------------------------- */
 
 static void each_case_gets_its_verdict(void **state)
 {
@@ -316,8 +313,7 @@ static void what_was_ruled_out_is_not_named(void **state)
 	trace_free(x);
 }
 
-/* ---- texts --------------------------------------------------------------------------------------
- */
+/* ---- texts -------------------------------------------------------------------------------- */
 
 static void write_case(struct buffer *out, size_t i)
 {

@@ -20,8 +20,7 @@ static struct mark after(nanos span)
 	return (struct mark){ .at = START + span };
 }
 
-/* ---- a download of 400,000 bytes, of which 200,000 came, cut by FIN after a second -------------
- */
+/* ---- a download of 400,000 bytes, of which 200,000 came, cut by FIN after a second -------- */
 
 static void ends(struct exchange *x, enum trace_side side, bool reset, nanos when)
 {
@@ -188,8 +187,7 @@ static void goes_on_once(struct exchange *x)
 	x->probe->download->fetch[1].how = CUT_NOT;
 }
 
-/* ---- a tunnel held quiet ------------------------------------------------------------------------
- */
+/* ---- a tunnel held quiet ------------------------------------------------------------------ */
 
 static void quiet(struct exchange *x, enum trace_idle_end how, enum trace_idle_test test)
 {
@@ -241,8 +239,7 @@ static void quiet_interrupted(struct exchange *x)
 	quiet(x, IDLE_INTERRUPTED, IDLE_NOT_TESTED);
 }
 
-/* ---- credentials, and what no rule explains -----------------------------------------------------
- */
+/* ---- credentials, and what no rule explains ----------------------------------------------- */
 
 static struct trace_trial *refused(struct exchange *x, unsigned status)
 {

@@ -84,8 +84,7 @@ int net_facts(int fd, struct net_facts *ret_facts)
 	return fd > 100 ? -1 : 0;
 }
 
-/* ---- what came out ----------------------------------------------------------------------------
- */
+/* ---- what came out ------------------------------------------------------------------------ */
 
 struct outcome {
 	unsigned count;
@@ -127,8 +126,7 @@ static void note(void *context, const struct exchange *x)
 	arena_free(arena);
 }
 
-/* ---- a capture of the same exchange -------------------------------------------------------------
- */
+/* ---- a capture of the same exchange ------------------------------------------------------- */
 
 static struct conversation *twin;
 static enum verdict twin_verdict;
@@ -164,8 +162,7 @@ static struct mark moment(void)
 	return (struct mark){ .at = EPOCH + now, .frame = ++frame };
 }
 
-/* ---- the calls, short ---------------------------------------------------------------------------
- */
+/* ---- the calls, short --------------------------------------------------------------------- */
 
 static struct recorder *recorder;
 static struct record *r;

@@ -60,7 +60,6 @@ static void a_new_exchange_knows_nothing(void **state)
 	assert_true(x->request.body_length == UINT64_MAX && x->response.body_length == UINT64_MAX);
 	assert_int_equal(x->answer, PROTO_NONE);
 	assert_null(trace_first(x, EV_SYN));
-	assert_null(trace_last_of(x, EV_FIN, PROXY));
 	trace_free(x);
 	trace_free(NULL);
 	assert_null(trace_new(TRACE_CAPTURE, 100));
@@ -195,7 +194,6 @@ static void events_are_in_order_of_time(void **state)
 	assert_int_equal(trace_first(x, EV_REQUEST)->n, 1);
 	assert_int_equal(trace_last(x, EV_REQUEST)->n, 6);
 	assert_int_equal(trace_first_of(x, EV_REQUEST, CLIENT)->n, 6);
-	assert_int_equal(trace_last_of(x, EV_REQUEST, PROXY)->n, 1);
 	assert_null(trace_first_of(x, EV_SYN, CLIENT));
 	trace_free(x);
 }
@@ -637,6 +635,81 @@ static void suspects_are_decided_at_the_end(void **state)
 	}
 }
 
+/* What else the client does, and what it says of its attempt to reach ORIGIN_1. */
+struct besides {
+	uint8_t to;
+	uint16_t port;
+	unsigned bytes; /* each way; none: nobody let it in */
+	bool late, loopback;
+};
+
+#define TRIED(to, port)                                                                            \
+	{                                                                                          \
+		to, port, 0, false, false                                                          \
+	}
+#define TALKED(to, port)                                                                           \
+	{                                                                                          \
+		to, port, 100, false, false                                                        \
+	}
+
+static struct trace_connection made_besides(const struct besides *o, double ms)
+{
+	struct trace_connection c = { .from = host(CLIENT_1, 40000),
+				      .to = host(o->to, o->port),
+				      .bytes = { o->bytes, o->bytes },
+				      .syns = !o->late,
+				      .began_late = o->late };
+	if (o->loopback)
+		c.from.ip[12] = 127;
+	c.first = c.last = at(ms);
+	c.syn_ack = o->bytes && !o->late ? at(ms) : NO_MARK;
+	return c;
+}
+
+static void what_else_a_client_does_tells(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *what;
+		uint16_t port;
+		bool accepted;
+		struct besides besides[5];
+	} cases[] = {
+		{ "nothing else", 9000, true, { { 0 } } },
+		{ "tries again", 9000, true, { TRIED(ORIGIN_1, 9000), TRIED(ORIGIN_1, 9000) } },
+		{ "tries two more",
+		  9000,
+		  true,
+		  { TRIED(ORIGIN_1, 9000), TRIED(ORIGIN_1, 9001), TRIED(ORIGIN_2, 9000) } },
+		{ "tries many",
+		  9000,
+		  false,
+		  { TRIED(ORIGIN_1, 9000), TRIED(ORIGIN_1, 9001), TRIED(ORIGIN_1, 9002),
+		    TRIED(ORIGIN_2, 9000) } },
+		{ "talks with somebody", 9000, false, { TALKED(ORIGIN_2, 389) } },
+		{ "does, and the port is usual", 3128, true, { TALKED(ORIGIN_2, 389) } },
+		{ "reaches the web", 3128, false, { TALKED(ORIGIN_2, 443) } },
+		{ "talks at that very port", 8080, false, { TALKED(ORIGIN_1, 8080) } },
+		{ "is in the middle of something",
+		  9000,
+		  true,
+		  { { ORIGIN_2, 9000, 100, true, false } } },
+		{ "another does", 9000, true, { { ORIGIN_2, 443, 100, false, true } } },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct trace_book *b = open_book((struct trace_book_options){ 0 });
+		trace_book_add(b, made_suspect(5, host(ORIGIN_1, cases[i].port)));
+		for (size_t k = 0; k < 5 && cases[i].besides[k].to; k++) {
+			struct trace_connection c = made_besides(&cases[i].besides[k], 6);
+			trace_book_connection(b, &c);
+		}
+		trace_book_finish(b);
+		if (given.count != cases[i].accepted)
+			fail_msg("%s", cases[i].what);
+		close_book(b);
+	}
+}
+
 static void a_proxy_may_be_told(void **state)
 {
 	(void)state;
@@ -828,6 +901,7 @@ int main(void)
 		cmocka_unit_test(transfers_cut_alike_are_counted),
 		cmocka_unit_test(whole_tunnels_of_one_size_are_no_cuts),
 		cmocka_unit_test(suspects_are_decided_at_the_end),
+		cmocka_unit_test(what_else_a_client_does_tells),
 		cmocka_unit_test(a_proxy_may_be_told),
 		cmocka_unit_test(the_proxys_own_connection_explains),
 		cmocka_unit_test(outcomes_of_own_connections),

@@ -22,7 +22,7 @@ import time
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from peer import Client, Origin, Proxy, want  # noqa: E402
+from peer import Client, Origin, Proxy, free_port, want  # noqa: E402
 from viaduct import PLAIN, Tap, records, run  # noqa: E402
 
 GROUPS = 4      # side by side, each in a namespace of its own: they wait more than they work
@@ -49,7 +49,7 @@ def until(true, what):
     pause = threading.Event()
     while not true():
         if time.monotonic() > end:
-            raise AssertionError(f"never: {what}")
+            raise AssertionError(f"never: {what() if callable(what) else what}")
         pause.wait(0.02)
 
 
@@ -65,8 +65,7 @@ class Foreign:
     """A proxy of another make."""
 
     def __init__(self, folder, program, config, words):
-        with socket.create_server(("127.0.0.1", 0)) as s:
-            self.port = s.getsockname()[1]
+        self.port = free_port()
         path = os.path.join(folder, program + ".conf")
         with open(path, "w", encoding="ascii") as out:
             out.write(config.replace("PORT", str(self.port)).replace("FOLDER", folder))
@@ -117,8 +116,13 @@ class Watch:
         return [r for r in list(self.records) if all(r.get(k) == v for k, v in has.items())]
 
     def wait_for(self, count=1, **has):
-        until(lambda: len(self.find(**has)) >= count, f"{has} among {self.brief()}")
+        until(lambda: len(self.find(**has)) >= count or self.process.poll() is not None, lambda: self.state(has))
+        want(len(self.find(**has)) >= count, self.state(has))
         return self.find(**has)[0]
+
+    def state(self, has):
+        """Why what was wanted may not have come."""
+        return f"{has} among {self.brief()}; it said {self.error}, and its status is {self.process.poll()}"
 
     def brief(self):
         return [(r["verdict"], r.get("target")) for r in self.records]

@@ -1,49 +1,24 @@
 """A capture of the proxy at work, read by `viaduct read`, and the proxy's own log: what both can see
 they tell alike, exchange by exchange."""
+import contextlib
 import json
 import os
 import shutil
-import signal
 import socket
 import struct
 import subprocess
 import sys
 
 from peer import LIMIT, Origin, Raw, Wire, same, want
+from tcpdump import Tcpdump
 
 from .curl import hold
-from .kit import Server, Skip, case, curl, environment, find, run
+from .kit import Skip, case, curl, environment, run
 from .limits import connect, echo
 
 # What both see. bytes: of the whole exchange, heads and tunnel.
 BOTH = ("verdict", "method", "target", "status", "auth", "sni", "bytes_up", "bytes_down", "closed_by",
         "inner")
-
-
-class Tcpdump:
-    """Everything to and from a port of loopback, all of it on disk at the end."""
-
-    def __init__(self, path, port):
-        self.path, self.port = path, port
-        self.server = Server(find("tcpdump"), "-i", "lo", "-w", path, "-U", "--immediate-mode", "-B",
-                             "32768", "-s", "0", "-Z", "root", f"port {port} or udp port 9")
-        self.server.wait_for("listening on lo")
-
-    def stop(self):
-        """A datagram goes behind all else: when it is in the file, all is."""
-        mark = os.urandom(16)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.sendto(mark, ("127.0.0.1", 9))
-        for _ in range(LIMIT * 50):
-            with open(self.path, "rb") as f:
-                if mark in f.read():
-                    break
-            try:
-                self.server.process.wait(0.02)
-            except subprocess.TimeoutExpired:
-                continue
-            raise AssertionError(f"tcpdump ended: {self.server.said}")
-        self.server.stop(signal.SIGINT)
 
 
 def work(place, p):
@@ -166,15 +141,15 @@ def inside(place):
     config = (auth(place, "digest basic") + "rule deny to denied.test;\n"
               "rule allow from 127.0.0.1 port 1-65535;\n")
     path = os.path.join(place.folder, "work.pcap")
-    with place.proxy(config) as p:
-        p.loose = True
-        place.web   # it is started now
-        dump = Tcpdump(path, p.port)
-        place.keep(dump.server)   # it ends, whatever comes
-        work(place, p)
-        there = origins()
-        misbehave(p, there)
-    dump.stop()
+    with contextlib.ExitStack() as stack:
+        with place.proxy(config) as p:
+            p.loose = True
+            place.web   # it is started now
+            dump = stack.enter_context(Tcpdump(path, f"port {p.port}"))
+            work(place, p)
+            there = origins()
+            misbehave(p, there)
+        dump.stop()
     done = run(os.path.abspath(place.program), "read", "--json", path, code=None)
     seen = [json.loads(line) for line in done.out.splitlines()]
     logged = sorted(p.records, key=lambda r: r["start"])

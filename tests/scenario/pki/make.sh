@@ -17,6 +17,7 @@ issue() {
 	printf '[ca]\ndefault_ca=d\n[d]\ndatabase=%s/index\nnew_certs_dir=%s\nrand_serial=yes\ndefault_md=sha256\npolicy=p\n[p]\ncommonName=supplied\norganizationName=optional\ncountryName=optional\n' "$work" "$work" >"$work/conf"
 	signer="-keyfile $work/$3.key -cert $work/$3.pem"
 	[ "$3" = self ] && signer="-keyfile $work/$1.key -selfsign"
+	# shellcheck disable=SC2086 # words, on purpose
 	openssl ca -batch -config "$work/conf" $signer -in "$work/$1.csr" -out "$work/$1.pem" \
 		-startdate "$5" -enddate "$6" -extfile "$work/ext" -notext -preserveDN 2>/dev/null
 	openssl x509 -in "$work/$1.pem" -outform DER -out "$1.der"
