@@ -350,13 +350,14 @@ static bool reset(const struct exchange *x, struct finding *f)
 }
 
 /* The client took leave, by the closing alert of TLS, and the other side's FIN that answers it
- * overtook its own. */
+ * overtook its own. Session tickets, which a server sends when it comes to it, are no answer. */
 static bool left_first(const struct exchange *x)
 {
 	nanos farewell = x->tunnel.last[CLIENT].at;
+	nanos said = in_step(x, PROXY) ? x->tls->last_app[PROXY].at : x->tunnel.last[PROXY].at;
 	return closed_by(x, PROXY) && !x->by_reset && in_tls(x) && x->both_ways && !x->from_text &&
 	       x->tls->close_notify[CLIENT] && in_step(x, CLIENT) && farewell <= x->close.at &&
-	       farewell > x->tunnel.last[PROXY].at;
+	       farewell > said;
 }
 
 /* transfer-truncated: the proxy's side closed by FIN before the body, the last chunk or the record
