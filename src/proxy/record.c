@@ -1,15 +1,8 @@
 /* Records: a conversation (src/observe) while there is something to read, then an exchange in a
- * string with counts beside it.
- *
- *     live, talking --> live, told --> packed --> live, told --> done
- *
- * Talking: observe reads the bytes. Told: the exchange is complete but for how it ends. A tunnel is
- * packed when more than USUAL_LIVES are live and it has been quiet for the longest time; it is told
- * again when something beyond bytes happens to it. */
-#include "proxy/record.h"
+ * string with counts beside it. */
+#include "proxy/record_private.h"
 
 #include "http/head.h"
-#include "observe/observe.h"
 #include "proxy/shelf.h"
 #include "trace/pack.h"
 
@@ -19,118 +12,11 @@
 #include <stdlib.h>
 
 enum {
-	USUAL_LIVES = 80, /* beyond these, quiet tunnels are packed */
-	SPARE_LIVES = 32, /* kept for the next ones, as are */
-	SLAB = 40,        /* records at once: as many as fit a page, and no malloc's head each */
-	EXCHANGE_LIMIT = 256 << 10,
 	PACKED_LIMIT = 32 << 10, /* heads take most, where they are kept */
 	KNOWN = 256,             /* a client's descriptor and its origin's come in turn */
 	MOST_ENDED = 64,         /* wait for the round's end */
 	ENOUGH = 128 << 10, /* bytes of a tunnel that were looked at without learning what it is */
 };
-
-enum { CLOSED_FIN = 1, CLOSED_RST = 2 };
-
-struct facts { /* of the sockets; NULL: not known */
-	const struct net_facts *client, *origin;
-};
-
-struct ending {    /* how it ends, as far as it is known */
-	bool told; /* observe heard of its closing */
-	struct facts facts;
-	const nanos *closed_at; /* by side */
-};
-
-struct live {
-	struct live *newer, *older; /* of the tunnels, by their last bytes; spare ones by `older` */
-	struct record *record;
-	struct conversation *talk;
-	struct exchange *x;        /* NULL: there is none yet */
-	bool talking;              /* observe reads on */
-	bool own;                  /* the exchange is ours, no longer the conversation's */
-	bool deaf;                 /* what was said is none: only counted */
-	bool listed;               /* among the tunnels */
-	bool delivered;            /* it went to where it goes */
-	const struct facts *facts; /* while it ends */
-	bool reused;
-	struct address client, proxy;
-	nanos accepted;
-	nanos untaken[2];   /* for so long when a time-out struck, by side */
-	nanos closed_at[2]; /* by side, where record.closed says so; packed behind the exchange */
-	uint16_t status;    /* answered before there was an exchange */
-	enum record_deed deed;
-	char why[METRICS_NAME], text[240]; /* what struck, until it is put into the exchange */
-	struct net_facts own_facts[2];     /* by side, as is what follows: from its end on */
-	struct facts ended;
-};
-
-struct record {
-	struct recorder *owner;
-	struct record *next, *prev; /* by number; `next` links spare ones */
-	struct live *live;          /* NULL: packed */
-	struct kept *packed;        /* NULL: live */
-	uint64_t number;
-	uint64_t unread[2];   /* bytes that came when nobody read any more */
-	nanos last[2];        /* wall clock, as all times here */
-	int client, origin;   /* sockets */
-	uint32_t after_fin;   /* bytes from our side behind the client's FIN */
-	uint8_t closed[2];    /* CLOSED_... */
-	bool closed_by_proxy; /* its side closed first */
-};
-
-struct slab {
-	struct slab *next;
-	struct record record[SLAB];
-};
-
-struct known { /* facts of a client's socket, and since when */
-	int fd;
-	nanos accepted, at;
-	struct net_facts facts;
-};
-
-struct recorder {
-	struct recorder_options options;
-	struct net_loop *loop;
-	struct record *oldest, *newest, *spare;
-	struct record *walked; /* where a walk goes on */
-	uint64_t place;        /* ... which has come this far */
-	uint64_t begun;
-	size_t lives, spare_lives; /* lives: those that ended, too */
-	struct slab *slabs;
-	struct shelf *shelf; /* of packed records */
-	struct live *spare_live;
-	struct live *freshest, *stalest;
-	struct buffer packing;
-	struct live *ended, **ended_end; /* the oldest first, by `older` */
-	size_t endeds;
-	struct net_call deliver; /* them, at the end of the round */
-	bool delivers;
-	struct net_timer challenged; /* while 407s wait for their answers */
-	struct known *known;         /* by descriptor; KNOWN of them */
-};
-
-/* Microseconds are all that anybody wants to see. */
-static nanos whole_micros(nanos t)
-{
-	return t - t % 1000;
-}
-
-static nanos now_of(const struct recorder *w)
-{
-	return whole_micros(net_wall(w->loop));
-}
-
-static struct mark moment(const struct recorder *w)
-{
-	return (struct mark){ .at = now_of(w) };
-}
-
-/* From the loop's clock to the wall's. */
-static nanos wall_of(const struct recorder *w, nanos t)
-{
-	return t == NO_TIME ? NO_TIME : whole_micros(t - net_now(w->loop) + net_wall(w->loop));
-}
 
 /* ---- what observe tells ------------------------------------------------------------------------
  */
@@ -147,183 +33,10 @@ static void on_begin(void *context, struct exchange *x)
 		l->x = x;
 }
 
-/* ---- the pool of lives
- * ---------------------------------------------------------------------------
- */
-
-static void unlist(struct recorder *w, struct live *l)
-{
-	if (!l->listed)
-		return;
-	*(l->newer ? &l->newer->older : &w->freshest) = l->older;
-	*(l->older ? &l->older->newer : &w->stalest) = l->newer;
-	l->listed = false;
-}
-
-static void list(struct recorder *w, struct live *l)
-{
-	if (w->freshest == l)
-		return;
-	unlist(w, l);
-	l->newer = NULL;
-	l->older = w->freshest;
-	*(w->freshest ? &w->freshest->newer : &w->stalest) = l;
-	w->freshest = l;
-	l->listed = true;
-}
-
-static void free_live(struct live *l)
-{
-	observe_free(l->talk);
-	free(l);
-}
-
-static void give_back(struct recorder *w, struct record *r)
-{
-	struct live *l = r->live;
-	unlist(w, l);
-	r->live = NULL;
-	w->lives--;
-	if (w->spare_lives == SPARE_LIVES) {
-		free_live(l);
-		return;
-	}
-	l->older = w->spare_live;
-	w->spare_live = l;
-	w->spare_lives++;
-}
-
-static struct live *new_live(void)
-{
-	struct live *l = calloc(1, sizeof *l);
-	if (!l)
-		return NULL;
-	l->talk = observe_new(&(struct observe_options){ .source = TRACE_PROXY },
-			      &(struct observe_owner){ .context = NULL });
-	if (l->talk)
-		return l;
-	free(l);
-	return NULL;
-}
-
-static bool pack_one(struct recorder *w, struct record *r);
-
-static struct live *take_live(struct recorder *w, struct record *r)
-{
-	if (w->lives - w->endeds >= USUAL_LIVES && w->stalest)
-		pack_one(w, w->stalest->record);
-	struct live *l = w->spare_live;
-	if (l) {
-		w->spare_live = l->older;
-		w->spare_lives--;
-	} else {
-		l = new_live();
-	}
-	if (!l)
-		return NULL;
-	struct conversation *talk = l->talk;
-	memset(l, 0, offsetof(struct live, why));
-	l->talk = talk;
-	l->record = r;
-	l->why[0] = l->text[0] = 0;
-	w->lives++;
-	return l;
-}
-
-/* ---- packing
- * --------------------------------------------------------------------------------------
- */
-
-/* The exchange is ours from now on. */
-static void end_talk(struct live *l, enum trace_end end, nanos until)
-{
-	if (!l->talking)
-		return;
-	observe_end(l->talk, end, until);
-	l->talking = false;
-	if (!l->own)
-		l->x = NULL;
-}
-
-/* Few tunnels are half closed while they are quiet: when that was has no room in each. */
-static struct slice closings(const struct live *l)
-{
-	return (struct slice){ (const uint8_t *)l->closed_at, sizeof l->closed_at };
-}
-
-static bool is_closed(const struct record *r)
-{
-	return r->closed[CLIENT] || r->closed[PROXY];
-}
-
-/* A tunnel alone has nothing more to be read that matters. */
-static bool pack_one(struct recorder *w, struct record *r)
-{
-	struct live *l = r->live;
-	end_talk(l, TRACE_END_OVER, now_of(w));
-	if (!l->x)
-		return false;
-	if (l->x->tls->random_known)
-		l->x->tls->random_known = false; /* for whoever matches captures */
-	buffer_reset(&w->packing);
-	trace_pack(l->x, &w->packing);
-	if (is_closed(r))
-		buffer_add(&w->packing, closings(l));
-	r->packed = w->packing.failed ? NULL : shelf_put(w->shelf, buffer_slice(&w->packing));
-	if (!r->packed) {
-		unlist(w, l); /* stays as it is */
-		return false;
-	}
-	trace_free(l->x);
-	give_back(w, r);
-	return true;
-}
-
-static void forget_packed(struct record *r)
-{
-	shelf_drop(r->packed);
-	r->packed = NULL;
-}
-
-/* Of one that is packed; closed_at is zeros where it was not closed. */
-static struct exchange *read_packed(const struct record *r, nanos ret_closed_at[2])
-{
-	struct buffer *b = &r->owner->packing;
-	buffer_reset(b);
-	if (!r->packed || !shelf_read(r->packed, b))
-		return NULL;
-	if (is_closed(r) && b->len >= 2 * sizeof *ret_closed_at) {
-		b->len -= 2 * sizeof *ret_closed_at;
-		memcpy(ret_closed_at, b->at + b->len, 2 * sizeof *ret_closed_at);
-	}
-	return trace_unpack(buffer_slice(b), EXCHANGE_LIMIT);
-}
-
-static bool unpack(struct record *r)
-{
-	struct recorder *w = r->owner;
-	if (r->live)
-		return true;
-	nanos closed_at[2] = { 0 };
-	struct exchange *x = read_packed(r, closed_at);
-	struct live *l = x ? take_live(w, r) : NULL;
-	if (!l) {
-		trace_free(x);
-		return false;
-	}
-	memcpy(l->closed_at, closed_at, sizeof l->closed_at);
-	l->x = x;
-	l->own = true;
-	r->live = l;
-	forget_packed(r);
-	list(w, l);
-	return true;
-}
-
 /* Room for what only the proxy knows; NULL while there is no exchange. */
 static struct trace_leg *leg_of(struct record *r)
 {
-	if (!r || !unpack(r) || !r->live->x || !trace_open_leg(r->live->x))
+	if (!r || !lives_unpack(r) || !r->live->x || !trace_open_leg(r->live->x))
 		return NULL;
 	return r->live->x->leg;
 }
@@ -341,7 +54,7 @@ static void count_bytes(struct record *r, enum trace_side side, uint64_t len)
 	if (side == PROXY && r->closed[CLIENT])
 		r->after_fin += len < UINT32_MAX - r->after_fin ? (uint32_t)len : 0;
 	if (r->live && r->live->listed)
-		list(w, r->live);
+		lives_list(w, r->live);
 }
 
 /* An answer to what was no request: its status at least. */
@@ -369,7 +82,7 @@ void record_bytes(struct record *r, enum trace_side side, struct slice bytes)
 	glance(l, side, bytes);
 	l->deaf = !observe_data(l->talk, side, &now, bytes) && !l->x;
 	if (side == PROXY && l->x && l->x->tunnel.open && !l->listed)
-		list(r->owner, l);
+		lives_list(r->owner, l);
 }
 
 void record_request(struct record *r, const struct http_request *request, struct slice head)
@@ -439,7 +152,7 @@ struct slice record_sni(const struct record *r, bool *ret_over)
 
 void record_user(struct record *r, enum trace_scheme scheme, const char *user)
 {
-	if (!r || !unpack(r) || !r->live->x)
+	if (!r || !lives_unpack(r) || !r->live->x)
 		return;
 	struct exchange *x = r->live->x;
 	x->request.auth = scheme;
@@ -513,7 +226,7 @@ void record_untaken(struct record *r, enum trace_side side)
 {
 	struct net_facts receiver;
 	int fd = !r ? -1 : side == PROXY ? r->client : r->origin;
-	if (fd < 0 || r->last[side] == NO_TIME || !unpack(r))
+	if (fd < 0 || r->last[side] == NO_TIME || !lives_unpack(r))
 		return;
 	if (net_facts(fd, &receiver) == 0 && receiver.unacked == 0)
 		r->live->untaken[side] = now_of(r->owner) - r->last[side];
@@ -534,7 +247,7 @@ void record_why(struct record *r, enum record_deed deed, const char *name, const
 		return;
 	if (r->owner->options.metrics)
 		metrics_reason(r->owner->options.metrics, name);
-	if (!unpack(r))
+	if (!lives_unpack(r))
 		return;
 	struct live *l = r->live;
 	if (l->why[0] && l->deed != RECORD_NOTED)
@@ -576,7 +289,7 @@ bool record_client_facts(struct record *r, struct net_facts *ret_facts)
 
 void record_closed(struct record *r, enum event_kind kind, enum trace_side side)
 {
-	if (!r || !unpack(r))
+	if (!r || !lives_unpack(r))
 		return;
 	struct mark now = moment(r->owner);
 	struct live *l = r->live;
@@ -589,196 +302,8 @@ void record_closed(struct record *r, enum event_kind kind, enum trace_side side)
 		observe_event(l->talk, kind, side, &now, 0);
 }
 
-/* ---- putting it together
- * ------------------------------------------------------------------------------
+/* ---- to whom it goes ---------------------------------------------------------------------------
  */
-
-/* Nothing in it was a request: what is known all the same. */
-static struct exchange *bare(const struct record *r)
-{
-	struct exchange *x = trace_new(TRACE_PROXY, EXCHANGE_LIMIT);
-	if (!x)
-		return NULL;
-	const struct live *l = r->live;
-	x->client = l->client;
-	x->proxy = l->proxy;
-	x->reused = l->reused;
-	x->first.at = x->last.at = l->accepted;
-	x->request_start.at = r->last[CLIENT];
-	x->response.status = l->status;
-	if (x->response.status) {
-		x->answer = PROTO_HTTP;
-		x->response_start.at = r->last[PROXY];
-		x->response.reason = slice_of(http_status_name(x->response.status));
-		x->response.complete = true;
-		trace_add(x, EV_RESPONSE, PROXY, &x->response_start, x->response.status);
-	}
-	trace_set_id(x);
-	return x;
-}
-
-/* Bytes behind those that were read: they are counted, and single records unknown. */
-static void add_unread(const struct record *r, struct exchange *x, enum trace_side side)
-{
-	struct trace_tls *t = x->tls;
-	if (r->unread[side] == 0)
-		return;
-	x->bytes[side] += r->unread[side];
-	if (!x->tunnel.open)
-		return;
-	x->tunnel.bytes[side] += r->unread[side];
-	x->tunnel.last[side].at = r->last[side];
-	if (!mark_is(&x->tunnel.first[side]))
-		x->tunnel.first[side].at = r->last[side];
-	if (!t->hello)
-		return;
-	t->out_of_step[side] = true;
-	t->close_notify[side] = t->likely_alert = false;
-	t->record_left[side] = t->last_record[side] = 0;
-	t->largest_record[side] = t->same_records[side] = 0;
-	t->last_app[side] = NO_MARK;
-}
-
-/* Both have said more than a handshake takes, unread: it was over. */
-static void add_handshake(const struct record *r, struct exchange *x)
-{
-	struct trace_tls *t = x->tls;
-	if (!t->hello || t->done || r->unread[PROXY] == 0)
-		return;
-	t->server_hello = true;
-	t->done = r->unread[CLIENT] > 0 && x->tunnel.bytes[PROXY] > 512;
-}
-
-static void add_close(const struct record *r, struct exchange *x, enum trace_side side,
-		      const struct ending *e)
-{
-	struct trace_path *p = &x->path[side];
-	uint8_t how = r->closed[side];
-	if (!how)
-		return;
-	struct mark at = { .at = e->closed_at[side] };
-	if (how & CLOSED_FIN)
-		p->fin = at;
-	if (how & CLOSED_RST) {
-		p->rst = at;
-		p->rsts = 1;
-	}
-	if (e->told)
-		return;
-	trace_add(x, how & CLOSED_FIN ? EV_FIN : EV_RST, side, &at, 0);
-	if (r->closed_by_proxy != (side == PROXY))
-		return;
-	x->closed = true;
-	x->closed_by = side;
-	x->by_reset = !(how & CLOSED_FIN);
-	x->close = at;
-}
-
-static void add_path(const struct record *r, struct exchange *x, enum trace_side side,
-		     const struct ending *e)
-{
-	struct trace_path *p = &x->path[side];
-	const struct mark *first = side == CLIENT ? &x->request_start : &x->response_start;
-	p->bytes = x->bytes[side];
-	p->first_data = *first;
-	p->last_data.at = r->last[side];
-	if (x->last.at < r->last[side])
-		x->last.at = r->last[side];
-	if (r->closed[side] && x->last.at < e->closed_at[side])
-		x->last.at = e->closed_at[side];
-	if (side == PROXY)
-		p->after_peer_fin = r->after_fin;
-}
-
-/* Whose end came first: the client's; or ours, on our own account or because the origin ended. */
-static enum trace_party closed_first(const struct exchange *x)
-{
-	if (!x->closed)
-		return PARTY_NOBODY;
-	if (x->closed_by == CLIENT)
-		return PARTY_CLIENT;
-	const struct trace_leg *leg = x->leg;
-	enum trace_outcome onward = x->onward->outcome;
-	if (onward == ONWARD_RESET || onward == ONWARD_CLOSED)
-		return PARTY_ORIGIN;
-	bool own = (leg->why.len > 0 && !leg->noted) || onward != ONWARD_ANSWERED;
-	return own && !leg->by_parent ? PARTY_PROXY : PARTY_ORIGIN;
-}
-
-/* What the receiver has not acknowledged a second later never came to it. Where all that was sent
- * is acknowledged, and there is more, it announces no room: since when, the last bytes that the
- * kernel took tell. */
-static void add_wait(const struct record *r, struct exchange *x, enum trace_side side,
-		     const struct net_facts *receiver)
-{
-	struct trace_path *p = &x->path[side];
-	p->zero_window_time = r->live ? r->live->untaken[side] : 0;
-	if (!receiver || r->last[side] == NO_TIME)
-		return;
-	if (receiver->unacked > 0 && x->observed_until - r->last[side] >= NANOS_PER_SECOND)
-		p->unacked = receiver->unacked;
-	p->zero_window_at_end = receiver->unacked == 0 && receiver->not_sent > 0;
-	if (p->zero_window_at_end)
-		p->zero_window.at = r->last[side];
-}
-
-static void add_facts(struct exchange *x, const struct facts *facts)
-{
-	const struct net_facts *client = facts->client, *origin = facts->origin;
-	struct trace_leg *leg = x->leg;
-	if (client) {
-		nanos rtt = client->rtt_min != NO_TIME ? client->rtt_min : client->rtt;
-		x->rtt = rtt;
-		x->path[PROXY].retrans = client->retrans;
-		leg->client_facts = true;
-		leg->client_mss = client->mss_out;
-		leg->client_path_mtu = client->path_mtu;
-	}
-	if (origin) {
-		leg->facts = true;
-		leg->rtt = origin->rtt_min != NO_TIME ? origin->rtt_min : origin->rtt;
-		leg->retrans = origin->retrans;
-		leg->mss = origin->mss_out;
-		leg->path_mtu = origin->path_mtu;
-	}
-}
-
-static void add_why(const struct live *l, struct exchange *x)
-{
-	if (!l || !l->why[0])
-		return;
-	x->leg->why = trace_keep(x, slice_of(l->why), sizeof l->why);
-	x->leg->text = trace_keep(x, slice_of(l->text), sizeof l->text);
-	x->leg->by_parent = l->deed == RECORD_PARENT;
-	x->leg->cut = l->deed == RECORD_CUT;
-	x->leg->noted = l->deed == RECORD_NOTED;
-}
-
-/* The request's first bytes until now. False: no memory. */
-static bool complete(const struct record *r, struct exchange *x, const struct ending *e)
-{
-	if ((!x->path && !trace_open_path(x)) || !trace_open_leg(x))
-		return false;
-	if (!x->id[0])
-		trace_set_id(x);
-	x->both_ways = true;
-	x->request_acked = x->request_end;
-	if (x->tls->hello)
-		x->tls->hello_acked = mark_is(&x->hello);
-	add_why(r->live, x);
-	add_handshake(r, x);
-	for (int side = CLIENT; side <= PROXY; side++) {
-		add_unread(r, x, (enum trace_side)side);
-		add_close(r, x, (enum trace_side)side, e);
-		add_path(r, x, (enum trace_side)side, e);
-	}
-	x->observed_until = now_of(r->owner);
-	add_facts(x, &e->facts);
-	add_wait(r, x, CLIENT, e->facts.origin);
-	add_wait(r, x, PROXY, e->facts.client);
-	x->leg->closed_first = closed_first(x);
-	return true;
-}
 
 static const nanos LOOK_AGAIN = CHALLENGE_MS / 2 * NANOS_PER_MS;
 
@@ -812,7 +337,7 @@ static void deliver(struct record *r, struct exchange *x, bool told, const struc
 {
 	struct recorder *w = r->owner;
 	bool closed = is_closed(r);
-	if (!complete(r, x, &(struct ending){ told, *facts, r->live->closed_at }))
+	if (!facts_complete(r, x, &(struct ending){ told, *facts, r->live->closed_at }))
 		return;
 	if (heard_nothing(x))
 		x->onward->outcome = ONWARD_SILENT;
@@ -857,16 +382,16 @@ static const struct observe_owner OWNER = { .begin = on_begin,
 static void finish(struct record *r, const struct facts *facts)
 {
 	struct recorder *w = r->owner;
-	if (!unpack(r)) {
-		forget_packed(r);
+	if (!lives_unpack(r)) {
+		lives_forget_packed(r);
 		return;
 	}
 	struct live *l = r->live;
 	l->facts = facts;
 	bool closed = is_closed(r), told = l->talking;
-	end_talk(l, closed ? TRACE_END_CLOSED : TRACE_END_OVER, now_of(w));
+	lives_end_talk(l, closed ? TRACE_END_CLOSED : TRACE_END_OVER, now_of(w));
 	if (!l->delivered && !l->x) {
-		l->x = bare(r);
+		l->x = facts_bare(r);
 		l->own = true;
 		told = false;
 	}
@@ -874,7 +399,7 @@ static void finish(struct record *r, const struct facts *facts)
 		deliver(r, l->x, told, facts);
 	if (l->own)
 		trace_free(l->x);
-	give_back(w, r);
+	lives_give_back(w, r);
 }
 
 /* ---- the end
@@ -938,7 +463,7 @@ static void end_later(struct live *l, const struct net_facts *client,
 	struct recorder *w = l->record->owner;
 	if (w->endeds == MOST_ENDED)
 		end_all(w);
-	unlist(w, l);
+	lives_unlist(w, l);
 	l->ended.client = keep_facts(l, CLIENT, client);
 	l->ended.origin = keep_facts(l, PROXY, origin);
 	l->older = NULL;
@@ -1029,7 +554,7 @@ struct record *record_begin(struct recorder *w, const struct address *client,
 	if (w->options.metrics)
 		metrics_add(&w->options.metrics->requests, 1);
 	struct record *r = take_record(w);
-	struct live *l = r ? take_live(w, r) : NULL;
+	struct live *l = r ? lives_take(w, r) : NULL;
 	if (!l) {
 		if (r)
 			give_record(w, r);
@@ -1063,9 +588,9 @@ static void drop_all(struct recorder *w)
 		if (r->live) {
 			if (r->live->own)
 				trace_free(r->live->x);
-			free_live(r->live);
+			lives_free(r->live);
 		}
-		forget_packed(r);
+		lives_forget_packed(r);
 	}
 }
 
@@ -1086,7 +611,7 @@ void recorder_free(struct recorder *w)
 	}
 	for (struct live *l = w->spare_live, *next; l; l = next) {
 		next = l->older;
-		free_live(l);
+		lives_free(l);
 	}
 	buffer_done(&w->packing);
 	free(w->known);
@@ -1102,7 +627,7 @@ static struct exchange *copy_of(const struct record *r, nanos ret_closed_at[2])
 {
 	struct buffer *b = &r->owner->packing;
 	if (!r->live)
-		return read_packed(r, ret_closed_at);
+		return lives_read_packed(r, ret_closed_at);
 	if (!r->live->x)
 		return NULL;
 	buffer_reset(b);
@@ -1123,7 +648,7 @@ struct exchange *record_peek(struct record *r)
 	struct ending e = { .told = r->live && r->live->talking,
 			    .facts = { seen ? &client : NULL, beyond ? &origin : NULL },
 			    .closed_at = closed_at };
-	if (complete(r, x, &e))
+	if (facts_complete(r, x, &e))
 		return x;
 	trace_free(x);
 	return NULL;
