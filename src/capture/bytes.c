@@ -6,8 +6,8 @@
 #include <string.h>
 
 enum {
-	/* 64 KiB to 1 MiB cost one thread alike, which needs no other block than the first; several
-	   meet less often */
+	/* One thread needs no other block than the first: less costs a call for each time that it
+	   is filled, more takes memory. Several threads meet less often with more. */
 	FIRST_ROOM = 131072,
 	BLOCK_ROOM = 524288,
 	SMALL_FILE_SLACK = 64,

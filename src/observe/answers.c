@@ -93,7 +93,8 @@ void answers_keep_title(struct turn *t)
 	}
 	bool rest = title.at + title.len == page.at + page.len && page.len == t->page.limit;
 	title = slice_trim(title);
-	struct slice type = t->x->response.content_type; /* none: some leave it out of a short text */
+	struct slice type = t->x->response.content_type;
+	/* some leave it out of a short text */
 	if (open < page.len || type.len == 0 || slice_starts_nocase(type, SLICE("text/")))
 		t->x->response.title = speech_keep_text(t->x, title, rest, MAX_TITLE);
 }
