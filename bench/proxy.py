@@ -404,6 +404,9 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--units", default=",".join(UNITS))
     options = parser.parse_args()
+    unknown = [u for u in options.units.split(",") if u not in UNITS]
+    if unknown:
+        sys.exit(f"bench: no unit {', '.join(unknown)}; there are {', '.join(UNITS)}")
     if len(os.sched_getaffinity(0)) < 2:
         sys.exit("bench: two cores are needed")
     into_namespace()
