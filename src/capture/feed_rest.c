@@ -48,15 +48,16 @@ static enum trace_protocol spoken(const struct stream *s)
 	const struct stream_side *up = &s->sent[0], *down = &s->sent[1];
 	struct slice said = { s->early[0], s->early_len[0] };
 	struct slice answer = { s->early[1], s->early_len[1] };
+	enum trace_protocol words = begins_hello(said)              ? PROTO_TLS
+				    : begins_socks(said, up->bytes) ? PROTO_SOCKS
+								    : PROTO_NONE;
+	if (words == PROTO_NONE || s->began_late || up->syns == 0 || down->syns == 0)
+		return PROTO_NONE;
 	bool reset;
 	struct mark theirs = end_by(s, 1, &reset), own = end_by(s, 0, &reset);
 	bool ended = mark_is(&theirs) && (!mark_is(&own) || theirs.at < own.at);
 	bool told = answer.len ? observe_guess(answer) == PROTO_HTTP : ended && down->bytes == 0;
-	if (s->began_late || up->syns == 0 || down->syns == 0 || !told)
-		return PROTO_NONE;
-	if (begins_hello(said))
-		return PROTO_TLS;
-	return begins_socks(said, up->bytes) ? PROTO_SOCKS : PROTO_NONE;
+	return told ? words : PROTO_NONE;
 }
 
 /* An attempt that failed, a connection in its middle that may be a tunnel, or one that speaks what
@@ -93,6 +94,8 @@ static void note_close(struct exchange *x, const struct stream *s)
 static void note_spoken(struct exchange *x, const struct stream *s, enum trace_protocol spoken)
 {
 	struct slice answer = { s->early[1], s->early_len[1] };
+	if (spoken == PROTO_NONE)
+		return;
 	x->tunnel.inner = spoken;
 	for (int side = CLIENT; side <= PROXY; side++)
 		x->path[side].last_data = x->path[side].first_data; /* the last that is known */
@@ -136,7 +139,7 @@ static void give_suspect(struct feed *f, const struct stream *s, enum trace_end 
 	x->frames = x->path[CLIENT].packets + x->path[PROXY].packets;
 	if (s->began_late && looks_like_tls(s))
 		x->tunnel.inner = PROTO_TLS;
-	else if (spoken(s) != PROTO_NONE)
+	else
 		note_spoken(x, s, spoken(s));
 	note_close(x, s);
 	x->end = end;
