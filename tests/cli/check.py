@@ -333,18 +333,8 @@ def outer(b):
         peer.read_head(s)
         with socket.create_connection(("127.0.0.1", origin.port)) as onward:
             s.sendall(b"HTTP/1.1 200 Fine\r\n\r\n")
-            up = threading.Thread(target=pass_on, args=(s, onward), daemon=True)
-            up.start()
-            pass_on(onward, s)
-            up.join(peer.PATIENCE)
+            peer.relay(s, onward)
 
-    def pass_on(a, z):
-        try:
-            while piece := a.recv(65536):
-                z.sendall(piece)
-            z.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
     good = peer.Origin(over_tls(b.pki.context("good"), proxy))
     b.verdict("https proxy", "ok", None, "-x", f"https://localhost:{good.port}", url,
               also=lambda r: r["target"] == f"localhost:{origin.port}")

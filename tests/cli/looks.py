@@ -10,7 +10,6 @@ import socket
 import ssl
 import sys
 import tempfile
-import threading
 import types
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -45,14 +44,6 @@ def always(_):
 
 def middlebox(origin, dislikes, how, wrap=lambda serve: serve):
     """A proxy that looks at the first segment of what goes into its tunnels."""
-    def pass_on(a, z):
-        try:
-            while piece := a.recv(65536):
-                z.sendall(piece)
-            z.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
     def serve(s):
         peer.read_head(s)
         s.sendall(b"HTTP/1.1 200 Fine\r\n\r\n")
@@ -65,10 +56,7 @@ def middlebox(origin, dislikes, how, wrap=lambda serve: serve):
             return
         with socket.create_connection(("127.0.0.1", origin.port)) as onward:
             onward.sendall(hello)
-            up = threading.Thread(target=pass_on, args=(s, onward), daemon=True)
-            up.start()
-            pass_on(onward, s)
-            up.join(peer.PATIENCE)
+            peer.relay(s, onward)
     return peer.Origin(wrap(serve))
 
 

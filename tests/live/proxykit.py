@@ -213,6 +213,22 @@ class Gate:
                     PAUSE.wait(len(piece) / rate)
 
 
+def relay(a, z):
+    """Bytes between two sockets, until either has ended. In one thread: TLS can't be read in one and written
+    in another."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(a, selectors.EVENT_READ)
+        selector.register(z, selectors.EVENT_READ)
+        while ready := selector.select(PATIENCE):
+            for key, _ in ready:
+                onto = z if key.fileobj is a else a
+                if not (piece := key.fileobj.recv(65536)):
+                    return
+                onto.sendall(piece)
+                while isinstance(key.fileobj, ssl.SSLSocket) and key.fileobj.pending():
+                    onto.sendall(key.fileobj.recv(65536))
+
+
 def read_head(s):
     """Up to and with the empty line, and not a byte more."""
     head = b""
