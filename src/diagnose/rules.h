@@ -129,6 +129,13 @@ static inline bool own_refusal(const struct exchange *x)
 
 enum cause own_cause(const struct exchange *x); /* rules_own.c */
 
+/* The client holds its body back until it is told to go on (RFC 9110, section 10.1.1), which it is not. */
+static inline bool waits_for_leave(const struct exchange *x)
+{
+	return x->request.expects && !x->request.complete && x->request.body_bytes == 0 &&
+	       x->interims == 0;
+}
+
 /* Bytes of that side that the observer did not get to see, though they were sent. */
 static inline bool has_gaps(const struct exchange *x, enum trace_side side)
 {

@@ -97,6 +97,7 @@ struct trace_request {
 	bool had_userinfo;
 	bool origin_credentials;     /* an Authorization field to a proxy in a plain request */
 	bool complete;               /* head and body were sent whole, as far as seen */
+	bool expects;                /* to be told to go on before it sends the body: 100-continue */
 	enum trace_scheme auth : 8;  /* Proxy-Authorization */
 	uint8_t minor;               /* HTTP/1.minor */
 	uint64_t body_bytes;         /* sent */
