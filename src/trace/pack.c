@@ -600,7 +600,7 @@ static void tell_view(struct codec *c, struct exchange *x)
 {
 	struct trace_view *v = x->view;
 	FLAGS(&v->seen, &v->answered, &v->fin[CLIENT], &v->fin[PROXY], &v->reset[CLIENT],
-	      &v->reset[PROXY]);
+	      &v->reset[PROXY], &v->partial, &v->lacks_up, &v->outlasts);
 	group_begin(c);
 	NUMBER(v->file);
 	NUMBER(v->from);
