@@ -179,13 +179,22 @@ static int refuse_link(struct reading *r, uint64_t packets, uint32_t link)
 		       packets == 1 ? "" : "s");
 }
 
+/* `before`: when the last one ended. Rotation leaves hardly a pause. */
+static bool goes_on(nanos before, nanos first)
+{
+	return before != NO_TIME && first != NO_TIME && first >= before &&
+	       first - before < 2 * NANOS_PER_SECOND;
+}
+
 static int read_file(struct reading *r, struct summary_facts *facts)
 {
+	nanos before = r->file ? r->last : NO_TIME;
 	uint64_t unknown = facts->unknown_link, packets = r->packets;
 	r->capture =
 		capture_open_as(r->options->file[r->file], r->options->shown[r->file], &r->err);
 	int got = r->capture ? read_capture(r, facts) : r->err.code;
 	capture_close(r->capture);
+	facts->in_turn += goes_on(before, r->first);
 	unknown = facts->unknown_link - unknown;
 	packets = r->packets - packets;
 	return got == 0 && packets > 0 && unknown == packets ? refuse_link(r, packets, facts->link)

@@ -170,6 +170,23 @@ def unreadable(program, tap, folder):
     tap.case("a capture of nothing", list(matches(*read("empty.pcap", 1), 0, "no proxy traffic.*: 0 packets", "^$")))
 
 
+def rotated(program, tap, folder):
+    """A capture in two files: what crosses their border can't be judged, and that is said."""
+    with open(DENIED, "rb") as file:
+        whole = file.read()
+    border = 24
+    for _ in range(4):
+        border += 16 + struct.unpack_from("<I", whole, border + 8)[0]
+    parts = [os.path.join(folder, name) for name in ("rotated0", "rotated1")]
+    for path, data in zip(parts, (whole[:border], whole[:24] + whole[border:])):
+        with open(path, "wb") as file:
+            file.write(data)
+    said = run(program, ["read", *parts])
+    tap.case("captures that were written in turns", list(matches(*said, said[0], "(?s)goes on where.*mergecap", "^$")))
+    said = run(program, ["read", DENIED, FINE])
+    tap.case("captures that were not", ["a note"] if "mergecap" in said[1] else ())
+
+
 def threads(program, tap):
     """However many threads read it, what is said is the same."""
     captures = sorted(os.path.join(LAB, name) for name in os.listdir(LAB)
@@ -253,7 +270,7 @@ def main():
             tap.case(name, [error])
     with tempfile.TemporaryDirectory() as folder:
         for part in (lambda: files(program, tap, folder), lambda: same(program, tap, folder),
-                     lambda: unreadable(program, tap, folder),
+                     lambda: unreadable(program, tap, folder), lambda: rotated(program, tap, folder),
                      lambda: half_pages(program, tap, folder), lambda: threads(program, tap),
                      lambda: colours(program, tap), lambda: outputs(program, tap),
                      lambda: written(program, tap, folder)):
