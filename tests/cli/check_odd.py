@@ -115,6 +115,9 @@ def pages(b):
     url = "https://www.example.com/"
     b.verdict("a page in place of the tunnel", "not-tls", "tls", "-x", at(peer.Origin(with_page(b"200 OK")).port),
               url, also=lambda r: "a captive portal" in r["cause"][0])
+    for name, then, verdict in (("a reset", peer.reset, "tls-reset"), ("an end", close, "tls-closed")):
+        b.verdict(f"consent, and {name} at once", verdict, "tls", "-x",
+                  at(peer.Origin(says(b"HTTP/1.1 200 OK\r\n\r\n", then)).port), url)
     packed = peer.Origin(with_page(b"403 Forbidden", gzip.compress(PAGE)))
     b.verdict("a refusal's page, compressed", "denied", "proxy", "-x", at(packed.port), url,
               also=lambda r: "title" not in r and "\\x" not in r["summary"])
