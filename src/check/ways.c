@@ -107,13 +107,19 @@ static void say_attempts(const struct check_attempts *t, struct buffer *out)
 	buffer_add_byte(out, 0);
 }
 
+/* Its address stands for it from here on. */
+static void note_attempt(struct exchange *x, const struct check_attempt *a)
+{
+	x->proxy_name = (struct slice){ 0 };
+	wire_note_attempt(x, a);
+}
+
 static void give_attempt(struct walk *w, const struct check_attempt *a)
 {
 	struct exchange *x = bare(w);
 	if (!x)
 		return;
-	wire_note_attempt(x, a);
-	x->proxy_name = (struct slice){ 0 };
+	note_attempt(x, a);
 	x->last.at = x->observed_until = a->ended;
 	if (a->how == REACH_REFUSED) {
 		x->path[PROXY].rst.at = x->close.at = a->ended;
@@ -185,7 +191,7 @@ static bool shake_first(struct walk *w)
 		return true;
 	stage_leave(w, CHECK_FAILED, "TLS with the proxy itself: %s", text);
 	if ((x = bare(w))) {
-		wire_note_attempt(x, &made);
+		note_attempt(x, &made);
 		x->probe->outer = how;
 		x->probe->outer_text = keep(x, text);
 		x->tunnel.answer = spoken;

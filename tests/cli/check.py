@@ -339,7 +339,8 @@ def outer(b):
     b.verdict("https proxy", "ok", None, "-x", f"https://localhost:{good.port}", url,
               also=lambda r: r["target"] == f"localhost:{origin.port}")
     own = peer.Origin(over_tls(b.pki.context("own"), proxy))
-    b.verdict("https proxy, untrusted", "tls-untrusted", "proxy", "-x", f"https://localhost:{own.port}", url)
+    b.verdict("https proxy, untrusted", "tls-untrusted", "proxy", "-x", f"https://localhost:{own.port}", url,
+              also=lambda r: r["proxy"] == at(own.port))
     ours = peer.Proxy([b.program, "proxy"])
     b.verdict("https:// for a plain proxy", "not-tls", "proxy", "-x", f"https://localhost:{ours.port}", url,
               also=lambda r: "http://" in " ".join(r["remedy"]))
