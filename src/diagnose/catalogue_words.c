@@ -422,6 +422,14 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 				"trust" },
 	[CAUSE_CHAIN_INCOMPLETE] = { "the server did not send its intermediate certificate",
 				     "on the origin: send the whole chain" },
+	[CAUSE_WEAK_CERTIFICATE] = { "the certificate, or one above it, has a key too short or a "
+				     "hash too weak for this client (1024 bits, SHA-1)",
+				     "on the origin: get a certificate with 2048 bits and SHA-256 "
+				     "or better" },
+	[CAUSE_OLD_TLS] = { "the other side chose a TLS older than 1.2, which this client does not "
+			    "take",
+			    "on the origin: serve TLS 1.2 or newer; on the client: allow the older "
+			    "one for %i alone" },
 	[CAUSE_QUIET_REJECTION] = { "the client closed after it saw the certificate: many reject "
 				    "it so, without an alert",
 				    "on the client: look in its log for certificate errors" },

@@ -170,6 +170,7 @@ struct trace_probe {
 	const char *outer_text;
 	const char *other_issuer;    /* who issued the certificate that is shown without the proxy */
 	bool distrusted;             /* the probe turned the certificate down, without an alert */
+	bool weak_certificate;       /* ... or for its key's length, or the hash it is signed with */
 	bool asked_anew;             /* no answer came, and on another connection it was asked for again */
 	bool inside;                 /* it went on inside a tunnel's TLS, which the probe itself ends */
 	struct trace_mtu mtu;

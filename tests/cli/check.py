@@ -44,10 +44,10 @@ class Pki:
     def openssl(self, *words):
         subprocess.run(["openssl", *words], cwd=self.folder, check=True, capture_output=True)
 
-    def issue(self, name, names, *validity):
+    def issue(self, name, names, *validity, key="rsa:2048"):
         with open(self.path(name + ".ext"), "w", encoding="ascii") as out:
             out.write("subjectAltName=" + names + "\n")
-        self.openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", name + ".key", "-out",
+        self.openssl("req", "-newkey", key, "-nodes", "-keyout", name + ".key", "-out",
                      name + ".csr", "-subj", "/CN=" + name)
         self.openssl("x509", "-req", "-in", name + ".csr", "-CA", "ca.pem", "-CAkey", "ca.key",
                      "-CAcreateserial", "-out", name + ".pem", "-extfile", name + ".ext", *validity)

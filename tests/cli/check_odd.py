@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import warnings
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "live"), os.path.dirname(os.path.abspath(__file__))]
@@ -118,6 +119,9 @@ def pages(b):
     for name, then, verdict in (("a reset", peer.reset, "tls-reset"), ("an end", close, "tls-closed")):
         b.verdict(f"consent, and {name} at once", verdict, "tls", "-x",
                   at(peer.Origin(says(b"HTTP/1.1 200 OK\r\n\r\n", then)).port), url)
+    busy = b"HTTP/1.1 503 No\r\nRetry-After: 90\r\nContent-Length: 0\r\n\r\n"
+    b.verdict("who says when to come back is busy", "unavailable", "proxy", "-x", at(peer.Origin(says(busy)).port),
+              url, also=lambda r: "overloaded" in r["cause"][0] and "90" in r["cause"][0])
     packed = peer.Origin(with_page(b"403 Forbidden", gzip.compress(PAGE)))
     b.verdict("a refusal's page, compressed", "denied", "proxy", "-x", at(packed.port), url,
               also=lambda r: "title" not in r and "\\x" not in r["summary"])
@@ -163,6 +167,23 @@ def handshakes(b):
     issue_below(b.pki, "gone", "-days", "-1")
     one("an intermediate that has expired", "tls-untrusted", "tls", b.pki.context("gone-leaf"),
         also=lambda r: "valid itself" in r["summary"])
+    weak = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    weak.set_ciphers("DEFAULT:@SECLEVEL=0")
+    b.pki.issue("weak", "DNS:localhost", "-days", "9", key="rsa:1024")
+    weak.load_cert_chain(b.pki.path("weak.pem"), b.pki.path("weak.key"))
+    one("a key that is too short", "tls-untrusted", "tls", weak, also=lambda r: "too weak" in r["summary"] and
+        "a key too short" in r["cause"][0])
+    old = b.pki.context("good")
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+    one("TLS 1.1 alone", "tls-alert", "tls", old, also=lambda r: "older than 1.2" in r["cause"][0])
+    half = b"\x16\x03\x03\0\x7a\x02\0\0\x76\x03\x03" + bytes(20)
+    for name, said in (("goodbye for a hello", b"\x15\x03\x03\0\2\1\0"), ("half a hello, and an end", half)):
+        origin = peer.Origin(lambda s, said=said: (s.recv(4096), s.sendall(said)))
+        b.verdict(name, "tls-closed", "tls", "-x", at(proxy.port), f"https://localhost:{origin.port}/",
+                  also=lambda r: r["stage"] == "tls" and "another shape" not in r["cause"][0])
     onward = says(b"HTTP/1.1 302 Found\r\nLocation: https://nobody.invalid/\r\nContent-Length: 0\r\n\r\n")
     one("sent on to where the proxy can't go", "bad-gateway", "redirects", b.pki.context("good"), onward)
     proxy.stop()
