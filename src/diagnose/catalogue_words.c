@@ -200,7 +200,7 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 			    "on the client: use -U (--proxy-user) in place of -u, and change the "
 			    "password "
 			    "if the origin has seen it" },
-	[CAUSE_WRONG_PASSWORD] = { "the user or password is wrong%F",
+	[CAUSE_WRONG_PASSWORD] = { "the user%F or the password is wrong",
 				   "on the client: set the right user and password; mind special "
 				   "characters" },
 	[CAUSE_ACCOUNT_LOCKED] = { "the account is locked or expired, or the proxy's user "
@@ -246,8 +246,10 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 			      "the user",
 			      NULL },
 	[CAUSE_PROXY_ERRS_401] = { "a 401 to CONNECT comes from the proxy, which should say 407: "
-				   "it wants credentials",
-				   "on the client: set user and password for the proxy" },
+				   "it wants credentials, and clients give those for a proxy only "
+				   "to a 407",
+				   "on the proxy: have it ask by 407 with Proxy-Authenticate; on "
+				   "the client: set user and password for the proxy" },
 	/* other codes */
 	[CAUSE_MALFORMED] = { "the proxy could not read the request, or does not take such a "
 			      "target",

@@ -484,6 +484,9 @@ static void gateway_causes(const struct exchange *x, struct finding *f)
 	if (says(x->response.title, "DNS") || says(x->response.title, "resolve") ||
 	    says(x->response.title, "host not found") || says(x->response.reason, "resolv"))
 		finding_cause(f, CAUSE_NAME_UNRESOLVED);
+	/* whoever says when to come back knows that it is busy */
+	if (f->verdict == V_UNAVAILABLE && x->response.retry_after.len)
+		finding_cause(f, CAUSE_PROXY_MAINTENANCE);
 	if (took >= 3 * NANOS_PER_SECOND)
 		finding_cause(f, CAUSE_ORIGIN_SILENT);
 	if (f->verdict == V_UNAVAILABLE || f->verdict == V_BAD_GATEWAY) {
