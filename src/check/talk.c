@@ -141,9 +141,13 @@ static nanos last_active(const struct walk *w)
 /* Whoever sets `altered.until` may do so earlier than it was: it is looked at now and then. */
 static const nanos LOOK_EVERY = 50 * NANOS_PER_MS;
 
+/* Who speaks another language may have more to say, and nothing that would be of use. */
+static const nanos HEARS_OUT = NANOS_PER_SECOND;
+
 static nanos given_up_at(const struct walk *w)
 {
-	nanos until = last_active(w) + w->options->patience;
+	bool brief = stage_is_deaf(w) && HEARS_OUT < w->options->patience;
+	nanos until = last_active(w) + (brief ? HEARS_OUT : w->options->patience);
 	nanos end = w->options->altered.until ? *w->options->altered.until : until;
 	return end < until ? end : until;
 }

@@ -8,6 +8,7 @@ import gzip
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -36,6 +37,17 @@ def says(answer, then=peer.read_all):
 
 def close(_):
     """And so it does."""
+
+
+def end(s):
+    """With FIN, whatever is still to be read."""
+    s.shutdown(socket.SHUT_WR)
+    peer.read_all(s)
+
+
+def seen(words):
+    """What the stage says at which it broke."""
+    return lambda r: words in r["stages"][-1]["seen"]
 
 
 def interims(b):
@@ -116,9 +128,10 @@ def pages(b):
     url = "https://www.example.com/"
     b.verdict("a page in place of the tunnel", "not-tls", "tls", "-x", at(peer.Origin(with_page(b"200 OK")).port),
               url, also=lambda r: "a captive portal" in r["cause"][0])
-    for name, then, verdict in (("a reset", peer.reset, "tls-reset"), ("an end", close, "tls-closed")):
-        b.verdict(f"consent, and {name} at once", verdict, "tls", "-x",
-                  at(peer.Origin(says(b"HTTP/1.1 200 OK\r\n\r\n", then)).port), url)
+    for how, then in (("reset", peer.reset), ("closed", end)):
+        b.verdict(f"consent, and {how} at once", "tls-" + how, "tls", "-x",
+                  at(peer.Origin(says(b"HTTP/1.1 200 OK\r\n\r\n", then)).port), url,
+                  also=seen(how + " in the handshake"))
     busy = b"HTTP/1.1 503 No\r\nRetry-After: 90\r\nContent-Length: 0\r\n\r\n"
     b.verdict("who says when to come back is busy", "unavailable", "proxy", "-x", at(peer.Origin(says(busy)).port),
               url, also=lambda r: "overloaded" in r["cause"][0] and "90" in r["cause"][0])
@@ -130,6 +143,25 @@ def pages(b):
         b.verdict(f"a 407 that offers nothing, {len(words)}", "auth-required", "auth", *words, "-x",
                   at(bare.port), url, stdin=b"secret", also=lambda r: len(r["cause"]) == 1 and
                   "does not say how to log in" in r["cause"][0])
+
+
+def strangers(b):
+    """Who answers, and not in HTTP: it is said at once, and what it was. What is no login, and no answer."""
+    for name, answer, said in (("SMTP", b"220 mail.example ESMTP\r\n", "the answer is SMTP, not HTTP"),
+                               ("text", b"ICY 200 OK\r\n", "the answer is plain text, not HTTP")):
+        for url in ("http://www.example.com/", "https://www.example.com/"):
+            b.verdict(f"{name} for {url[:5]}", "not-a-proxy", "proxy", "-w", "60", "-x",
+                      at(peer.Origin(says(answer)).port), url, also=seen(said), timeout=30)
+    for how, then in (("reset", peer.reset), ("closed", close)):
+        b.verdict(how, "proxy-" + how, "proxy", "-x", at(peer.Origin(says(b"", then)).port),
+                  "https://www.example.com/", also=seen(how + ", without an answer"))
+    for offers, said in ((b"Proxy-Authenticate: Bearer\r\n", "neither Basic nor Digest"), (b"", "how to log in"),
+                         (b"Proxy-Authenticate: Digest realm=a, nonce=b, algorithm=X\r\n", "nothing to log in with")):
+        wants = says(b"HTTP/1.1 407 No\r\n" + offers + b"Content-Length: 0\r\n\r\n")
+        verdict = "auth-unsupported" if b"Bearer" in offers else "auth-required"
+        for url in ("http://www.example.com/", "https://www.example.com/"):
+            b.verdict(f"{said} for {url[:5]}", verdict, "auth", "-U", "alice", "-x", at(peer.Origin(wants).port), url,
+                      stdin=b"secret", also=seen(said))
 
 
 def issue_below(pki, name, *validity):
@@ -195,6 +227,9 @@ def heads(b):
     for name, field in (("folded", b"X: a\r\n b\r\n"), ("long", b"X: " + b"a" * 70000 + b"\r\n")):
         origin = peer.Origin(says(head % (field + b"Content-Length: 0\r\n")))
         b.verdict(f"a head, {name}", "ok", None, "-x", at(origin.port), "http://www.example.com/")
+    less = says(head % b"Content-Length: 3000\r\n" + b"hello", close)
+    b.verdict("a length that is wrong", "transfer-truncated", "download", "-x", at(peer.Origin(less).port),
+              "http://www.example.com/", also=lambda r: "origin closed early" in r["cause"][0])
     events = peer.Origin(says(head % b"Content-Type: text/event-stream\r\n" + b"data: x\n\n"))
     b.verdict("events", "open", None, "-w", "2", "-x", at(events.port), "http://www.example.com/")
 
@@ -242,6 +277,7 @@ def main():
         logins(bench)
         elsewhere(bench)
         pages(bench)
+        strangers(bench)
         handshakes(bench)
         heads(bench)
         interrupts(bench)
