@@ -6,6 +6,7 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "base/when.h"
+#include "net/socket.h"
 
 enum { CHECK_MAX_ADDRESSES = 16 };
 
@@ -26,6 +27,8 @@ struct check_attempt {
 	struct address to;
 	enum check_reach how;
 	int code;            /* negative errno */
+	bool told;           /* by ICMP that it is unreachable: */
+	struct net_icmp icmp;
 	uint32_t syns;
 	nanos begun, ended;  /* wall clock */
 	int fd;

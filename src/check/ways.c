@@ -1,9 +1,11 @@
 /* Connections to the proxy: the first with its stages, and those that libcurl asks for later. */
 #include "base/escape.h"
+#include "base/unreachable.h"
 #include "check/outer.h"
 #include "check/walk.h"
 #include "net/socket.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 enum { EXCHANGE_LIMIT = 64 << 10 };
@@ -102,7 +104,11 @@ static void say_attempts(const struct check_attempts *t, struct buffer *out)
 			continue;
 		buffer_add_text(out, out->len ? "; " : "");
 		address_add(out, &t->attempt[i].to);
-		buffer_printf(out, " %s", check_reach_name(t->attempt[i].how));
+		const struct check_attempt *a = &t->attempt[i];
+		buffer_printf(out, " %s", check_reach_name(a->how));
+		if (a->told)
+			buffer_printf(out, " (ICMP: %s)",
+				      unreachable_name(a->icmp.v6, a->icmp.code));
 	}
 	buffer_add_byte(out, 0);
 }
@@ -112,6 +118,44 @@ static void note_attempt(struct exchange *x, const struct check_attempt *a)
 {
 	x->proxy_name = (struct slice){ 0 };
 	wire_note_attempt(x, a);
+}
+
+/* A router's word, or a firewall's; of the proxy's host, it may be both. */
+static void note_icmp(struct exchange *x, const struct check_attempt *a)
+{
+	if (!trace_open_icmp(x))
+		return;
+	x->icmp->count = 1;
+	x->icmp->mark.at = a->ended;
+	x->icmp->router = a->icmp.router;
+	x->icmp->v6 = a->icmp.v6;
+	x->icmp->code = a->icmp.code;
+	x->icmp->unreachable = true;
+	x->icmp->name = unreachable_name(a->icmp.v6, a->icmp.code);
+	x->icmp->about = CLIENT;
+	trace_add(x, EV_ICMP, PROXY, &x->icmp->mark, 0);
+}
+
+/* The kernel writes ICMP to itself, too: of a neighbour that is not there, and where its own
+ * firewall says no. */
+static bool is_our_word(const struct check_attempt *a)
+{
+	return !address_same_host(&a->icmp.router, &a->to) && net_is_here(&a->icmp.router);
+}
+
+static void note_no_way(struct exchange *x, const struct check_attempt *a)
+{
+	enum unreachable kind = unreachable_kind(a->icmp.v6, a->icmp.code);
+	if (a->told && kind == UNREACHABLE_HOST) {
+		x->probe->no_way = NO_WAY_NEIGHBOUR;
+		x->probe->no_route = "nobody answers for its address on this host's network";
+		return;
+	}
+	bool forbidden =
+		a->told ? kind == UNREACHABLE_FORBIDDEN : a->code == -EACCES || a->code == -EPERM;
+	x->probe->no_way = forbidden ? NO_WAY_FORBIDDEN : NO_WAY_ROUTE;
+	x->probe->no_route = keep(x, a->told ? unreachable_name(a->icmp.v6, a->icmp.code)
+					     : net_error_name(a->code));
 }
 
 static void give_attempt(struct walk *w, const struct check_attempt *a)
@@ -127,8 +171,10 @@ static void give_attempt(struct walk *w, const struct check_attempt *a)
 		x->closed = x->by_reset = true;
 		x->closed_by = PROXY;
 		trace_add(x, EV_RST, PROXY, &x->close, 0);
+	} else if (a->told && !is_our_word(a)) {
+		note_icmp(x, a);
 	} else if (a->how == REACH_UNREACHABLE) {
-		x->probe->no_route = keep(x, net_error_name(a->code));
+		note_no_way(x, a);
 	}
 	give(w, x);
 }

@@ -76,6 +76,12 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 				    "HOST:PORT)" },
 	[CAUSE_FIREWALL_DROPS] = { "a firewall between %c and %p drops the connection silently",
 				   "in the network: allow TCP from %c to %p" },
+	[CAUSE_FIREWALL_FORBIDS] = { "a firewall on the way to %p, or on its host, forbids the "
+				     "connection and says so",
+				     "in the network: allow TCP from %c to %p" },
+	[CAUSE_OWN_FIREWALL] = { "this host itself forbids it: its firewall, a route, or what "
+				 "confines its programs",
+				 "on the client: allow TCP to %p there" },
 	[CAUSE_HOST_DOWN] = { "the proxy's host is down, or its address in the settings is wrong",
 			      "on the proxy: see that the host is up and has the address %y" },
 	[CAUSE_NO_ROUTE] = { "there is no route to %y, or none back to %c",

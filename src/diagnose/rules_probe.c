@@ -33,8 +33,11 @@ static bool no_route(const struct exchange *x, struct finding *f)
 {
 	if (!x->probe->no_route)
 		return false;
+	static const enum cause of[] = { [NO_WAY_ROUTE] = CAUSE_NO_ROUTE,
+					 [NO_WAY_NEIGHBOUR] = CAUSE_HOST_DOWN,
+					 [NO_WAY_FORBIDDEN] = CAUSE_OWN_FIREWALL };
 	cite(x, f, x->probe->no_route);
-	finding_cause(f, CAUSE_NO_ROUTE);
+	finding_cause(f, of[x->probe->no_way]);
 	return true;
 }
 
