@@ -265,8 +265,23 @@ def mistakes(b):
     b.usage("--ca: no such file", "No such file", "--ca", "/nonexistent", "-x", at(1), url)
     b.usage("--ca: no certificate", "holds no certificate", "--ca", os.path.abspath(__file__), "-x", at(1), url)
     b.usage("--ca: a folder", "/: |directory|holds no", "--ca", b.folder, "-x", at(1), url)
+    b.usage("two looks", "one look at a time", "-x", at(1), "mtu", "tls", url)
+    b.usage("two URLs", "one URL at a time, not 2", "-x", at(1), url, url)
+    b.verdict("a host that is too long", "settings-invalid", "settings", "-x", "a" * 3000 + ":80", url,
+              also=lambda r: "longer than a name can be" in r["summary"])
     b.verdict("a port that is none", "settings-invalid", "settings", "-x", "127.0.0.1:99999", url,
               also=lambda r: r["proxy"] == "127.0.0.1")
+
+
+def columns(b):
+    """What a stage has to say is wrapped, and stays in its column."""
+    refuses = says(b"HTTP/1.1 407 No\r\nProxy-Authenticate: Bearer\r\nContent-Length: 0\r\n\r\n")
+    said = b.run("-U", "alice", "-x", at(peer.Origin(refuses).port), "https://www.example.com/", stdin=b"secret",
+                 env={"COLUMNS": "60"})[1].splitlines()
+    stages = said[:said.index("")]
+    behind = [line for line in stages if line.startswith(" ")]
+    b.tap.case("stages in 60 columns", [] if behind and all(len(line) <= 60 for line in said) and
+               len({len(line) - len(line.lstrip()) for line in behind}) == 1 else said)
 
 
 def main():
@@ -282,6 +297,7 @@ def main():
         heads(bench)
         interrupts(bench)
         mistakes(bench)
+        columns(bench)
     return tap.done()
 
 
