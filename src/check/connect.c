@@ -119,6 +119,8 @@ bool check_resolve(const char *host, uint16_t port, nanos patience,
 	if (found.count == 0)
 		snprintf(found.fault, sizeof found.fault, "%s",
 			 resolver_says(code ? code : EAI_NONAME));
+	found.failed = code == EAI_INPROGRESS || code == EAI_AGAIN || code == EAI_FAIL ||
+		       code == EAI_SYSTEM;
 	if (code == EAI_INPROGRESS)
 		leave(q);
 	else

@@ -14,6 +14,7 @@ struct check_addresses {
 	struct address address[CHECK_MAX_ADDRESSES];
 	size_t count;
 	char fault[200]; /* what the resolver said, where there is none */
+	bool failed;     /* ... of itself, and not of the name */
 };
 
 /* As all of this host's programs ask (nsswitch.conf), for so long. False where there is none. */

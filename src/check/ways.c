@@ -66,6 +66,10 @@ static bool settle(struct walk *w)
 	return false;
 }
 
+/* A server that does not answer costs each question seconds (resolv.conf(5), timeout); the others'
+ * recursion seldom does. */
+static const nanos SLOW_NAMES = 2 * NANOS_PER_SECOND;
+
 static bool look_up(struct walk *w)
 {
 	const struct check_proxy *p = w->options->proxy;
@@ -80,6 +84,7 @@ static bool look_up(struct walk *w)
 		stage_leave(w, CHECK_FAILED, "%s", w->addresses.fault);
 		if ((x = bare(w))) {
 			x->probe->unresolved = keep(x, w->addresses.fault);
+			x->probe->resolver_failed = w->addresses.failed;
 			give(w, x);
 		}
 		return false;
@@ -90,7 +95,12 @@ static bool look_up(struct walk *w)
 		address_add_host(&list, &w->addresses.address[i]);
 	}
 	buffer_add_byte(&list, 0);
-	stage_leave(w, CHECK_PASSED, "%s", list.failed ? "" : (const char *)list.at);
+	bool slow = check_now() - w->since >= SLOW_NAMES;
+	stage_leave(w, slow ? CHECK_ODD : CHECK_PASSED, "%s%s",
+		    list.failed ? "" : (const char *)list.at,
+		    slow ? "; the resolver takes its time: is the first of this host's DNS servers "
+			   "dead?"
+			 : "");
 	buffer_done(&list);
 	return true;
 }

@@ -151,6 +151,11 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 			       "than this host asks",
 			       "on the client: see what the host asks (/etc/resolv.conf, "
 			       "/etc/hosts)" },
+	[CAUSE_RESOLVER_FAILS] = { "the DNS servers that this host asks fail or do not answer "
+				   "(\"%x\"): nothing is known of the name",
+				   "on the client: see which they are and whether they are reached "
+				   "(/etc/resolv.conf, dig); the proxy's address in place of its "
+				   "name does without them" },
 	[CAUSE_PROXY_CERTIFICATE] = { "this host does not trust the certificate of the proxy "
 				      "itself",
 				      "on the client: add the authority that issued the proxy's "

@@ -24,7 +24,7 @@ static bool proxy_unresolved(const struct exchange *x, struct finding *f)
 	if (!x->probe->unresolved)
 		return false;
 	cite(x, f, x->probe->unresolved);
-	finding_cause(f, CAUSE_PROXY_NAME);
+	finding_cause(f, x->probe->resolver_failed ? CAUSE_RESOLVER_FAILS : CAUSE_PROXY_NAME);
 	return true;
 }
 

@@ -167,6 +167,7 @@ enum trace_no_way { NO_WAY_ROUTE, NO_WAY_NEIGHBOUR, NO_WAY_FORBIDDEN };
 struct trace_probe {
 	const char *settings_fault;  /* why they can't work */
 	const char *unresolved;      /* what the resolver said of the proxy's name */
+	bool resolver_failed;        /* ... and that it failed, or did not answer: the name may be right */
 	const char *no_route;        /* what the kernel said instead of trying, or of its own try */
 	enum trace_no_way no_way;    /* ... and what stands behind that */
 	enum trace_outer outer;      /* how the TLS with an https:// proxy went */

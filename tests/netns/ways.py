@@ -85,6 +85,13 @@ def no_way(world, host, said, cause):
     return [f"{w}: {r['summary']}" for w in wrong]
 
 
+def no_resolver(world):
+    """Whoever asks nobody knows nothing of the name."""
+    r = check(world, "-x", "elsewhere.lab:3127", f"http://{lab.ORIGIN}/")
+    wrong = [] if r["verdict"] == "proxy-unresolved" else [f"{r['verdict']}, not proxy-unresolved"]
+    return wrong + ([] if "DNS servers that this host asks" in r["cause"][0] else [r["cause"]])
+
+
 # ---- a NAT that forgets -----------------------------------------------------------------------
 
 def quiet(world, make, idle, verdict, then):
@@ -120,7 +127,9 @@ def inside(program):
         for _, _, where, words, *_ in NO_WAYS:
             world.ip(where and getattr(world, where), words)
         dead = "".join(f"{address} dead.{NAME}\n" for address in (SILENT, REFUSES, UNREACHABLE))
-        subprocess.run(["mount", "--bind", world.file("hosts", HOSTS + dead), "/etc/hosts"], check=True)
+        asked = "nameserver 127.0.0.1\n"   # where nobody is
+        for name, text in (("hosts", HOSTS + dead), ("resolv.conf", asked)):
+            subprocess.run(["mount", "--bind", world.file(name, text), "/etc/" + name], check=True)
         capture = Capture(stack, world.folder) if tcpdump.PROGRAM else None
         with concurrent.futures.ThreadPoolExecutor(12) as pool:
             jobs = [(f"forgotten after {FORGETS} s, {m}",
@@ -131,6 +140,7 @@ def inside(program):
                      for m, url in zip(world.makes, (f"http://{lab.ORIGIN}/", f"https://{lab.ORIGIN}/",
                                                      f"http://{lab.ORIGIN}/"))]
             jobs += [(name, pool.submit(no_way, world, host, *says)) for name, host, _, _, *says in NO_WAYS]
+            jobs.append(("no DNS server answers", pool.submit(no_resolver, world)))
             jobs.append(("several addresses, none of them sound", pool.submit(all_dead, world)))
         for name, job in jobs:
             tap.case(name, job.result())
