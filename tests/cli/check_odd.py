@@ -138,6 +138,11 @@ def pages(b):
     packed = peer.Origin(with_page(b"403 Forbidden", gzip.compress(PAGE)))
     b.verdict("a refusal's page, compressed", "denied", "proxy", "-x", at(packed.port), url,
               also=lambda r: "title" not in r and "\\x" not in r["summary"])
+    dns = (b"<title>500 Proxy Error</title><h1>Proxy Error</h1>The proxy server could not handle the request<p>"
+           b"Reason: <strong>DNS lookup failure for: www.example.com</strong></p>")
+    b.verdict("a page that blames the name", "server-error", "http", "-x",
+              at(peer.Origin(with_page(b"500 Proxy Error", dns)).port), "http://www.example.com/",
+              also=lambda r: "could not resolve www.example.com" in r["cause"][0])
     bare = peer.Origin(with_page(b"407 No"))
     for words in ((), ("-U", "alice")):
         b.verdict(f"a 407 that offers nothing, {len(words)}", "auth-required", "auth", *words, "-x",
