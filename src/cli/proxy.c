@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/options.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,9 +70,14 @@ struct config *proxy_load(const char *path)
 }
 
 /* What comes while the configuration is being read waits until there is somebody to hear it. And
- * the time zone is read while files may be. */
+ * the time zone is read while files may be.
+ *
+ * glibc's calloc writes zeros over what is left of the last piece that it got from the kernel, but
+ * not over a piece asked for anew. Asking for no more than is wanted leaves tables that are empty
+ * for the most part (of clients, names, challenges, timers) untouched: 70 kB. */
 static void prepare(void)
 {
+	mallopt(M_TOP_PAD, 0);
 	sigset_t later;
 	sigemptyset(&later);
 	sigaddset(&later, SIGHUP);

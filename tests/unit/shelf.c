@@ -52,8 +52,8 @@ static void differences_come_back(void **state)
 		{ "", "", 0 },
 		{ "", "a", 3 },
 		{ "a", "", 0 },
-		{ "abcdef", "abcdef", 2 },
-		{ "abcdef", "abXdef", 5 },
+		{ "abcdef", "abcdef", 1 },
+		{ "abcdef", "abXdef", 4 },
 		{ "abcdef", "abcdefgh", 6 },
 		{ "abcdef", "abdef", 4 },
 		{ "abcdef", "abcXXXXdef", 8 },
@@ -89,10 +89,10 @@ static void what_is_no_difference_is_refused(void **state)
 {
 	(void)state;
 	static const struct slice wrong[] = {
-		SLICE("\x00"),         /* a step that is cut */
-		SLICE("\x20\x00\x61"), /* two new bytes, one there */
-		SLICE("\x00\x09"),     /* more old bytes than there are */
-		SLICE("\x09\x00"),
+		SLICE("\xe0"),                            /* steps that are cut */
+		SLICE("\x1f"),         SLICE("\x40\x61"), /* two new bytes, one there */
+		SLICE("\xe0\x20\x61"), SLICE("\x09"),     /* more old bytes than there are */
+		SLICE("\xe0\x09"),     SLICE("\x1f\xff"),
 	};
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
 		struct slice like = exactly(SLICE("12345678")), exact = exactly(wrong[i]);
