@@ -210,7 +210,7 @@ static void on_facts(void *context, struct exchange *x)
 	if (!l->final && l->spent == l->feed->spent)
 		l->spent = NULL;
 	if (!l->final)
-		stream_saw_again(l->feed->streams, l->watch);
+		stream_saw_again(l->watch);
 	x->rtt = s->rtt;
 	x->both_ways = s->both_ways;
 	if (!x->next_began) {

@@ -347,10 +347,10 @@ static struct slice path_of(struct slice target)
 	return slice_from(rest, at);
 }
 
-struct slice http_origin_form(const struct http_request *r, bool *ret_lead_slash)
+/* What the origin is asked for, behind a "/" that may be missing. */
+static struct slice origin_form(const struct http_request *r, bool *ret_lead_slash)
 {
-	struct slice path = r->form == HTTP_FORM_ABSOLUTE ? path_of(r->target) : r->target;
-	*ret_lead_slash = false;
+	struct slice path = path_of(r->target);
 	if (path.len == 0 && slice_equal(r->method, SLICE("OPTIONS")))
 		return SLICE("*"); /* RFC 9112 section 3.2.4 */
 	*ret_lead_slash = path.len == 0 || path.at[0] == '?';
@@ -372,7 +372,7 @@ static void add_request_line(const struct http_forward_request *f, struct buffer
 	bool slash = false;
 	struct slice target = r->target;
 	if (r->form == HTTP_FORM_ABSOLUTE && !f->to_parent)
-		target = http_origin_form(r, &slash);
+		target = origin_form(r, &slash);
 	buffer_add(out, r->method);
 	buffer_add(out, slash ? SLICE(" /") : SLICE(" "));
 	buffer_add(out, target);

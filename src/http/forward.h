@@ -63,8 +63,4 @@ bool http_response_chunks(const struct http_forward_response *f);
 /* May a field of this name stand in a trailer that is passed on? RFC 9110 section 6.5.1. */
 bool http_trailer_allowed(struct slice name);
 
-/* The path and query of a target, as the origin wants them: "/" for none, "*" for an OPTIONS of the
- * whole server. Points into the target, or to a constant; ret_lead_slash: put "/" before it. */
-struct slice http_origin_form(const struct http_request *request, bool *ret_lead_slash);
-
 #endif

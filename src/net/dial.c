@@ -74,7 +74,7 @@ static void close_all(struct net_dial *d)
 	net_timer_stop(d->loop, &d->deadline);
 	net_timer_stop(d->loop, &d->step);
 	for (int f = 0; f < 2; f++)
-		net_dns_drop(d->dns, &d->family[f].question);
+		net_dns_drop(&d->family[f].question);
 	for (int i = 0; i < AT_ONCE; i++)
 		net_watch_close(d->loop, &d->attempt[i].watch);
 }

@@ -546,9 +546,8 @@ bool net_dns_ask(struct net_dns *dns, struct slice name, enum net_family family,
 	return true;
 }
 
-void net_dns_drop(struct net_dns *dns, struct net_question *q)
+void net_dns_drop(struct net_question *q)
 {
-	(void)dns;
 	if (!q->asked)
 		return;
 	struct net_question **at = q->asked;

@@ -581,7 +581,7 @@ static void read_answer(struct client *c)
 	struct origin *o = j->origin;
 	struct worker *w = c->worker;
 	while (is_waiting(c) && j->origin == o) {
-		if (flow_flush(w, &j->down.flow, c->watch.fd, &c->ready) != FLOW_FULL)
+		if (flow_flush(&j->down.flow, c->watch.fd, &c->ready) != FLOW_FULL)
 			return; /* a 1xx that the client does not read */
 		if (!(o->state & (NET_READABLE | NET_HANGUP | NET_FAILED)))
 			return;

@@ -89,7 +89,7 @@ bool reply_step(struct client *c)
 {
 	struct job *j = c->job;
 	struct flow *f = &j->down.flow;
-	enum flow_result result = flow_flush(c->worker, f, c->watch.fd, &c->ready);
+	enum flow_result result = flow_flush(f, c->watch.fd, &c->ready);
 	if (result == FLOW_FULL) {
 		client_finish(c);
 		return true;
