@@ -45,7 +45,6 @@ void tally_free(struct tally *t);
 void tally_add(struct tally *t, const struct exchange *x, enum verdict verdict,
                enum severity severity);
 void tally_merge(struct tally *into, const struct tally *from);
-uint64_t tally_count(const struct tally *t, enum verdict v);
 uint64_t tally_failures(const struct tally *t);
 uint64_t tally_total(const struct tally *t);
 

@@ -77,7 +77,7 @@ static void records_are_told_from_other_bytes(void **state)
 	}
 	struct tls_record r;
 	assert_int_equal(tls_read_record(SLICE("\x16\x03\x01\x02\x05"), &r), TLS_DONE);
-	assert_int_equal(r.version, 0x0301);
+	assert_int_equal(r.content, TLS_HANDSHAKE);
 	assert_int_equal(r.length, 0x0205);
 }
 
