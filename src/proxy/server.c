@@ -257,17 +257,24 @@ struct fault_sink {
 	struct buffer *faults; /* NULL: nobody but the operator asks */
 };
 
+static void tell(const struct fault_sink *sink, const char *place, const char *text)
+{
+	say(sink->server, "%s%s", place, text);
+	if (sink->faults)
+		buffer_printf(sink->faults, "%s%s\n", place, text);
+}
+
 static void told_fault(void *context, uint32_t line, uint32_t column, const char *text)
 {
 	struct fault_sink *sink = context;
 	const char *path = sink->server->options->config_path;
-	char place[300] = "";
+	char place[300];
+	path = path ? path : "configuration";
 	if (line > 0)
-		snprintf(place, sizeof place, "%s:%u:%u: ", path ? path : "configuration", line,
-			 column);
-	say(sink->server, "%s%s", place, text);
-	if (sink->faults)
-		buffer_printf(sink->faults, "%s%s\n", place, text);
+		snprintf(place, sizeof place, "%s:%u:%u: ", path, line, column);
+	else
+		snprintf(place, sizeof place, "%s: ", path);
+	tell(sink, place, text);
 }
 
 /* Those from the first on, which no worker has been told of. */
@@ -291,7 +298,7 @@ static bool open_new(struct server *s, const struct config *c, struct fault_sink
 		else
 			code = open_listener(s, &c->listen[i].at, NULL, &err);
 		if (code < 0) {
-			told_fault(sink, 0, 0, err.text);
+			tell(sink, "", err.text);
 			close_again(s, before);
 			return false;
 		}
@@ -347,7 +354,7 @@ static bool reload_locked(struct server *s, struct fault_sink *sink)
 	if (done && s->options->prepare)
 		s->options->prepare(s->options->context, c);
 	if (done && !(serve_new(s, first) && order(s, &o))) {
-		told_fault(sink, 0, 0, "no memory for it now");
+		tell(sink, "", "no memory for it now");
 		done = false;
 	}
 	if (done)

@@ -271,8 +271,11 @@ struct users *users_read(struct slice text, struct slice realm, const struct fil
 struct users *users_load(const char *path, struct slice realm, const struct file_faults *faults,
 			 struct error *err)
 {
-	struct slice text = file_read(path, USERS_MAX_FILE, err);
+	struct error why;
+	struct slice text = file_read(path, USERS_MAX_FILE, &why);
 	struct users *u = text.at ? users_read(text, realm, faults, err) : NULL;
+	if (!text.at)
+		err_set(err, why.code, "%s %s", path, why.text);
 	file_forget(text);
 	return u;
 }
