@@ -9,6 +9,7 @@
 #include "proxy/client.h"
 
 #include "http/forward.h"
+#include "http/refuse.h"
 #include "proxy/parent.h"
 #include "proxy/proxy_header.h"
 

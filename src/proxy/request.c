@@ -2,7 +2,7 @@
 #include "proxy/client.h"
 
 #include "base/escape.h"
-#include "http/forward.h"
+#include "http/refuse.h"
 #include "proxy/parent.h"
 
 #include <stddef.h>
