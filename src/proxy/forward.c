@@ -231,7 +231,7 @@ static void retry(struct client *c)
 	j->retried = true;
 	body_done(c->worker, &j->up);
 	buffer_reset(&j->partial);
-	request_again(c);
+	reach_again(c);
 }
 
 /* Before any of the answer was passed on. */
@@ -476,7 +476,7 @@ static void answer_parent(struct client *c, const struct http_response *r)
 	origin_close(j->origin); /* its page is not worth reading */
 	j->origin = NULL;
 	body_done(c->worker, &j->up);
-	request_again(c);
+	reach_again(c);
 }
 
 /* It is passed on, and the log says whose it is. */

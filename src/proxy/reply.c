@@ -65,7 +65,7 @@ void reply_send(struct client *c, const struct reply *r)
 	struct job *j = c->job;
 	struct worker *w = c->worker;
 	const char *text = r->text ? r->text : j->text;
-	request_stop(j);
+	reach_stop(j);
 	origin_close(j->origin);
 	j->origin = NULL;
 	j->close = !can_go_on(c);
@@ -83,6 +83,11 @@ void reply_send(struct client *c, const struct reply *r)
 	answer_write(&a, &w->out);
 	record_why(j->record, RECORD_ANSWER, answer_name(r->why), text);
 	start_writing(c);
+}
+
+void reply_refuse(struct client *c, enum answer_why why, const char *text)
+{
+	reply_send(c, &(struct reply){ .why = why, .text = text });
 }
 
 bool reply_step(struct client *c)
