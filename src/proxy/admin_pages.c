@@ -185,16 +185,7 @@ static void finish_metrics(struct visit *v)
 	visit_answer(v, 200, "text/plain; version=0.0.4; charset=utf-8");
 }
 
-/* ---- the others
- * -------------------------------------------------------------------------------------------
- */
-
-static int hex(uint8_t c)
-{
-	return c >= '0' && c <= '9'                     ? c - '0'
-	       : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
-							: -1;
-}
+/* ---- the others ---------------------------------------------------------------------------- */
 
 /* The value of a name in the query, its %XX undone. False: it is not there, or too long. */
 static bool find_query(struct slice query, struct slice name, uint8_t *into, size_t room,
@@ -206,11 +197,8 @@ static bool find_query(struct slice query, struct slice name, uint8_t *into, siz
 		if (!slice_equal(slice_cut(&value, '='), name))
 			continue;
 		for (; value.len && len < room; value = slice_from(value, 1)) {
-			bool coded = value.at[0] == '%' && value.len > 2 && hex(value.at[1]) >= 0 &&
-				     hex(value.at[2]) >= 0;
-			into[len++] = coded ? (uint8_t)(hex(value.at[1]) << 4 | hex(value.at[2]))
-					    : value.at[0];
-			if (coded)
+			into[len] = value.at[0];
+			if (slice_percent(value, 0, &into[len++]))
 				value = slice_from(value, 2);
 		}
 		*ret_value = (struct slice){ into, len };

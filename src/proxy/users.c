@@ -52,11 +52,10 @@ static bool decodes_to(struct slice encoded, struct slice plain)
 	size_t at = 0;
 	for (size_t i = 0; i < encoded.len; i++) {
 		uint8_t byte = encoded.at[i];
-		if (byte == '%') {
-			if (!hash_from_hex(slice_first(slice_from(encoded, i + 1), 2), 1, &byte))
-				return false;
+		if (slice_percent(encoded, i, &byte))
 			i += 2;
-		}
+		else if (byte == '%')
+			return false;
 		if (at == plain.len || plain.at[at++] != byte)
 			return false;
 	}
