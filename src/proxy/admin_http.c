@@ -60,8 +60,7 @@ static void on_time(struct net_timer *t)
 	close_visit((struct visit *)((char *)t - offsetof(struct visit, timer)));
 }
 
-/* ---- answers
- * ------------------------------------------------------------------------------------- */
+/* ---- answers -------------------------------------------------------------------------------- */
 
 enum turn { TURN_NEXT, TURN_WAIT, TURN_GONE };
 
@@ -120,8 +119,7 @@ static void refuse(struct visit *v, unsigned status, const char *why)
 	visit_answer(v, status, "text/plain; charset=utf-8");
 }
 
-/* ---- requests
- * ------------------------------------------------------------------------------------ */
+/* ---- requests ------------------------------------------------------------------------------- */
 
 /* A name that anybody may have pointed here is not ours; an address, and localhost, is. */
 static bool is_own_host(const struct http_request *r)

@@ -11,8 +11,7 @@
 static const char TEXT[] = "text/plain; charset=utf-8";
 static const char JSON[] = "application/json";
 
-/* ---- to the workers and back
- * ----------------------------------------------------------------------- */
+/* ---- to the workers and back ---------------------------------------------------------------- */
 
 static struct visit *of_call(struct net_call *c)
 {
@@ -71,8 +70,7 @@ static void come_home(struct net_call *c)
 	visit_go_on(v);
 }
 
-/* ---- /connections
- * ------------------------------------------------------------------------------------ */
+/* ---- /connections --------------------------------------------------------------------------- */
 
 static const char *state_of(const struct exchange *x)
 {
@@ -124,8 +122,7 @@ static void finish_connections(struct visit *v)
 	visit_answer(v, 200, JSON);
 }
 
-/* ---- /metrics
- * ------------------------------------------------------------------------------------------ */
+/* ---- /metrics ------------------------------------------------------------------------------- */
 
 static void gather_dns(struct visit *v)
 {
