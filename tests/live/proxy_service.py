@@ -19,7 +19,7 @@ import time
 
 from faults import (LIMIT, Client, Proxy, Raw, Threads, connect_to, cpu_seconds, echo, eventually,
                     get, main, same, says_back, tunnel, want)
-from peer import OK, Origin, Wire, free_port
+from peer import Origin, Wire, free_port
 
 ALL = "destinations private allow;\nrule allow from 127.0.0.0/8 ::1 port 1-65535;\n"
 TWO = "workers 2;\n" + ALL

@@ -5,6 +5,8 @@
 #include "http/head.h"
 #include "http/page.h"
 
+#include "pieces.h"
+
 #include <setjmp.h>
 #include <ctype.h>
 #include <stdarg.h>
@@ -15,27 +17,6 @@
 #include <cmocka.h>
 
 #define CASES(table) (sizeof(table) / sizeof *(table))
-
-/* The first `len` bytes of s in memory that ends there; the caller frees .at. */
-static struct slice exact(struct slice s, size_t len)
-{
-	uint8_t *at = malloc(len ? len : 1);
-	assert_non_null(at);
-	if (len > 0)
-		memcpy(at, s.at, len);
-	return (struct slice){ at, len };
-}
-
-static void give_back(struct slice s)
-{
-	free((void *)(uintptr_t)s.at);
-}
-
-static void assert_slice(struct slice got, const char *want)
-{
-	if (!slice_equal(got, slice_of(want)))
-		fail_msg("got \"%.*s\", wanted \"%s\"", (int)got.len, (const char *)got.at, want);
-}
 
 /* --- requests ---------------------------------------------------------------------------- */
 

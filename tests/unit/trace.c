@@ -2,6 +2,8 @@
 #include "trace/book.h"
 #include "trace/publish.h"
 
+#include "pieces.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,12 +65,6 @@ static void a_new_exchange_knows_nothing(void **state)
 	trace_free(x);
 	trace_free(NULL);
 	assert_null(trace_new(TRACE_CAPTURE, 100));
-}
-
-static void assert_slice(struct slice s, const char *want)
-{
-	if (!slice_equal(s, slice_of(want)))
-		fail_msg("got \"%.*s\", wanted \"%s\"", (int)s.len, (const char *)s.at, want);
 }
 
 static void what_may_be_given_away_is_listed(void **state)
