@@ -1,4 +1,4 @@
-/* http/refuse and http/forward: what is refused, and what the next hop gets; the proxy's own answers. */
+/* http/refuse and forward: what is refused, what the next hop gets; the proxy's own answers. */
 #include "http/chunk.h"
 #include "http/forward.h"
 #include "http/refuse.h"
