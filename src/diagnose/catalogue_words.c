@@ -548,6 +548,11 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 				 "Content-Length as it was; on the origin: compare the two" },
 	[CAUSE_CLIENT_HALF_REQUEST] = { "the client stopped in the middle of its own request",
 					"on the client: see why it did not send the rest" },
+	[CAUSE_NO_LEAVE] = { "the client held the body back until it is told to go on (Expect: "
+			     "100-continue), and what should say so, the proxy or the origin "
+			     "behind it, does not know of that",
+			     "on the client: leave the Expect field out (curl -H 'Expect:'), or "
+			     "send the body after a second all the same" },
 	[CAUSE_OWN_REASON] = { "%@", NULL },
 	[CAUSE_OWN_RULE] = { "%@", "on the proxy: \"%^\" decided it; change it in the "
 				   "configuration if %t is wanted" },

@@ -193,6 +193,8 @@ static void tell_lost(struct telling *t)
 static void tell_body_sent(struct telling *t)
 {
 	const struct trace_request *q = &t->x->request;
+	if (t->f->stage == STAGE_REQUEST && waits_for_leave(t->x) && !answered(t->x))
+		phrase_put(t, "; the client held the body back for a 100 Continue");
 	if (t->f->stage != STAGE_REQUEST || q->complete || q->body_bytes == 0 ||
 	    has_gaps(t->x, CLIENT))
 		return;

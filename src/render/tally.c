@@ -289,6 +289,11 @@ void tally_merge(struct tally *into, const struct tally *from)
 	merge(&into->targets, &from->targets);
 }
 
+uint64_t tally_count(const struct tally *t, enum verdict v)
+{
+	return t->verdict[v];
+}
+
 uint64_t tally_failures(const struct tally *t)
 {
 	return t->by_severity[SEVERITY_FAILURE];

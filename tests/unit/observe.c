@@ -239,6 +239,7 @@ static void add_request(struct buffer *b, const struct exchange *x)
 	add_text(b, "user", q->user);
 	buffer_add_text(b, q->had_userinfo ? " userinfo" : NULL);
 	buffer_add_text(b, q->origin_credentials ? " origin-auth" : NULL);
+	buffer_add_text(b, q->expects ? " expects" : NULL);
 	if (q->body_bytes)
 		buffer_printf(b, " sent=%u", (unsigned)q->body_bytes);
 	buffer_add_text(b, q->complete ? NULL : " unsent");

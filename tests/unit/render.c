@@ -454,6 +454,7 @@ static void tallies_count_and_merge(void **state)
 	tally_merge(a, b);
 	assert_int_equal(tally_total(a), 4);
 	assert_int_equal(tally_failures(a), 2);
+	assert_int_equal(tally_count(a, V_DENIED), 2);
 	struct buffer out;
 	buffer_init(&out, 1 << 20);
 	render_summary_json(&out, a, NULL);
