@@ -367,6 +367,37 @@ class Raw:
         self.listener.close()
 
 
+TINYPROXY = "Port PORT\nListen 127.0.0.1\nAllow 127.0.0.1\nTimeout 30\nLogFile \"FOLDER/tiny.log\"\n"
+SQUID = ("http_port 127.0.0.1:PORT\nacl blocked dstdomain blocked.example\nhttp_access deny blocked\n"
+         "http_access allow all\npid_filename none\ncache_log /dev/null\naccess_log none\ncache deny all\n"
+         "shutdown_lifetime 0 seconds\ncoredump_dir FOLDER\n")
+
+
+class Foreign:
+    """A proxy of another make, on a port of its own; waits until it listens."""
+
+    def __init__(self, folder, program, config, words):
+        self.port = free_port()
+        path = os.path.join(folder, program + ".conf")
+        with open(path, "w", encoding="ascii") as out:
+            out.write(config.replace("PORT", str(self.port)).replace("FOLDER", folder))
+        self.process = subprocess.Popen([program, *words, path], stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        pause = threading.Event()
+        for _ in range(LIMIT * 20):
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                pause.wait(0.05)
+        self.process.kill()
+        raise RuntimeError(f"{program} does not listen")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
 def want(condition, what):
     if not condition:
         raise AssertionError(what)

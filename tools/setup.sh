@@ -142,7 +142,7 @@ for set in "$@"; do
 		need util-linux has taskset
 		;;
 	*)
-		echo "setup: no such set: $set (build, test, lint, fuzz, afl, bench-read, bench-proxy, bench-watch)" >&2
+		echo "setup: no such set: $set (build, demo, test, lint, fuzz, afl, bench-read, bench-proxy, bench-watch)" >&2
 		exit 2
 		;;
 	esac

@@ -111,3 +111,14 @@ bool slice_parse_u64(struct slice s, unsigned base, uint64_t *ret_value)
 	*ret_value = value;
 	return true;
 }
+
+bool slice_percent(struct slice s, size_t at, uint8_t *ret_byte)
+{
+	struct slice digits = slice_first(slice_from(s, at + 1), 2);
+	uint64_t value;
+	if (at >= s.len || s.at[at] != '%' || digits.len != 2 ||
+	    !slice_parse_u64(digits, 16, &value))
+		return false;
+	*ret_byte = (uint8_t)value;
+	return true;
+}

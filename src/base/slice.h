@@ -81,4 +81,8 @@ static inline uint32_t slice_hash(struct slice s)
 /* Digits alone, at least one, no overflow; false (and nothing written) otherwise. */
 bool slice_parse_u64(struct slice s, unsigned base, uint64_t *ret_value);
 
+/* The byte that three stand for (RFC 3986 section 2.1): at `at` is a % and two hexadecimal digits.
+ * False, and nothing written, where they are not. */
+bool slice_percent(struct slice s, size_t at, uint8_t *ret_byte);
+
 #endif

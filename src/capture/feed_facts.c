@@ -74,14 +74,9 @@ void feed_set_icmp(struct exchange *x, const struct stream *s, bool flip)
 	trace_add(x, EV_ICMP, PROXY, &i->mark, i->mtu);
 }
 
-/* Counters since the exchange before; and what stands at the end of the connection, as it is. */
-static void set_path(struct link *l, const struct stream *stream, struct exchange *x,
-		     enum trace_side side)
+/* Since the exchange before. */
+static void set_counters(struct trace_path *p, const struct stream_side *s, struct spent *spent)
 {
-	int t = table_side(l, side);
-	const struct stream_side *s = &stream->sent[t];
-	struct trace_path *p = &x->path[side];
-	struct spent *spent = &l->spent[side];
 #define SINCE(member, from) (p->member = s->from - spent->member, spent->member = s->from)
 	SINCE(packets, packets);
 	SINCE(bytes, bytes);
@@ -96,6 +91,11 @@ static void set_path(struct link *l, const struct stream *stream, struct exchang
 	SINCE(large, large);
 	SINCE(rsts, rsts);
 #undef SINCE
+}
+
+/* What stands at the end of the connection, as it is. */
+static void set_state(struct trace_path *p, const struct stream_side *s)
+{
 	p->mss = s->mss;
 	p->largest = s->largest;
 	p->largest_passed = s->largest_passed;
@@ -124,6 +124,15 @@ static void set_path(struct link *l, const struct stream *stream, struct exchang
 	p->fin = feed_mark(&s->fin);
 	p->rst = feed_mark(&s->rst);
 	p->urgent = s->urgent;
+}
+
+static void set_path(struct link *l, const struct stream *stream, struct exchange *x,
+		     enum trace_side side)
+{
+	int t = table_side(l, side);
+	struct trace_path *p = &x->path[side];
+	set_counters(p, &stream->sent[t], &l->spent[side]);
+	set_state(p, &stream->sent[t]);
 	p->ttl = stream->ttl[t];
 	p->rst_ttl = stream->rst_ttl[t];
 }
@@ -213,7 +222,7 @@ static void on_facts(void *context, struct exchange *x)
 	if (!l->final && l->spent == l->feed->spent)
 		l->spent = NULL;
 	if (!l->final)
-		stream_saw_again(l->feed->streams, l->watch);
+		stream_saw_again(l->watch);
 	x->rtt = s->rtt;
 	x->both_ways = s->both_ways;
 	if (!x->next_began) {

@@ -262,17 +262,17 @@ static void on_data(void *context, struct stream_watch *w, int side, struct slic
 		return;
 	if (l && speak(l) && observe_data(l->talk, said_by(l, side), &m, bytes))
 		return;
-	stream_ignore(f->streams, w);
+	stream_ignore(w);
 }
 
 static void on_gap(void *context, struct stream_watch *w, int side, uint64_t len,
 		   enum stream_gap why, const struct stream_mark *mark)
 {
-	struct feed *f = context;
+	(void)context;
 	struct link *l = w->user;
 	struct mark m = feed_mark(mark);
 	if (l && !speak(l))
-		stream_ignore(f->streams, w);
+		stream_ignore(w);
 	if (l && l->talk)
 		observe_gap(l->talk, said_by(l, side), &m, len, why == STREAM_GAP_CAPTURE);
 }
@@ -284,7 +284,7 @@ static void tell_event(struct link *l, enum event_kind kind, int side, const str
 	if (l->waits && wait_with(l, kind, by, mark, (struct slice){ 0 }))
 		return;
 	if (!speak(l))
-		stream_ignore(l->feed->streams, l->watch);
+		stream_ignore(l->watch);
 	if (l->talk)
 		observe_event(l->talk, kind, by, mark, 0);
 }

@@ -96,9 +96,8 @@ static bool unescape(struct slice s, char *into, size_t size)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < s.len; i++) {
-		struct slice digits = slice_first(slice_from(s, i + 1), 2);
-		uint64_t c = s.at[i];
-		if (c == '%' && digits.len == 2 && slice_parse_u64(digits, 16, &c))
+		uint8_t c = s.at[i];
+		if (slice_percent(s, i, &c))
 			i += 2;
 		if (c == 0 || n + 1 >= size)
 			return false;

@@ -66,8 +66,7 @@ static struct trace_fetch fetch_of(struct exchange *const *seen, size_t count)
 	return f;
 }
 
-/* ---- fetching again
- * ------------------------------------------------------------------------------ */
+/* ---- fetching again ------------------------------------------------------------------------- */
 
 static uint64_t at_most(uint64_t a, uint64_t b)
 {
@@ -107,8 +106,7 @@ static bool both_fit(const struct trace_fetch *a, const struct trace_fetch *b)
 	       trace_is_alike((uint64_t)a->age, (uint64_t)b->age, 10);
 }
 
-/* ---- the rest by Range
- * ---------------------------------------------------------------------------- */
+/* ---- the rest by Range ---------------------------------------------------------------------- */
 
 static struct slice field(const struct http_response *r, struct slice name)
 {
@@ -195,8 +193,7 @@ static int resume_it(const struct check_options *options, struct trace_download 
 	return 0;
 }
 
-/* ---- all of it
- * ------------------------------------------------------------------------------------ */
+/* ---- all of it ------------------------------------------------------------------------------ */
 
 static int fetch_again(const struct check_options *options, struct trace_download *d,
 		       struct error *err)

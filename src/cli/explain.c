@@ -31,7 +31,7 @@ static bool take(void *context, const struct option *o, const char *value)
 
 static int print_help(void)
 {
-	printf("Usage: viaduct explain [ID | CODE | PRODUCT CODE]\n\n"
+	printf("Usage: viaduct explain [ID | CODE | PRODUCT [CODE]]\n\n"
 	       "Explains a verdict (mtu-black-hole), an HTTP code (407), or what a code means\n"
 	       "in the mouth of a product (squid 403). Without an argument: all verdicts.\n\n");
 	options_print(OPTIONS, OPTION_COUNT);

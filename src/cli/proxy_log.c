@@ -26,8 +26,7 @@ struct proxy_log {
 	_Atomic uint64_t verdict[V_COUNT_];
 };
 
-/* ---- a thread's own
- * ------------------------------------------------------------------------------ */
+/* ---- a thread's own ------------------------------------------------------------------------- */
 
 struct desk {
 	struct arena *arena;
@@ -70,9 +69,7 @@ static bool judge(struct desk *d, const struct exchange *x, struct diagnosis *re
 	return diagnose_explain(x, &f, d->arena, ret_diagnosis);
 }
 
-/* ---- the log
- * ------------------------------------------------------------------------------------------
- */
+/* ---- the log -------------------------------------------------------------------------------- */
 
 static void write_line(struct proxy_log *l, const struct config *c, struct desk *d,
 		       const struct exchange *x, const struct diagnosis *found)
@@ -157,9 +154,7 @@ void proxy_log_follow(void *context, const struct config *c)
 		proxy_log_say(l, err.text);
 }
 
-/* ---- for the admin door
- * ---------------------------------------------------------------------------------
- */
+/* ---- for the admin door --------------------------------------------------------------------- */
 
 void proxy_log_view(void *context, const struct exchange *x, struct buffer *out)
 {
@@ -197,9 +192,7 @@ void proxy_log_metrics(void *context, struct buffer *out)
 		      (unsigned long long)log_dropped(l->access));
 }
 
-/* ---- life
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 static struct log *open_log(const struct config *c, const struct config_log *options)
 {

@@ -115,8 +115,7 @@ static int ask(const struct door *d, const char *page, struct buffer *into)
 	return code;
 }
 
-/* ---- reading the answers
- * ------------------------------------------------------------------------- */
+/* ---- reading the answers -------------------------------------------------------------------- */
 
 /* What stands behind the first "name": of a record; a string without its quotes, escapes as they
  * are (they are harmless). */
@@ -187,8 +186,7 @@ static size_t find_rows(struct slice text, struct row *row, size_t most)
 	return rows;
 }
 
-/* ---- the page
- * ---------------------------------------------------------------------------------------- */
+/* ---- the page ------------------------------------------------------------------------------- */
 
 struct view {
 	struct door door;
@@ -359,9 +357,7 @@ static int show(struct view *v)
 	return status;
 }
 
-/* ---- which door
- * ------------------------------------------------------------------------------------------
- */
+/* ---- which door ----------------------------------------------------------------------------- */
 
 static bool find_door(const char *config, const char *word, struct door *ret_door)
 {

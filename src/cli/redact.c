@@ -451,8 +451,7 @@ int redact_cut(const char *const *file, size_t files, const struct redact_slice 
 	return !usable ? -1 : fine ? EXIT_FINE : EXIT_TROUBLE;
 }
 
-/* ---- of viaduct read
- * ---------------------------------------------------------------------------------- */
+/* ---- of viaduct read ------------------------------------------------------------------------ */
 
 /* Those of each file come together, in the order of the list. */
 static int cut(const struct read_options *options, const struct redact_slice *slice, size_t count)

@@ -97,9 +97,10 @@ bool dismissed(const struct exchange *x)
 				       : farewell < x->close.at || x->closed_by == PROXY;
 }
 
-/* A closing alert is no word. Where the observer did not follow the records, a client's last
- * bytes right at the close are taken for one. */
-nanos last_word(const struct exchange *x, enum trace_side side)
+/* When that side last sent what the other was waiting for. A closing alert is no word; where the
+ * observer did not follow the records, a client's last bytes right at the close are taken for one.
+ */
+static nanos last_word(const struct exchange *x, enum trace_side side)
 {
 	if (!x->tunnel.open) {
 		nanos data = x->path[side].last_data.at;

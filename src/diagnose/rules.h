@@ -220,8 +220,6 @@ bool unanswered_inside(const struct exchange *x);
 /* No handshake came to its end (rules_tls.c). */
 bool tls_unfinished(const struct exchange *x);
 
-/* When that side last sent what the other was waiting for (no closing alert). */
-nanos last_word(const struct exchange *x, enum trace_side side);
 /* How long neither had said anything when the story ended. */
 nanos quiet_at_end(const struct exchange *x);
 /* How long that side was kept waiting by a window of zero; 0: not so long that it counts. */

@@ -1,4 +1,4 @@
-/* Challenges and credentials: schemes, realms, users, and nothing that opens a door.
+/* Challenges and credentials: schemes, users, and nothing that opens a door.
  *
  * In a challenge list the comma stands between challenges and between the parameters of one;
  * what tells them apart is the "=" behind a parameter's name (RFC 9110 section 11.6.1). */
@@ -94,13 +94,7 @@ static struct slice skip_token68(struct slice s)
 
 static void note_param(struct http_challenges *c, size_t which, const struct param *p)
 {
-	if (which >= c->count)
-		return;
-	if (slice_equal_nocase(p->name, SLICE("realm")))
-		c->challenge[which].realm = p->value;
-	else if (slice_equal_nocase(p->name, SLICE("algorithm")))
-		c->challenge[which].algorithm = p->value;
-	else if (slice_equal_nocase(p->name, SLICE("stale")))
+	if (which < c->count && slice_equal_nocase(p->name, SLICE("stale")))
 		c->challenge[which].stale = slice_equal_nocase(p->value, SLICE("true"));
 }
 

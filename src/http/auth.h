@@ -1,5 +1,5 @@
 /* What challenges and credentials say, without their secrets (RFC 9110 section 11, RFC 7617,
- * RFC 7616). For observing: scheme, realm and user name; nothing here gives back a password,
+ * RFC 7616). For observing: scheme and user name; nothing here gives back a password,
  * a response hash or a token. */
 #ifndef HTTP_AUTH_H
 #define HTTP_AUTH_H
@@ -21,8 +21,6 @@ enum { HTTP_MAX_CHALLENGES = 8 };
 struct http_challenges {
 	struct {
 		enum http_scheme scheme;
-		struct slice realm; /* as it stands, without quotes, escapes kept; may be empty */
-		struct slice algorithm; /* Digest: MD5, SHA-256, ...; may be empty */
 		bool stale;
 	} challenge[HTTP_MAX_CHALLENGES];
 	size_t count;

@@ -1,30 +1,10 @@
-/* What a proxy may pass on, and how: RFC 9110 section 7 and RFC 9112. Pure: a head in, a head out.
- *
- * Stricter than http/head.h, which reads what people really send: a proxy that repairs what is
- * ambiguous is a hole (request smuggling), so that what RFC 9112 gives no single meaning is refused. */
+/* How a head is passed on: RFC 9110 section 7 and RFC 9112. Pure: a head in, a head out. Whether it is
+ * passed on at all, http/refuse.h says. */
 #ifndef HTTP_FORWARD_H
 #define HTTP_FORWARD_H
 
 #include "base/buffer.h"
 #include "http/head.h"
-
-/* Why something is not passed on: a constant sentence, lower case, no full stop, and the status to
- * answer with (400, 414, 417, 431, 501, 505). Zero: there is no reason. */
-struct http_refusal {
-	unsigned status;
-	const char *why;
-};
-
-/* Is there any reason not to pass this request on? `head` is the raw head that it was read from.
- * A CONNECT, a request in absolute-form, and OPTIONS and TRACE in any form may pass; whom they
- * are for is the caller's business. */
-struct http_refusal http_refuse_request(struct slice head, const struct http_request *request);
-
-/* What to say to bytes that http_read_request called HTTP_BAD. */
-struct http_refusal http_refuse_bytes(struct slice in, const struct http_bad *bad);
-
-/* Is there any reason not to pass this answer on (status 502)? NULL: none. */
-const char *http_refuse_response(const struct http_response *response);
 
 struct http_forward_request {
 	const struct http_request *request;
@@ -62,9 +42,5 @@ bool http_response_chunks(const struct http_forward_response *f);
 
 /* May a field of this name stand in a trailer that is passed on? RFC 9110 section 6.5.1. */
 bool http_trailer_allowed(struct slice name);
-
-/* The path and query of a target, as the origin wants them: "/" for none, "*" for an OPTIONS of the
- * whole server. Points into the target, or to a constant; ret_lead_slash: put "/" before it. */
-struct slice http_origin_form(const struct http_request *request, bool *ret_lead_slash);
 
 #endif

@@ -74,8 +74,7 @@ static size_t read_reference(struct slice s, uint32_t *ret_code)
 	return by_number(name, ret_code) || by_name(name, ret_code) ? end + 1 : 0;
 }
 
-/* ---- tags
- * ---------------------------------------------------------------------------------------- */
+/* ---- tags ----------------------------------------------------------------------------------- */
 
 static struct slice tag_name(struct slice tag)
 {

@@ -74,7 +74,7 @@ static void close_all(struct net_dial *d)
 	net_timer_stop(d->loop, &d->deadline);
 	net_timer_stop(d->loop, &d->step);
 	for (int f = 0; f < 2; f++)
-		net_dns_drop(d->dns, &d->family[f].question);
+		net_dns_drop(&d->family[f].question);
 	for (int i = 0; i < AT_ONCE; i++)
 		net_watch_close(d->loop, &d->attempt[i].watch);
 }
@@ -284,7 +284,6 @@ static void on_attempt(struct net_watch *w, unsigned what)
 		return;
 	d->result.status = NET_DIAL_OK;
 	d->result.code = 0;
-	d->result.fd = w->fd;
 	d->result.ready = what;
 	d->result.peer = a->peer;
 	d->result.connected_at = net_now(d->loop);
@@ -392,7 +391,6 @@ static struct net_dial *make(struct net_loop *loop, struct net_dns *dns,
 	d->last = NET_V4; /* so that IPv6 is the first */
 	d->result = (struct net_dialed){
 		.status = NET_DIAL_UNRESOLVED,
-		.fd = -1,
 		.resolved_at = NO_TIME,
 		.connected_at = NO_TIME,
 	};
@@ -434,19 +432,4 @@ void net_dial_stop(struct net_dial *dial)
 	}
 	close_all(dial);
 	free_dial(dial);
-}
-
-const char *net_dial_status_name(enum net_dial_status s)
-{
-	static const char *const names[] = {
-		[NET_DIAL_OK] = "ok",
-		[NET_DIAL_UNRESOLVED] = "unresolved",
-		[NET_DIAL_FORBIDDEN] = "forbidden",
-		[NET_DIAL_REFUSED] = "refused",
-		[NET_DIAL_UNREACHABLE] = "unreachable",
-		[NET_DIAL_TIMEOUT] = "timeout",
-		[NET_DIAL_FAILED] = "failed",
-		[NET_DIAL_SHORT] = "out of resources",
-	};
-	return names[s];
 }

@@ -29,7 +29,6 @@ struct net_dialed {
 	                                no route from here comes last */
 	enum net_dns_status dns;     /* why UNRESOLVED; else OK */
 	int code;                    /* negative errno of that failure, 0 */
-	int fd;                      /* watched by `home` already; -1 unless OK */
 	unsigned ready;              /* NET_WRITABLE, and what else of it was told already: home will
 	                                not hear of that again */
 	struct address peer;         /* that was connected to, or that the failure is about */
@@ -60,7 +59,5 @@ struct net_dial;
 struct net_dial *net_dial(struct net_loop *loop, struct net_dns *dns,
 			  const struct net_dial_options *options);
 void net_dial_stop(struct net_dial *dial); /* no more calls; closes all; NULL is fine. Not after done */
-
-const char *net_dial_status_name(enum net_dial_status s);
 
 #endif

@@ -61,7 +61,7 @@ struct net_question {
  * Otherwise it will be, unless net_dns_drop comes first. The name is copied. */
 bool net_dns_ask(struct net_dns *dns, struct slice name, enum net_family family,
 		 struct net_question *q);
-void net_dns_drop(struct net_dns *dns, struct net_question *q); /* not under way is fine */
+void net_dns_drop(struct net_question *q); /* not under way is fine */
 
 struct net_dns_counts { /* for the metrics */
 	uint64_t asked;  /* questions, all of them */

@@ -1,4 +1,4 @@
-/* What was asked and what came of it, by name and family. Private to net: dns.c asks and answers. */
+/* What was asked and what came of it, by name and family. Private to the resolver. */
 #ifndef NET_DNS_CACHE_H
 #define NET_DNS_CACHE_H
 

@@ -227,16 +227,14 @@ const struct stream *stream_glance(struct stream_table *t, const struct stream_w
 	return look_glance(t, conn_at(t, ((const struct full *)w)->conn));
 }
 
-void stream_ignore(struct stream_table *t, struct stream_watch *w)
+void stream_ignore(struct stream_watch *w)
 {
-	(void)t;
 	((struct full *)w)->ignored = true; /* what is kept goes as it comes to its turn */
 }
 
-void stream_saw_again(struct stream_table *t, struct stream_watch *w)
+void stream_saw_again(struct stream_watch *w)
 {
 	struct full *f = (struct full *)w;
-	(void)t;
 	for (int side = 0; side < 2; side++)
 		if (f->track[side].woes)
 			f->track[side].woes->agains = 0;

@@ -230,11 +230,11 @@ const struct stream *stream_look(struct stream_table *t, const struct stream_wat
 const struct stream *stream_glance(struct stream_table *t, const struct stream_watch *w);
 
 /* The owner has used what stands in `again` of both sides: from now on the next ones are kept. */
-void stream_saw_again(struct stream_table *t, struct stream_watch *w);
+void stream_saw_again(struct stream_watch *w);
 
 /* This connection's bytes are of no interest (any more): facts go on being counted, `data` and
  * `gap` stop, nothing is kept. */
-void stream_ignore(struct stream_table *t, struct stream_watch *w);
+void stream_ignore(struct stream_watch *w);
 
 struct stream_counts {
 	uint64_t connections, live, peak_live, evicted, copies;

@@ -20,7 +20,7 @@ static void count_retrans(const struct stream_table *t, struct conn *c, int side
 		count_up(&c->half[side].retrans);
 }
 
-struct talk *note_talk(struct stream_table *t, struct conn *c)
+static struct talk *need_talk(struct stream_table *t, struct conn *c)
 {
 	struct talk *k = talk_of(t, c);
 	if (k || !(c->talk = slab_take(&t->talks)))
@@ -34,7 +34,7 @@ struct talk *note_talk(struct stream_table *t, struct conn *c)
 static void note_pin(struct stream_table *t, struct conn *c, int side, unsigned flag,
 		     const struct segment *seg)
 {
-	struct talk *k = note_talk(t, c);
+	struct talk *k = need_talk(t, c);
 	if (!k)
 		return;
 	struct pin *pins = flag == HALF_DATA ? k->data : flag == HALF_FIN ? k->fin : k->rst;
@@ -341,7 +341,7 @@ enum stream_wish note_ask(struct stream_table *t, struct conn *c, int side, stru
 {
 	enum { MAX_ASKED = 32 };
 	struct half *h = &c->half[side];
-	struct talk *k = note_talk(t, c);
+	struct talk *k = need_talk(t, c);
 	if (!k) {
 		c->flags |= CONN_DECIDED;
 		return STREAM_NOTE;
@@ -375,7 +375,7 @@ enum stream_wish note_ask(struct stream_table *t, struct conn *c, int side, stru
 void note_answer(struct stream_table *t, struct conn *c, int side, struct slice bytes)
 {
 	struct half *h = &c->half[side];
-	struct talk *k = note_talk(t, c);
+	struct talk *k = need_talk(t, c);
 	if (!k || h->early_len)
 		return;
 	struct slice start = slice_first(bytes, sizeof k->early[side]);

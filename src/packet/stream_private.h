@@ -370,7 +370,6 @@ unsigned note_segment(struct stream_table *t, struct conn *c, int side, const st
  * could be news after all. */
 bool note_plain(struct conn *c, int side, const struct segment *seg, const struct range *r);
 void note_advance(struct half *h, const struct range *r);
-struct talk *note_talk(struct stream_table *t, struct conn *c);
 void note_view(const struct stream_table *t, const struct conn *c, struct stream *ret_view);
 struct full *note_promote(struct stream_table *t, struct conn *c);
 void note_demote(struct stream_table *t, struct conn *c);

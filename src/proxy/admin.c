@@ -1,10 +1,10 @@
 /* The door's thread and its visits. */
 #include "net/local.h"
 #include "proxy/admin_visit.h"
+#include "proxy/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,21 +98,6 @@ int admin_listen(const struct config *c, struct error *err)
 	return net_listen(&c->admin, false, err);
 }
 
-/* Signals are for the server's main thread. */
-static int start_thread(struct running *r)
-{
-	sigset_t all, before;
-	pthread_attr_t attr;
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int code = pthread_create(&r->thread, &attr, run, &r->admin);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return -code;
-}
-
 static int start(struct running *r, const struct admin_options *o, struct error *err)
 {
 	struct admin *a = &r->admin;
@@ -126,7 +111,7 @@ static int start(struct running *r, const struct admin_options *o, struct error 
 		return err->code;
 	int code = net_watch_listener(a->loop, &a->listener);
 	if (code == 0)
-		code = start_thread(r);
+		code = thread_start(&r->thread, STACK, run, &r->admin);
 	return code < 0 ? err_set(err, code, "start the admin door: %s", strerror(-code)) : 0;
 }
 

@@ -30,7 +30,8 @@ void visit_gather(struct visit *v)
 	visit_go(v, VISIT_GATHERING);
 }
 
-void visit_close(struct visit *v)
+/* At once, or when it comes home. */
+static void close_visit(struct visit *v)
 {
 	struct net_loop *loop = v->admin->loop;
 	net_timer_stop(loop, &v->timer);
@@ -49,18 +50,17 @@ void visit_stop(struct visit *v)
 	if (v->state != VISIT_READING)
 		return;
 	if (v->served && v->in.len == 0 && net_peek(v->watch.fd, &byte, 1) <= 0)
-		visit_close(v);
+		close_visit(v);
 	else
 		net_timer_set(loop, &v->timer, net_now(loop) + MOMENT);
 }
 
 static void on_time(struct net_timer *t)
 {
-	visit_close((struct visit *)((char *)t - offsetof(struct visit, timer)));
+	close_visit((struct visit *)((char *)t - offsetof(struct visit, timer)));
 }
 
-/* ---- answers
- * ------------------------------------------------------------------------------------- */
+/* ---- answers -------------------------------------------------------------------------------- */
 
 enum turn { TURN_NEXT, TURN_WAIT, TURN_GONE };
 
@@ -119,8 +119,7 @@ static void refuse(struct visit *v, unsigned status, const char *why)
 	visit_answer(v, status, "text/plain; charset=utf-8");
 }
 
-/* ---- requests
- * ------------------------------------------------------------------------------------ */
+/* ---- requests ------------------------------------------------------------------------------- */
 
 /* A name that anybody may have pointed here is not ours; an address, and localhost, is. */
 static bool is_own_host(const struct http_request *r)
@@ -199,14 +198,14 @@ void visit_go_on(struct visit *v)
 	while (turn == TURN_NEXT && v->state != VISIT_GATHERING)
 		turn = v->state == VISIT_READING ? read_on(v) : write_on(v);
 	if (turn == TURN_GONE)
-		visit_close(v);
+		close_visit(v);
 }
 
 static void on_ready(struct net_watch *w, unsigned what)
 {
 	struct visit *v = of_watch(w);
 	if (what & NET_FAILED)
-		visit_close(v);
+		close_visit(v);
 	else
 		visit_go_on(v);
 }
@@ -217,5 +216,5 @@ void visit_begin(struct visit *v)
 	v->timer.fire = on_time;
 	visit_go(v, VISIT_READING);
 	if (net_watch_add(v->admin->loop, &v->watch) < 0)
-		visit_close(v);
+		close_visit(v);
 }

@@ -11,8 +11,7 @@
 static const char TEXT[] = "text/plain; charset=utf-8";
 static const char JSON[] = "application/json";
 
-/* ---- to the workers and back
- * ----------------------------------------------------------------------- */
+/* ---- to the workers and back ---------------------------------------------------------------- */
 
 static struct visit *of_call(struct net_call *c)
 {
@@ -71,8 +70,7 @@ static void come_home(struct net_call *c)
 	visit_go_on(v);
 }
 
-/* ---- /connections
- * ------------------------------------------------------------------------------------ */
+/* ---- /connections --------------------------------------------------------------------------- */
 
 static const char *state_of(const struct exchange *x)
 {
@@ -124,8 +122,7 @@ static void finish_connections(struct visit *v)
 	visit_answer(v, 200, JSON);
 }
 
-/* ---- /metrics
- * ------------------------------------------------------------------------------------------ */
+/* ---- /metrics ------------------------------------------------------------------------------- */
 
 static void gather_dns(struct visit *v)
 {
@@ -185,16 +182,7 @@ static void finish_metrics(struct visit *v)
 	visit_answer(v, 200, "text/plain; version=0.0.4; charset=utf-8");
 }
 
-/* ---- the others
- * -------------------------------------------------------------------------------------------
- */
-
-static int hex(uint8_t c)
-{
-	return c >= '0' && c <= '9'                     ? c - '0'
-	       : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
-							: -1;
-}
+/* ---- the others ---------------------------------------------------------------------------- */
 
 /* The value of a name in the query, its %XX undone. False: it is not there, or too long. */
 static bool find_query(struct slice query, struct slice name, uint8_t *into, size_t room,
@@ -206,11 +194,8 @@ static bool find_query(struct slice query, struct slice name, uint8_t *into, siz
 		if (!slice_equal(slice_cut(&value, '='), name))
 			continue;
 		for (; value.len && len < room; value = slice_from(value, 1)) {
-			bool coded = value.at[0] == '%' && value.len > 2 && hex(value.at[1]) >= 0 &&
-				     hex(value.at[2]) >= 0;
-			into[len++] = coded ? (uint8_t)(hex(value.at[1]) << 4 | hex(value.at[2]))
-					    : value.at[0];
-			if (coded)
+			into[len] = value.at[0];
+			if (slice_percent(value, 0, &into[len++]))
 				value = slice_from(value, 2);
 		}
 		*ret_value = (struct slice){ into, len };

@@ -70,7 +70,6 @@ void admin_forget(struct visit *v); /* frees it; it is closed already */
 
 /* admin_http.c */
 void visit_begin(struct visit *v);  /* its fd is watched */
-void visit_close(struct visit *v);  /* at once, or when it comes home */
 /* The door shuts: who has asked is answered, who has not yet has a moment to, the others go. */
 void visit_stop(struct visit *v);
 /* The answer: a status and the page, which becomes its body. It goes out with visit_go_on. */

@@ -96,11 +96,10 @@ static bool read_extended_name(struct digest *d)
 	slice_cut(&s, '\'');
 	for (size_t i = 0; i < s.len; i++) {
 		uint8_t byte = s.at[i];
-		if (byte == '%') {
-			if (!hash_from_hex(slice_first(slice_from(s, i + 1), 2), 1, &byte))
-				return false;
+		if (slice_percent(s, i, &byte))
 			i += 2;
-		}
+		else if (byte == '%')
+			return false;
 		if (!put(d, &len, byte))
 			return false;
 	}

@@ -3,9 +3,9 @@
  * is freed there. */
 #include "proxy/auth.h"
 #include "proxy/auth_state.h"
+#include "proxy/thread.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 enum { THREADS = 2, MAX_JOBS = 64, MAX_WAITERS = 1024, STACK = 256 << 10 };
@@ -116,22 +116,14 @@ static void *work(void *place)
 	return NULL;
 }
 
-/* Under the lock. Signals are for the other threads. */
+/* Under the lock. */
 static void start_thread(void)
 {
 	pthread_t thread;
-	pthread_attr_t attr;
-	sigset_t all, before;
-	if (pthread_attr_init(&attr) != 0)
+	if (thread_start(&thread, STACK, work, &running[threads]) < 0)
 		return;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pthread_attr_setstacksize(&attr, STACK);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	if (pthread_create(&thread, &attr, work, &running[threads]) == 0)
-		threads++;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
+	pthread_detach(thread);
+	threads++;
 }
 
 static bool is_of(const struct job *j, const struct pool_job *wanted)

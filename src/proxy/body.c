@@ -250,7 +250,7 @@ static enum body_result move_framed(struct worker *w, struct body *b, struct flo
 				    const struct body_surplus *surplus)
 {
 	for (int reads = 0;; reads++) {
-		enum flow_result flushed = flow_flush(w, &b->flow, way->to, way->to_ready);
+		enum flow_result flushed = flow_flush(&b->flow, way->to, way->to_ready);
 		if (flushed != FLOW_FULL || b->ended)
 			return flow_as_body(flushed);
 		if (way->most == 0)

@@ -134,7 +134,7 @@ static void clear_job(struct client *c)
 {
 	struct job *j = c->job;
 	end_record(c);
-	request_stop(j);
+	reach_stop(j);
 	origin_close(j->origin);
 	j->origin = NULL;
 	body_done(c->worker, &j->up);

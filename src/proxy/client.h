@@ -1,6 +1,7 @@
 /* A client's connection, and the request in progress on it. Private to the data path: client.c reads
- * heads and keeps the connection's life, request.c decides what becomes of a request, forward.c
- * carries it to an origin and the answer back, reply.c answers for the proxy itself.
+ * heads and keeps the connection's life, request.c decides what becomes of a request, reach.c connects
+ * to an origin or a parent, forward.c carries it there and the answer back, reply.c answers for the
+ * proxy itself.
  *
  *                ┌──────────────────────────────────────────────────────────┐
  *                ▼                                                          │
@@ -152,10 +153,13 @@ void request_begin(struct client *c);
 void request_refuse_bytes(struct client *c, const struct http_bad *bad);
 void request_refuse_late(struct client *c); /* its head did not come in time */
 void request_left(struct client *c, bool reset); /* the client went before all of it was here */
-void request_connect(struct client *c); /* to the next hop, anew */
-void request_again(struct client *c);   /* to the same one, by a new connection */
 bool request_allows(struct client *c, const struct address *to);
-void request_stop(struct job *j);       /* whatever is under way for it */
+void request_refuse_address(struct client *c); /* what request_allows said no to */
+
+/* reach.c */
+void reach_next(struct client *c);      /* to the origin, or the next parent */
+void reach_again(struct client *c);     /* to the same one, by a new connection */
+void reach_stop(struct job *j);         /* whatever is under way for it */
 
 /* reply.c */
 struct reply {
@@ -165,6 +169,7 @@ struct reply {
 	bool timed_out_dns;
 };
 void reply_send(struct client *c, const struct reply *r);
+void reply_refuse(struct client *c, enum answer_why why, const char *text); /* the same, no more */
 bool reply_step(struct client *c);      /* CLIENT_ANSWER; true: the state changed */
 /* At the door; closes it. */
 void reply_tell(struct worker_listener *l, int fd, const struct address *peer,

@@ -96,7 +96,7 @@ struct config {
 	size_t parents;
 };
 
-/* Told of each fault: place (0: none) and one sentence. */
+/* Told of each fault: place (0: none) and one sentence, which does not name the file. */
 struct config_faults {
 	void (*fault)(void *context, uint32_t line, uint32_t column, const char *text);
 	void *context;

@@ -29,7 +29,9 @@ static void read_password_file(struct config_reader *r, void *context,
 		return;
 	struct slice content = file_read(path, MAX_PASSWORD, &err), rest = content;
 	if (!content.at) {
-		config_fault(r, &e->word[1], "%s", err.text);
+		char shown[300];
+		config_fault(r, &e->word[1], "%s %s",
+			     escape_into(shown, sizeof shown, slice_of(path)), err.text);
 		return;
 	}
 	struct slice line = slice_line(&rest);

@@ -47,9 +47,10 @@ static int read_auth(const char *path, struct arena *arena, struct slice text,
 int config_find_users(const char *path, struct arena *arena, const char **ret_users,
 		      const char **ret_realm, struct error *err)
 {
-	struct slice text = file_read(path, MAX_FILE, err);
+	struct error why;
+	struct slice text = file_read(path, MAX_FILE, &why);
 	if (!text.at)
-		return err->code;
+		return err_set(err, why.code, "%s %s", path, why.text);
 	int code = read_auth(path, arena, text, ret_users, ret_realm, err);
 	file_forget(text);
 	return code;

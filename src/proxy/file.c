@@ -65,8 +65,8 @@ struct slice file_read(const char *path, size_t limit, struct error *err)
 		return content;
 	file_forget(content);
 	if (code == -EFBIG)
-		err_set(err, code, "%s has more than the %zu bytes that it may have", path, limit);
+		err_set(err, code, "has more than the %zu bytes that it may have", limit);
 	else
-		err_set(err, code, "%s can't be read: %s", path, strerror(-code));
+		err_set(err, code, "can't be read: %s", strerror(-code));
 	return (struct slice){ 0 };
 }

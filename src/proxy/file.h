@@ -11,7 +11,8 @@ struct file_faults {
 	void *context;
 };
 
-/* At most `limit` bytes; the empty slice with at == NULL, and err, when it can't be read. */
+/* At most `limit` bytes; the empty slice with at == NULL, and err, when it can't be read. err says why;
+ * which file it is the caller says, once. */
 struct slice file_read(const char *path, size_t limit, struct error *err);
 
 /* Wiped, and freed; the empty slice is fine. */

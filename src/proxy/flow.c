@@ -117,9 +117,8 @@ static enum flow_result flush_pipe(struct flow *f, int to, uint8_t *to_ready)
 	return FLOW_FULL;
 }
 
-enum flow_result flow_flush(struct worker *w, struct flow *f, int to, uint8_t *to_ready)
+enum flow_result flow_flush(struct flow *f, int to, uint8_t *to_ready)
 {
-	(void)w;
 	if (flow_is_empty(f))
 		return FLOW_FULL;
 	if (!(*to_ready & NET_WRITABLE))
@@ -254,7 +253,7 @@ enum flow_result flow_move(struct worker *w, struct flow *f, struct flow_way *wa
 	uint64_t begun = way->moved;
 	for (;;) {
 		uint32_t before = f->held_len + f->piped;
-		enum flow_result result = flow_flush(w, f, way->to, way->to_ready);
+		enum flow_result result = flow_flush(f, way->to, way->to_ready);
 		way->sent += before - f->held_len - f->piped;
 		if (result != FLOW_FULL)
 			return result;

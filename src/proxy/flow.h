@@ -52,7 +52,7 @@ bool flow_send(struct flow *f, int to, uint8_t *to_ready, const struct iovec *pa
 void flow_prompt(struct flow *f, int to);
 
 /* What is held, to the socket: FLOW_FULL when nothing is left. */
-enum flow_result flow_flush(struct worker *w, struct flow *f, int to, uint8_t *to_ready);
+enum flow_result flow_flush(struct flow *f, int to, uint8_t *to_ready);
 
 static inline bool flow_is_empty(const struct flow *f)
 {

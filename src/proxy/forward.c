@@ -9,6 +9,7 @@
 #include "proxy/client.h"
 
 #include "http/forward.h"
+#include "http/refuse.h"
 #include "proxy/parent.h"
 #include "proxy/proxy_header.h"
 
@@ -230,7 +231,7 @@ static void retry(struct client *c)
 	j->retried = true;
 	body_done(c->worker, &j->up);
 	buffer_reset(&j->partial);
-	request_again(c);
+	reach_again(c);
 }
 
 /* Before any of the answer was passed on. */
@@ -475,7 +476,7 @@ static void answer_parent(struct client *c, const struct http_response *r)
 	origin_close(j->origin); /* its page is not worth reading */
 	j->origin = NULL;
 	body_done(c->worker, &j->up);
-	request_again(c);
+	reach_again(c);
 }
 
 /* It is passed on, and the log says whose it is. */
@@ -581,7 +582,7 @@ static void read_answer(struct client *c)
 	struct origin *o = j->origin;
 	struct worker *w = c->worker;
 	while (is_waiting(c) && j->origin == o) {
-		if (flow_flush(w, &j->down.flow, c->watch.fd, &c->ready) != FLOW_FULL)
+		if (flow_flush(&j->down.flow, c->watch.fd, &c->ready) != FLOW_FULL)
 			return; /* a 1xx that the client does not read */
 		if (!(o->state & (NET_READABLE | NET_HANGUP | NET_FAILED)))
 			return;

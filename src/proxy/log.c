@@ -3,13 +3,13 @@
 #include "proxy/log.h"
 
 #include "base/buffer.h"
+#include "proxy/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,8 +54,7 @@ struct log {
 	int next_fd;     /* opened already; -1: not yet there (can_come) */
 };
 
-/* ---- the queue; under the lock
- * ---------------------------------------------------------------------- */
+/* ---- the queue; under the lock -------------------------------------------------------------- */
 
 static bool put(struct log *l, struct slice line)
 {
@@ -121,9 +120,7 @@ static void change_places(struct log *l)
 		tell_dropped(l);
 }
 
-/* ---- where it goes
- * ----------------------------------------------------------------------------------
- */
+/* ---- where it goes -------------------------------------------------------------------------- */
 
 /* Not to wait for a FIFO that nobody reads. */
 static int open_file(const char *path)
@@ -185,8 +182,7 @@ static void close_sink(struct log *l)
 		l->out_at--; /* the line begins anew where it goes next */
 }
 
-/* ---- the writer: no lock held, but where it touches the queue
- * --------------------------------------- */
+/* ---- the writer: no lock held, but where it touches the queue ------------------------------- */
 
 static bool can_take(int fd, int wait_ms)
 {
@@ -366,23 +362,12 @@ static void *write_lines(void *context)
 	}
 }
 
-/* ---- life
- * -------------------------------------------------------------------------------------------
- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
-/* Signals are for the server's threads. */
 static int start(struct log *l, struct error *err)
 {
-	sigset_t all, before;
-	pthread_attr_t attr;
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int code = pthread_create(&l->thread, &attr, write_lines, l);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return code ? err_set(err, -code, "start the log's thread: %s", strerror(code)) : 0;
+	int code = thread_start(&l->thread, STACK, write_lines, l);
+	return code < 0 ? err_set(err, code, "start the log's thread: %s", strerror(-code)) : 0;
 }
 
 static void take_next(struct log *l, char *path, int fd)

@@ -30,8 +30,7 @@ void metrics_reason(struct metrics *m, const char *name)
 	atomic_store_explicit(&m->reason[i].count, count, memory_order_release);
 }
 
-/* ---- adding up
- * ----------------------------------------------------------------------------------- */
+/* ---- adding up ------------------------------------------------------------------------------ */
 
 struct all {
 	const struct metrics *const *m;

@@ -111,14 +111,6 @@ void record_count(struct record *r, enum trace_side side, uint64_t bytes)
 	}
 }
 
-void record_whole(struct record *r, enum trace_side side)
-{
-	if (!r || !r->live || !r->live->talking)
-		return;
-	struct mark now = moment(r->owner);
-	observe_whole(r->live->talk, side, &now);
-}
-
 bool record_curious(const struct record *r)
 {
 	const struct live *l = r ? r->live : NULL;

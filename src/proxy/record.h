@@ -43,9 +43,6 @@ void record_request(struct record *r, const struct http_request *request, struct
 /* So many further bytes of a body or a tunnel that nobody looked at. (Whatever goes through the
  * proxy's memory anyhow is better given to record_bytes, chunk framing with it.) */
 void record_count(struct record *r, enum trace_side side, uint64_t bytes);
-/* The message of that side is complete (RFC 9112 section 6.3): needed only after record_count in a
- * chunked body, whose end nobody else sees. */
-void record_whole(struct record *r, enum trace_side side);
 /* Does it still want to see bytes (so that they are better copied than spliced)? False for good
  * once the handshake in a tunnel is over or is none. */
 bool record_curious(const struct record *r);

@@ -65,7 +65,7 @@ void reply_send(struct client *c, const struct reply *r)
 	struct job *j = c->job;
 	struct worker *w = c->worker;
 	const char *text = r->text ? r->text : j->text;
-	request_stop(j);
+	reach_stop(j);
 	origin_close(j->origin);
 	j->origin = NULL;
 	j->close = !can_go_on(c);
@@ -85,11 +85,16 @@ void reply_send(struct client *c, const struct reply *r)
 	start_writing(c);
 }
 
+void reply_refuse(struct client *c, enum answer_why why, const char *text)
+{
+	reply_send(c, &(struct reply){ .why = why, .text = text });
+}
+
 bool reply_step(struct client *c)
 {
 	struct job *j = c->job;
 	struct flow *f = &j->down.flow;
-	enum flow_result result = flow_flush(c->worker, f, c->watch.fd, &c->ready);
+	enum flow_result result = flow_flush(f, c->watch.fd, &c->ready);
 	if (result == FLOW_FULL) {
 		client_finish(c);
 		return true;

@@ -52,11 +52,10 @@ static bool decodes_to(struct slice encoded, struct slice plain)
 	size_t at = 0;
 	for (size_t i = 0; i < encoded.len; i++) {
 		uint8_t byte = encoded.at[i];
-		if (byte == '%') {
-			if (!hash_from_hex(slice_first(slice_from(encoded, i + 1), 2), 1, &byte))
-				return false;
+		if (slice_percent(encoded, i, &byte))
 			i += 2;
-		}
+		else if (byte == '%')
+			return false;
 		if (at == plain.len || plain.at[at++] != byte)
 			return false;
 	}
@@ -271,8 +270,11 @@ struct users *users_read(struct slice text, struct slice realm, const struct fil
 struct users *users_load(const char *path, struct slice realm, const struct file_faults *faults,
 			 struct error *err)
 {
-	struct slice text = file_read(path, USERS_MAX_FILE, err);
+	struct error why;
+	struct slice text = file_read(path, USERS_MAX_FILE, &why);
 	struct users *u = text.at ? users_read(text, realm, faults, err) : NULL;
+	if (!text.at)
+		err_set(err, why.code, "%s %s", path, why.text);
 	file_forget(text);
 	return u;
 }

@@ -22,7 +22,8 @@ unsigned layout_columns(struct slice text)
 	return escape_columns(text);
 }
 
-struct slice layout_fit(struct slice text, unsigned columns)
+/* As much of its start (or end) as fits. */
+static struct slice fit(struct slice text, unsigned columns)
 {
 	size_t n = 0;
 	unsigned used = 0;
@@ -37,7 +38,7 @@ struct slice layout_fit(struct slice text, unsigned columns)
 	return slice_first(text, n);
 }
 
-struct slice layout_fit_end(struct slice text, unsigned columns)
+static struct slice fit_end(struct slice text, unsigned columns)
 {
 	unsigned sum = layout_columns(text);
 	while (sum > columns) {
@@ -62,7 +63,7 @@ unsigned layout_add_cut(struct buffer *out, const struct render_style *s, struct
 		return sum;
 	}
 	unsigned dots = layout_columns(ellipsis(s));
-	struct slice part = layout_fit(text, columns > dots ? columns - dots : 0);
+	struct slice part = fit(text, columns > dots ? columns - dots : 0);
 	buffer_add(out, part);
 	unsigned used = layout_columns(part);
 	if (dots > columns)
@@ -78,9 +79,9 @@ unsigned layout_add_middle(struct buffer *out, const struct render_style *s, str
 	if (columns < dots + 6 || layout_columns(text) <= columns)
 		return layout_add_cut(out, s, text, columns);
 	/* the start tells the host, the end the file: the start gets a little more */
-	struct slice start = layout_fit(text, (columns - dots) * 3 / 5);
+	struct slice start = fit(text, (columns - dots) * 3 / 5);
 	unsigned used = layout_columns(start) + dots;
-	struct slice end = layout_fit_end(text, columns - used);
+	struct slice end = fit_end(text, columns - used);
 	buffer_add(out, start);
 	buffer_add(out, ellipsis(s));
 	buffer_add(out, end);
@@ -145,7 +146,7 @@ void layout_wrap(struct buffer *out, struct slice text, unsigned column, unsigne
 			column++;
 		}
 		while (column + columns > width) { /* longer than a line: break it hard */
-			struct slice part = layout_fit(text, width > column ? width - column : 0);
+			struct slice part = fit(text, width > column ? width - column : 0);
 			if (part.len == 0) {
 				unsigned ignored;
 				part = slice_first(text, next_character(text, &ignored));

@@ -14,10 +14,6 @@ unsigned layout_width(const struct render_style *s);
 
 unsigned layout_columns(struct slice text);
 
-/* As much of the text's start (or end) as fits into so many columns. */
-struct slice layout_fit(struct slice text, unsigned columns);
-struct slice layout_fit_end(struct slice text, unsigned columns);
-
 /* The text, cut at its end or in its middle with an ellipsis where it is too long. Returns the
  * columns used. */
 unsigned layout_add_cut(struct buffer *out, const struct render_style *s, struct slice text,

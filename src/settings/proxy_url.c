@@ -3,21 +3,15 @@
 
 #include "base/escape.h"
 
-static bool is_hex(uint8_t c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 /* RFC 3986 section 3.2.1: unreserved, sub-delims, and %XX. */
 static bool needs_escape(struct slice s)
 {
 	for (size_t i = 0; i < s.len; i++) {
-		uint8_t c = s.at[i];
+		uint8_t c = s.at[i], meant;
 		bool word =
 			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-		bool escaped =
-			c == '%' && i + 2 < s.len && is_hex(s.at[i + 1]) && is_hex(s.at[i + 2]);
-		if (!word && !escaped && (c == 0 || !strchr("-._~!$&'()*+,;=:", c)))
+		if (!word && !slice_percent(s, i, &meant) &&
+		    (c == 0 || !strchr("-._~!$&'()*+,;=:", c)))
 			return true;
 	}
 	return false;
@@ -98,21 +92,13 @@ void proxy_url_read(struct slice value, struct proxy_url *ret_url)
 	*ret_url = u;
 }
 
-static uint8_t digit(uint8_t c)
-{
-	return (uint8_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-}
-
 void proxy_url_unescape(struct buffer *out, struct slice s)
 {
 	for (size_t i = 0; i < s.len; i++) {
-		if (s.at[i] == '%' && i + 2 < s.len && is_hex(s.at[i + 1]) && is_hex(s.at[i + 2])) {
-			buffer_add_byte(out,
-					(uint8_t)(digit(s.at[i + 1]) << 4 | digit(s.at[i + 2])));
+		uint8_t byte = s.at[i];
+		if (slice_percent(s, i, &byte))
 			i += 2;
-		} else {
-			buffer_add_byte(out, s.at[i]);
-		}
+		buffer_add_byte(out, byte);
 	}
 }
 

@@ -25,7 +25,6 @@ enum tls_parse tls_read_record(struct slice in, struct tls_record *ret_record)
 		return TLS_BAD;
 	*ret_record = (struct tls_record){
 		.content = (enum tls_content)b[0],
-		.version = (uint16_t)(b[1] << 8 | b[2]),
 		.length = length,
 	};
 	return TLS_DONE;

@@ -23,8 +23,7 @@ enum {
 
 struct tls_record {
 	enum tls_content content;
-	uint16_t version; /* as on the wire: 0x0301.. */
-	uint16_t length;  /* of what follows the header */
+	uint16_t length; /* of what follows the header */
 };
 
 /* The header at the start of `in`. TLS_BAD: these bytes begin no TLS record (content type,

@@ -56,8 +56,7 @@ struct trace_book {
 	struct exchange **suspect;
 	size_t suspects;
 	struct attempts attempts; /* while no proxy is known */
-	uint64_t dismissed;
-	nanos now; /* by trace_book_until */
+	nanos now;                /* by trace_book_until */
 };
 
 /* ---- order ------------------------------------------------------------------------------- */
@@ -549,7 +548,6 @@ static void give_out(struct trace_book *b, struct exchange *x)
 	l->proxy_elsewhere = x->suspect && knows_proxy(b, &x->proxy);
 	l->proxy_host_elsewhere = x->suspect && knows_host(b, &x->proxy);
 	if (x->suspect && !is_to_proxy(b, x)) {
-		b->dismissed++;
 		trace_free(x);
 		return;
 	}
@@ -587,10 +585,7 @@ static void add_suspect(struct trace_book *b, struct exchange *x)
 		return;
 	}
 	struct exchange **slot = &b->suspect[b->suspects++ % MAX_SUSPECTS];
-	if (*slot) {
-		b->dismissed++;
-		trace_free(*slot);
-	}
+	trace_free(*slot);
 	*slot = x;
 }
 
@@ -686,11 +681,6 @@ void trace_book_finish(struct trace_book *b)
 	}
 	while (b->held > 0)
 		give_next(b);
-}
-
-uint64_t trace_book_dismissed(const struct trace_book *b)
-{
-	return b->dismissed;
 }
 
 struct trace_book *trace_book_new(const struct trace_book_options *options,

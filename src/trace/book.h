@@ -74,7 +74,4 @@ bool trace_book_concerns(const struct exchange *x);
 /* The same where exchanges are shown, not counted: what a proxy's own connection tells is gain, too. */
 bool trace_book_completes(const struct exchange *x);
 
-/* Suspects that were dropped because nothing said that they were to a proxy. */
-uint64_t trace_book_dismissed(const struct trace_book *b);
-
 #endif

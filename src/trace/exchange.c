@@ -10,38 +10,6 @@ enum { FIRST_EVENTS = 12, KEPT_FOR_THE_END = 8 };
 /* What most exchanges take until they end: themselves, their first events, their strings. */
 enum { USUAL_SIZE = sizeof(struct exchange) + FIRST_EVENTS * sizeof(struct event) + 400 };
 
-static const char *const EVENT_NAMES[] = {
-	[EV_SYN] = "syn",
-	[EV_SYN_ACK] = "syn-ack",
-	[EV_REQUEST] = "request",
-	[EV_REQUEST_END] = "request-end",
-	[EV_INTERIM] = "interim",
-	[EV_RESPONSE] = "response",
-	[EV_RESPONSE_END] = "response-end",
-	[EV_NOT_HTTP] = "not-http",
-	[EV_HELLO] = "client-hello",
-	[EV_SERVER_HELLO] = "server-hello",
-	[EV_CERTIFICATE] = "certificate",
-	[EV_TLS_DONE] = "tls-done",
-	[EV_ALERT] = "alert",
-	[EV_NOT_TLS] = "not-tls",
-	[EV_INNER] = "inner",
-	[EV_FIRST_BYTE] = "first-byte",
-	[EV_LARGE] = "large-segment",
-	[EV_RETRANS] = "retransmission",
-	[EV_STUCK] = "stuck",
-	[EV_HOLE] = "hole",
-	[EV_MISSING] = "missing",
-	[EV_ZERO_WINDOW] = "zero-window",
-	[EV_WINDOW_OPEN] = "window-open",
-	[EV_ICMP] = "icmp",
-	[EV_LAST_DATA] = "last-data",
-	[EV_FIN] = "fin",
-	[EV_RST] = "rst",
-	[EV_NEXT] = "next",
-	[EV_END] = "end",
-};
-
 static const char *const PROTOCOL_NAMES[] = {
 	[PROTO_UNKNOWN] = "unknown", [PROTO_NONE] = "nothing", [PROTO_HTTP] = "HTTP",
 	[PROTO_TLS] = "TLS",         [PROTO_SSH] = "SSH",      [PROTO_SMTP] = "SMTP",
@@ -352,11 +320,6 @@ void trace_make_id(const struct exchange *x, char *ret_id)
 void trace_set_id(struct exchange *x)
 {
 	trace_make_id(x, x->id);
-}
-
-const char *trace_event_name(enum event_kind kind)
-{
-	return EVENT_NAMES[kind];
 }
 
 const char *trace_protocol_name(enum trace_protocol p)

@@ -427,7 +427,6 @@ struct slice trace_keep(struct exchange *x, struct slice s, size_t most);
 void trace_set_id(struct exchange *x);
 void trace_make_id(const struct exchange *x, char *ret_id); /* the same, into 17 bytes */
 
-const char *trace_event_name(enum event_kind kind);
 const char *trace_protocol_name(enum trace_protocol p); /* "TLS", "SSH", ... */
 const char *trace_alert_name(uint8_t what);             /* "handshake_failure"; NULL unknown */
 const char *trace_scheme_name(enum trace_scheme s);     /* "Basic", ...; "" for none */

@@ -155,6 +155,10 @@ def configurations(program, tap, folder):
     tap.case("a right one has no fault",
              expect(run(program, ["proxy", "--check", "-c", config]), 0, "no fault", "^$"))
     tap.case("the built-in one has none", expect(run(program, ["proxy", "--check"]), 0, "no fault", "^$"))
+    absent = os.path.join(folder, "absent.conf")
+    tap.case("one that is not there is named once",
+             expect(run(program, ["proxy", "--check", "-c", absent]), 1, "^$",
+                    rf"^{re.escape(absent)}: can't be read: No such file or directory\n$"))
     tap.case("nor has the example",
              expect(run(program, ["proxy", "--check", "-c",
                                   os.path.join(ROOT, "etc", "viaduct-proxy.conf")]), 0, "no fault"))

@@ -11,13 +11,12 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import threading
 import urllib.parse
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "live")]
 import proxykit as peer  # noqa: E402
-from peer import deaf_port, free_port  # noqa: E402
+from peer import SQUID, TINYPROXY, Foreign, deaf_port  # noqa: E402
 from viaduct import Broken, PLAIN, Tap, records  # noqa: E402
 
 PASSWORD = "correct; horse \"battery\""
@@ -136,6 +135,15 @@ class Bench:
     def usage(self, name, like, *words, **how):
         got = self.run(*words, **how)
         self.tap.case(name, [] if got[0] == 2 and not got[1] and re.search(like, got[2]) else [got])
+
+
+def stubborn(shown):
+    """A proxy that answers 407 to whatever comes; `shown`: each time, whether there were credentials."""
+    def serve(s):
+        while head := peer.read_head(s):
+            shown.append(b"Proxy-Authorization" in head)
+            s.sendall(b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=\"a\"\r\nContent-Length: 0\r\n\r\n")
+    return peer.Origin(serve)
 
 
 def at(port):
@@ -381,36 +389,7 @@ def interception(b):
 
 # ---- other people's proxies -------------------------------------------------------------------
 
-class Foreign:
-    """A proxy of another make, on a port of its own; waits until it listens."""
-
-    def __init__(self, folder, program, config, words):
-        self.port = free_port()
-        path = os.path.join(folder, program + ".conf")
-        with open(path, "w", encoding="ascii") as out:
-            out.write(config.replace("PORT", str(self.port)).replace("FOLDER", folder))
-        self.process = subprocess.Popen([program, *words, path], stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL)
-        pause = threading.Event()
-        for _ in range(peer.PATIENCE * 20):
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                pause.wait(0.05)
-        self.process.kill()
-        raise Broken(f"{program} does not listen")
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-
-
-TINYPROXY = "Port PORT\nListen 127.0.0.1\nAllow 127.0.0.1\nTimeout 30\nLogFile \"FOLDER/tiny.log\"\n"
 TINYPROXY_AUTH = TINYPROXY + "BasicAuth alice secret\n"
-SQUID = ("http_port 127.0.0.1:PORT\nacl blocked dstdomain blocked.example\nhttp_access deny blocked\n"
-         "http_access allow all\npid_filename none\ncache_log /dev/null\naccess_log none\ncache deny all\n"
-         "shutdown_lifetime 0 seconds\ncoredump_dir FOLDER\n")
 NGINX = ("daemon off; pid FOLDER/nginx.pid; error_log /dev/null; events { }\nhttp { access_log off;\n"
          "server { listen 127.0.0.1:PORT; } }\n")
 
@@ -481,21 +460,21 @@ def settings(b):
     proxy.stop()
 
 
-def main():
+def main(*parts):
+    """Runs them, each handed a Bench; $ONLY those whose name holds it."""
     tap = Tap()
     only = os.environ.get("ONLY", "")
     with tempfile.TemporaryDirectory(prefix="viaduct-") as folder:
         bench = Bench(sys.argv[1], folder, Pki(folder), tap)
-        for part in (healthy, certificates, refusals, authentication, no_proxies, outer, interception,
-                     foreign, settings):
+        for part in parts:
             if only not in part.__name__:
                 continue
             try:
                 part(bench)
-            except (Broken, OSError, RuntimeError, subprocess.SubprocessError) as error:
+            except (Broken, OSError, RuntimeError, LookupError, subprocess.SubprocessError) as error:
                 tap.case(part.__name__, [repr(error)])
     return tap.done()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(healthy, certificates, refusals, authentication, no_proxies, outer, interception, foreign, settings))

@@ -12,15 +12,14 @@ import socket
 import ssl
 import subprocess
 import sys
-import tempfile
 import threading
 import warnings
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "live"), os.path.dirname(os.path.abspath(__file__))]
 import proxykit as peer  # noqa: E402
-from check import Bench, Pki, at, over_tls  # noqa: E402
-from viaduct import PLAIN, Tap  # noqa: E402
+from check import at, main, over_tls  # noqa: E402
+from viaduct import PLAIN  # noqa: E402
 
 EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
 FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
@@ -289,22 +288,5 @@ def columns(b):
                len({len(line) - len(line.lstrip()) for line in behind}) == 1 else said)
 
 
-def main():
-    tap = Tap()
-    with tempfile.TemporaryDirectory(prefix="viaduct-") as folder:
-        bench = Bench(sys.argv[1], folder, Pki(folder), tap)
-        interims(bench)
-        logins(bench)
-        elsewhere(bench)
-        pages(bench)
-        strangers(bench)
-        handshakes(bench)
-        heads(bench)
-        interrupts(bench)
-        mistakes(bench)
-        columns(bench)
-    return tap.done()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(interims, logins, elsewhere, pages, strangers, handshakes, heads, interrupts, mistakes, columns))

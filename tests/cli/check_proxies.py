@@ -23,7 +23,7 @@ from types import SimpleNamespace
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "live"), os.path.dirname(os.path.abspath(__file__))]
 import proxykit as peer  # noqa: E402
-from check import Bench, Pki, answer, at, over_tls  # noqa: E402
+from check import Bench, Pki, answer, over_tls  # noqa: E402
 from check_faults import BODY, SIZE, Capture, Case, Table, download, resets, says, silence  # noqa: E402
 from peer import LIMIT, deaf_port, free_port  # noqa: E402
 from tcpdump import enter  # noqa: E402

@@ -10,15 +10,12 @@ import os
 import re
 import signal
 import socket
-import ssl
 import subprocess
 import sys
-import tempfile
 import threading
 
-import check
-from check import Bench, Pki, at, over_tls, peer
-from viaduct import Broken, PLAIN, Tap, records
+from check import at, main, over_tls, peer, stubborn
+from viaduct import PLAIN, records
 
 SAMPLE = re.compile(r'^viaduct_check_[a-z_]+(\{[a-z]+="(\\.|[^"\\])*"(,[a-z]+="(\\.|[^"\\])*")*\})? [-+.0-9e]+$')
 
@@ -208,13 +205,8 @@ def profile(b):
 def refused(b):
     """A wrong password is shown twice at most, however long it goes on."""
     shown = []
-
-    def stubborn(s):
-        while head := peer.read_head(s):
-            shown.append(b"Proxy-Authorization" in head)
-            s.sendall(b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=\"a\"\r\nContent-Length: 0\r\n\r\n")
     os.environ["VIADUCT_PROXY_PASSWORD"] = "wrong"
-    k = Keeper(b, "--every", "200ms", "-U", "alice", "-x", at(peer.Origin(stubborn).port), "http://a.example/")
+    k = Keeper(b, "--every", "200ms", "-U", "alice", "-x", at(stubborn(shown).port), "http://a.example/")
     del os.environ["VIADUCT_PROXY_PASSWORD"]
     place = k.wait_for(r"✗ auth-rejected ")
     for _ in range(3):
@@ -268,20 +260,5 @@ def usage(b):
                 "http://a/")
 
 
-def main():
-    tap = Tap()
-    only = os.environ.get("ONLY", "")
-    with tempfile.TemporaryDirectory(prefix="viaduct-") as folder:
-        bench = Bench(sys.argv[1], folder, Pki(folder), tap)
-        for part in (changes, silence, profile, refused, address, usage):
-            if only not in part.__name__:
-                continue
-            try:
-                part(bench)
-            except (Broken, OSError, RuntimeError, LookupError, ssl.SSLError) as error:
-                tap.case(part.__name__, [repr(error)])
-    return tap.done()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(changes, silence, profile, refused, address, usage))

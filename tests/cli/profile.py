@@ -7,13 +7,13 @@ import os
 import re
 import shutil
 import socket
+import subprocess
 import sys
-import tempfile
 import threading
 
 import check
-from check import Bench, Pki, at, over_tls, peer
-from viaduct import Broken, Tap, records
+from check import Bench, at, main, over_tls, peer, stubborn
+from viaduct import records
 
 INSTALLED = {"cisco-fmc": 8, "debian": 4, "docker": 10, "github": 10, "npm": 2, "pypi": 2, "windows-update": 8}
 
@@ -186,14 +186,9 @@ def at_once(b):
 def refused(b):
     """A password that is wrong is shown twice at most, however many targets there are."""
     shown = []
-
-    def stubborn(s):
-        while head := peer.read_head(s):
-            shown.append(b"Proxy-Authorization" in head)
-            s.sendall(b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=\"a\"\r\nContent-Length: 0\r\n\r\n")
     path = write(b.folder, "refused.profile", "title a; date 2026-11-23; source s;\n" + "".join(
         f"target https://h{i}.example/;\n" for i in range(8)))
-    got = b.run("--json", "--profile", path, "-x", at(peer.Origin(stubborn).port), "-U", "alice", stdin=b"wrong")
+    got = b.run("--json", "--profile", path, "-x", at(stubborn(shown).port), "-U", "alice", stdin=b"wrong")
     found = records(got[1])
     right = (len(found) == 8 and found[0]["verdict"] == "auth-rejected" and 1 <= shown.count(True) <= 2 and got[0] == 1
              and all("refused the password" in r["because"] for r in found[1:]))
@@ -258,7 +253,7 @@ def settings(b):
     become("iprep_proxy { PROXY_HOST")
     b.usage("settings that can't be read", "this host's settings: .*line 1", "--settings", path, url)
     users = os.path.join(b.folder, "users")
-    check.subprocess.run([b.program, "proxy", "user", "add", "alice", "-f", users, "-r", "test"],
+    subprocess.run([b.program, "proxy", "user", "add", "alice", "-f", users, "-r", "test"],
                          input=check.PASSWORD.encode(), check=True, capture_output=True)
     closed = peer.Proxy([b.program, "proxy"], f"auth digest {{ realm test; users {users}; }}\n")
     text = f"iprep_proxy {{ PROXY_HOST 127.0.0.1; PROXY_PORT {closed.port}; PROXY_USER alice; }}"
@@ -278,20 +273,5 @@ def settings(b):
         b.tap.skip("a proxy on 443 is wondered at", "something listens there")
 
 
-def main():
-    tap = Tap()
-    only = os.environ.get("ONLY", "")
-    with tempfile.TemporaryDirectory(prefix="viaduct-") as folder:
-        bench = Bench(sys.argv[1], folder, Pki(folder), tap)
-        for part in (table, request, pinned, at_once, refused, installed, settings):
-            if only not in part.__name__:
-                continue
-            try:
-                part(bench)
-            except (Broken, OSError, RuntimeError, LookupError) as error:
-                tap.case(part.__name__, [repr(error)])
-    return tap.done()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(table, request, pinned, at_once, refused, installed, settings))

@@ -6,13 +6,13 @@
 import html.parser
 import os
 import re
+import ssl
 import subprocess
 import sys
-import tempfile
+import threading
 
-import check
-from check import Bench, Pki, at, over_tls, peer
-from viaduct import Broken, Tap, records
+from check import at, main, over_tls, peer
+from viaduct import records
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 
@@ -126,11 +126,11 @@ def verbose(b):
     both = b.pki.path("chain.pem")
     with open(both, "w", encoding="ascii") as out:
         out.write(read(b.pki.path("good.pem")) + read(b.pki.ca))
-    context = check.ssl.SSLContext(check.ssl.PROTOCOL_TLS_SERVER)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(both, b.pki.path("good.key"))
     chained = peer.Origin(over_tls(context))
     x = ["-v", "--ca", b.pki.ca, "-x", at(proxy.port)]
-    for newest in (check.ssl.TLSVersion.TLSv1_2, check.ssl.TLSVersion.TLSv1_3):
+    for newest in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
         context.maximum_version = newest
         url = f"https://localhost:{chained.port}/"
         got = b.run(*x, url)
@@ -150,7 +150,7 @@ def verbose(b):
     b.tap.case("... in the record", [] if len(tcp) == 6 and tcp[-1]["bytes_down"] > 5000 and tcp[0]["mss"] > 0 and
                tcp[0]["path_mtu"] > 0 and tcp[0]["cwnd"] > 0 and len(found["chain"]) == 1 else [found])
 
-    enough = check.threading.Event()
+    enough = threading.Event()
 
     def trickles(s):
         peer.read_head(s)
@@ -165,20 +165,5 @@ def verbose(b):
     proxy.stop()
 
 
-def main():
-    tap = Tap()
-    only = os.environ.get("ONLY", "")
-    with tempfile.TemporaryDirectory(prefix="viaduct-") as folder:
-        bench = Bench(sys.argv[1], folder, Pki(folder), tap)
-        for part in (secrets, paths, verbose):
-            if only not in part.__name__:
-                continue
-            try:
-                part(bench)
-            except (Broken, OSError, RuntimeError, LookupError) as error:
-                tap.case(part.__name__, [repr(error)])
-    return tap.done()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(secrets, paths, verbose))

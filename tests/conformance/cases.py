@@ -3,7 +3,7 @@ import socket
 import threading
 from collections import namedtuple
 
-from peer import Client, Head, LIMIT, Origin, Raw, deaf_port, same, slug, want
+from peer import Client, LIMIT, Origin, Raw, deaf_port, same, slug, want
 
 Case = namedtuple("Case", "section title name run")
 CASES = []

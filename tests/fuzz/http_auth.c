@@ -1,8 +1,7 @@
 /* Challenge lists and credentials from the same bytes. */
 #include "http/auth.h"
 
-#include "inside.h"
-
+#include <assert.h>
 #include <string.h>
 
 static void check_credentials(struct slice in, size_t size)
@@ -28,11 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fields.field[1] = (struct http_field){ name, in };
 	http_read_challenges(&fields, name, &c);
 	assert(c.count <= HTTP_MAX_CHALLENGES);
-	for (size_t i = 0; i < c.count; i++) {
+	for (size_t i = 0; i < c.count; i++)
 		assert(c.challenge[i].scheme != HTTP_AUTH_NONE);
-		assert_inside(c.challenge[i].realm, in);
-		assert_inside(c.challenge[i].algorithm, in);
-	}
 	check_credentials(in, 64);
 	check_credentials(in, 5);
 	check_credentials(in, 1);

@@ -78,7 +78,7 @@ static void on_data(void *context, struct stream_watch *watch, int side, struct 
 	}
 	w->told[side] += bytes.len;
 	if (w->told[side] > 2000 && o->wish > 200)
-		stream_ignore(o->table, watch);
+		stream_ignore(watch);
 }
 
 static void on_gap(void *context, struct stream_watch *watch, int side, uint64_t len,

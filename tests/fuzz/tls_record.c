@@ -14,8 +14,8 @@ static void check_record(struct slice in)
 	}
 	if (p != TLS_DONE)
 		return;
-	assert(r.content == in.at[0] && r.length <= TLS_MAX_RECORD && r.version >> 8 == 3);
-	tls_version_name(r.version);
+	assert(r.content == in.at[0] && r.length <= TLS_MAX_RECORD && in.at[1] == 3);
+	tls_version_name((uint16_t)(in.at[1] << 8 | in.at[2]));
 }
 
 static void check_handshake(struct slice in)

@@ -8,8 +8,8 @@ import socket
 import sys
 import threading
 
-from proxykit import (PATIENCE, Origin, Proxy, deaf_port, is_reset, length_of, main, read_all, read_answer,
-                      read_chunked, read_exactly, read_head, reset, status)
+from proxykit import (Origin, Proxy, deaf_port, is_reset, length_of, main, read_all, read_answer, read_chunked,
+                      read_exactly, read_head, reset, status, with_origin)
 
 
 def serve_with(answer):
@@ -36,22 +36,6 @@ def ask(origin, method=b"GET", path=b"/", fields=(), body=b"", minor=1):
     head = b"%s http://127.0.0.1:%d%s HTTP/1.%d\r\nHost: 127.0.0.1:%d\r\n" % (
         method, origin.port, path, minor, origin.port)
     return head + b"".join(f + b"\r\n" for f in fields) + b"\r\n" + body
-
-
-def with_origin(serve, config=""):
-    """Wraps test(proxy, origin)."""
-    def wrap(test):
-        def run(program):
-            origin, proxy = Origin(serve), Proxy(program, config)
-            try:
-                test(proxy, origin)
-            finally:
-                code = proxy.stop()
-                origin.close()
-            assert code == 0, f"exit status {code}"
-        run.__name__, run.__doc__ = test.__name__, test.__doc__
-        return run
-    return wrap
 
 
 @with_origin(serve_with(lambda head, body: ok(head)))

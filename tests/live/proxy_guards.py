@@ -12,13 +12,8 @@ import sys
 import tempfile
 import threading
 
-from proxykit import (Origin, Proxy, is_reset, length_of, main, read_all, read_answer, read_exactly, read_head,
+from proxykit import (Origin, Proxy, echo, is_reset, length_of, main, read_all, read_answer, read_exactly, read_head,
                       status)
-
-
-def echo(s):
-    while piece := s.recv(1 << 16):
-        s.sendall(piece)
 
 
 def hello_and_heads(s):

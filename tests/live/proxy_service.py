@@ -19,7 +19,7 @@ import time
 
 from faults import (LIMIT, Client, Proxy, Raw, Threads, connect_to, cpu_seconds, echo, eventually,
                     get, main, same, says_back, tunnel, want)
-from peer import OK, Origin, Wire, free_port
+from peer import Origin, Wire, free_port
 
 ALL = "destinations private allow;\nrule allow from 127.0.0.0/8 ::1 port 1-65535;\n"
 TWO = "workers 2;\n" + ALL
@@ -104,7 +104,7 @@ def reload_under_load(program):
 
 
 def faulty_reload(program):
-    """a faulty file changes nothing, and each fault is said with line and column"""
+    """a faulty file changes nothing, and each fault is said with line and column; nor does one that is gone"""
     door = free_port()
     proxy = Proxy(program, f"admin 127.0.0.1:{door};\n")
     origin = Origin()
@@ -120,6 +120,12 @@ def faulty_reload(program):
     answer = Client(("127.0.0.1", door)).ask(
         b"POST /reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
     want(answer.status != 200 and f"viaduct.conf:{lines + 3}:1: ".encode() in answer.body, answer.body)
+    os.unlink(proxy.path)
+    at = len(proxy.said())
+    proxy.signal(signal.SIGHUP)
+    said_after(proxy, at, r"not reloaded")
+    told = proxy.said()[at:]
+    want(told.count(proxy.path + ": can't be read: No such file") == 1 and told.count(proxy.path) == 1, told)
     same(Client(proxy.address).ask(get(origin)).status, 200, "under the old configuration")
     proxy.stop()
 

@@ -10,13 +10,8 @@ import sys
 import threading
 import time
 
-from proxykit import (PATIENCE, Origin, Proxy, deaf_port, is_reset, main, read_all, read_answer, read_exactly,
-                      read_head, reset, status)
-
-
-def echo(s):
-    while piece := s.recv(1 << 16):
-        s.sendall(piece)
+from proxykit import (PATIENCE, Origin, Proxy, deaf_port, echo, is_reset, main, read_all, read_answer, read_exactly,
+                      read_head, reset, status, with_origin)
 
 
 def open_tunnel(proxy, origin, early=b""):
@@ -29,16 +24,7 @@ def open_tunnel(proxy, origin, early=b""):
 
 
 def with_echo(test, config="", **more):
-    def run(program):
-        origin, proxy = Origin(echo), Proxy(program, config, **more)
-        try:
-            test(proxy, origin)
-        finally:
-            code = proxy.stop()
-            origin.close()
-        assert code == 0, f"exit status {code}"
-    run.__name__, run.__doc__ = test.__name__, test.__doc__
-    return run
+    return with_origin(echo, config, **more)(test)
 
 
 def echoes(proxy, origin):

@@ -213,6 +213,11 @@ class Gate:
                     PAUSE.wait(len(piece) / rate)
 
 
+def echo(s):
+    while piece := s.recv(1 << 16):
+        s.sendall(piece)
+
+
 def relay(a, z):
     """Bytes between two sockets, until either has ended. In one thread: TLS can't be read in one and written
     in another."""
@@ -313,6 +318,22 @@ def is_reset(s):
     except ConnectionResetError:
         return True
     return False
+
+
+def with_origin(serve, config="", **more):
+    """Wraps test(proxy, origin): a proxy and an origin of its own, and an exit in good order."""
+    def wrap(test):
+        def run(program):
+            origin, proxy = Origin(serve), Proxy(program, config, **more)
+            try:
+                test(proxy, origin)
+            finally:
+                code = proxy.stop()
+                origin.close()
+            assert code == 0, f"exit status {code}"
+        run.__name__, run.__doc__ = test.__name__, test.__doc__
+        return run
+    return wrap
 
 
 def main(tests):

@@ -2,7 +2,7 @@
 
 from path import DOWN, UP
 from scenarios import Expect, scenario
-from speech import answer, connect, get, text
+from speech import answer, get, text
 
 
 @scenario('refused', Expect('proxy-refused', stage='connect', proxy=lambda p: p.endswith(':3128')))

@@ -830,9 +830,8 @@ bool net_dns_ask(struct net_dns *dns, struct slice name, enum net_family family,
 	return false;
 }
 
-void net_dns_drop(struct net_dns *dns, struct net_question *q)
+void net_dns_drop(struct net_question *q)
 {
-	(void)dns;
 	if (q->asked)
 		forget(q->asked);
 }

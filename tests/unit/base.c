@@ -49,6 +49,19 @@ static void numbers_are_read_or_refused(void **state)
 	assert_int_equal(v, 31);
 }
 
+static void three_bytes_stand_for_one(void **state)
+{
+	(void)state;
+	uint8_t byte = 'x';
+	assert_true(slice_percent(SLICE("a%2F"), 1, &byte) && byte == '/');
+	assert_true(slice_percent(SLICE("%fe%"), 0, &byte) && byte == 0xfe);
+	static const char *const none[] = { "", "%", "%4", "%4g", "%-1", "4%1", "%%41" };
+	for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+		assert_false(slice_percent(slice_of(none[i]), 0, &byte));
+	assert_false(slice_percent(SLICE("%41"), 3, &byte));
+	assert_int_equal(byte, 0xfe);
+}
+
 static void a_reader_that_ran_out_stays_so(void **state)
 {
 	(void)state;
@@ -140,6 +153,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slices_cut_and_find),
 		cmocka_unit_test(numbers_are_read_or_refused),
+		cmocka_unit_test(three_bytes_stand_for_one),
 		cmocka_unit_test(a_reader_that_ran_out_stays_so),
 		cmocka_unit_test(an_arena_keeps_its_limit),
 		cmocka_unit_test(a_buffer_fails_once_and_for_good),

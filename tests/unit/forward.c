@@ -1,6 +1,7 @@
-/* http/forward: what is refused, and what the next hop gets; the proxy's own answers. */
+/* http/refuse and forward: what is refused, what the next hop gets; the proxy's own answers. */
 #include "http/chunk.h"
 #include "http/forward.h"
+#include "http/refuse.h"
 #include "proxy/answer.h"
 
 #include <setjmp.h>

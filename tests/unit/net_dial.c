@@ -134,8 +134,7 @@ static void dial_with(struct dialler *x, const struct net_dial_options *o)
 	assert_int_equal(x->told, 0);
 	run();
 	assert_int_equal(x->told, 1);
-	assert_true((x->got.status == NET_DIAL_OK) == (x->got.fd >= 0));
-	assert_int_equal(x->home.fd, x->got.fd);
+	assert_true((x->got.status == NET_DIAL_OK) == (x->home.fd >= 0));
 }
 
 static struct dialler dial(const char *host)
@@ -152,17 +151,17 @@ static void assert_connected(struct dialler *x, const char *host)
 {
 	struct address want = literal(host);
 	want.port = port;
-	assert_string_equal(net_dial_status_name(x->got.status), "ok");
+	assert_int_equal(x->got.status, NET_DIAL_OK);
 	assert_true(address_equal(&x->got.peer, &want));
 	assert_true(x->got.ready & NET_WRITABLE);
-	assert_int_equal(net_connect_result(x->got.fd), 0);
-	assert_int_equal(net_send(x->got.fd, "x", 1, false), 1);
+	assert_int_equal(net_connect_result(x->home.fd), 0);
+	assert_int_equal(net_send(x->home.fd, "x", 1, false), 1);
 	net_watch_close(loop, &x->home);
 }
 
 static void assert_failed(const struct dialler *x, enum net_dial_status status, int code)
 {
-	assert_string_equal(net_dial_status_name(x->got.status), net_dial_status_name(status));
+	assert_int_equal(x->got.status, status);
 	assert_int_equal(x->got.code, code);
 	assert_true(x->got.connected_at == NO_TIME);
 }
@@ -238,8 +237,8 @@ static void a_retired_socket_connects_again(void **state)
 		struct net_dial_options o = options(&x, "127.0.0.1");
 		dial_with(&x, &o);
 		assert_int_equal(x.got.status, NET_DIAL_OK);
-		first = i == 0 ? x.got.fd : first;
-		assert_int_equal(x.got.fd, first);
+		first = i == 0 ? x.home.fd : first;
+		assert_int_equal(x.home.fd, first);
 		int there = accept(here, NULL, NULL);
 		speak(&x, there);
 		end_well(&x, there);
@@ -274,7 +273,7 @@ static void a_late_end_is_no_answer(void **state)
 	struct net_dial_options o = options(&x, "127.0.0.1");
 	dial_with(&x, &o);
 	end_well(&x, accept(here, NULL, NULL));
-	number = x.got.fd;
+	number = x.home.fd;
 	net_watch_retire(loop, &x.home);
 	black_hole("127.0.0.2");
 	struct net_dial_options silent = options(&y, "127.0.0.2");

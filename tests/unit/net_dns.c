@@ -384,15 +384,15 @@ static void equal_questions_are_one(void **state)
 	struct asker a[5] = { 0 };
 	for (int i = 0; i < 5; i++)
 		assert_false(ask(&a[i], "slow.test", NET_V4));
-	net_dns_drop(dns, &a[0].q);
-	net_dns_drop(dns, &a[3].q);
-	net_dns_drop(dns, &a[3].q);
+	net_dns_drop(&a[0].q);
+	net_dns_drop(&a[3].q);
+	net_dns_drop(&a[3].q);
 	waiting = 3;
 	run();
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(a[i].told, i == 0 || i == 3 ? 0 : 1);
 	assert_int_equal(zones[0].asked, 1);
-	net_dns_drop(dns, &a[1].q);
+	net_dns_drop(&a[1].q);
 }
 
 static struct asker first, second, third;
@@ -400,9 +400,9 @@ static struct asker first, second, third;
 static void drop_and_ask(struct asker *a)
 {
 	(void)a;
-	net_dns_drop(dns, &first.q);
-	net_dns_drop(dns, &second.q);
-	net_dns_drop(dns, &third.q);
+	net_dns_drop(&first.q);
+	net_dns_drop(&second.q);
+	net_dns_drop(&third.q);
 	struct asker again = { .then = NULL };
 	unsigned keep = waiting;
 	waiting = 0;

@@ -358,6 +358,38 @@ static void on_facts(void *context, struct exchange *x)
 	assert_non_null(x->path);
 }
 
+static const char *const EVENT_NAMES[] = {
+	[EV_SYN] = "syn",
+	[EV_SYN_ACK] = "syn-ack",
+	[EV_REQUEST] = "request",
+	[EV_REQUEST_END] = "request-end",
+	[EV_INTERIM] = "interim",
+	[EV_RESPONSE] = "response",
+	[EV_RESPONSE_END] = "response-end",
+	[EV_NOT_HTTP] = "not-http",
+	[EV_HELLO] = "client-hello",
+	[EV_SERVER_HELLO] = "server-hello",
+	[EV_CERTIFICATE] = "certificate",
+	[EV_TLS_DONE] = "tls-done",
+	[EV_ALERT] = "alert",
+	[EV_NOT_TLS] = "not-tls",
+	[EV_INNER] = "inner",
+	[EV_FIRST_BYTE] = "first-byte",
+	[EV_LARGE] = "large-segment",
+	[EV_RETRANS] = "retransmission",
+	[EV_STUCK] = "stuck",
+	[EV_HOLE] = "hole",
+	[EV_MISSING] = "missing",
+	[EV_ZERO_WINDOW] = "zero-window",
+	[EV_WINDOW_OPEN] = "window-open",
+	[EV_ICMP] = "icmp",
+	[EV_LAST_DATA] = "last-data",
+	[EV_FIN] = "fin",
+	[EV_RST] = "rst",
+	[EV_NEXT] = "next",
+	[EV_END] = "end",
+};
+
 static void take_down(struct play *p, const struct exchange *x)
 {
 	assert_int_equal(x->order, p->given);
@@ -368,7 +400,7 @@ static void take_down(struct play *p, const struct exchange *x)
 	add_tunnel(&p->facts, x);
 	add_ending(&p->facts, x);
 	for (size_t i = 0; i < x->events; i++)
-		buffer_printf(&p->timeline, "%s@%d:%u ", trace_event_name(x->event[i].kind),
+		buffer_printf(&p->timeline, "%s@%d:%u ", EVENT_NAMES[x->event[i].kind],
 			      (int)x->event[i].mark.at, (unsigned)x->event[i].n);
 	buffer_add_text(&p->timeline, "\n");
 }

@@ -546,17 +546,6 @@ static void a_counted_body(void)
 	over();
 }
 
-static void a_counted_chunked_body(void)
-{
-	begin();
-	up(GET);
-	dialed(ONWARD_ANSWERED);
-	down("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-	record_count(r, PROXY, 1000000);
-	record_whole(r, PROXY);
-	over();
-}
-
 static void a_cut_body(void)
 {
 	begin();
@@ -665,7 +654,6 @@ static const struct {
 	{ "wrong credentials", wrong_credentials, V_AUTH_REJECTED, "the user u", false },
 	{ "a good GET", a_good_get, V_OK, "200", false },
 	{ "a counted body", a_counted_body, V_OK, "1,000,000 bytes", false },
-	{ "a chunked one", a_counted_chunked_body, V_OK, "200", true },
 	{ "a cut body", a_cut_body, V_TRANSFER_TRUNCATED, "origin-closed", false },
 	{ "a client that left", a_client_that_left, V_CLIENT_ABORTED, "the client itself", false },
 	{ "no patience", a_client_without_patience, V_CLIENT_ABORTED, "before an answer", false },
@@ -872,7 +860,6 @@ static void nobody_wants_records(void **state)
 	assert_null(record_begin(NULL, &a, &a, 0, false));
 	record_bytes(NULL, CLIENT, SLICE("x"));
 	record_count(NULL, CLIENT, 1);
-	record_whole(NULL, CLIENT);
 	record_why(NULL, RECORD_ANSWER, "rule", "");
 	record_user(NULL, SCHEME_BASIC, "u");
 	record_dialed(NULL, &a, 0, 0, ONWARD_ANSWERED, false);

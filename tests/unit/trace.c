@@ -2,6 +2,8 @@
 #include "trace/book.h"
 #include "trace/publish.h"
 
+#include "pieces.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,12 +65,6 @@ static void a_new_exchange_knows_nothing(void **state)
 	trace_free(x);
 	trace_free(NULL);
 	assert_null(trace_new(TRACE_CAPTURE, 100));
-}
-
-static void assert_slice(struct slice s, const char *want)
-{
-	if (!slice_equal(s, slice_of(want)))
-		fail_msg("got \"%.*s\", wanted \"%s\"", (int)s.len, (const char *)s.at, want);
 }
 
 static void what_may_be_given_away_is_listed(void **state)
@@ -254,8 +250,6 @@ static void ids_tell_exchanges_apart(void **state)
 static void every_kind_has_a_name(void **state)
 {
 	(void)state;
-	for (int i = 0; i < EV_COUNT_; i++)
-		assert_true(trace_event_name((enum event_kind)i)[0]);
 	for (int i = 0; i < PROTO_COUNT_; i++)
 		assert_true(trace_protocol_name((enum trace_protocol)i)[0]);
 	assert_string_equal(trace_scheme_name(SCHEME_NONE), "");
@@ -680,8 +674,7 @@ static void suspects_are_decided_at_the_end(void **state)
 			if (cases[i].traffic && !traffic_first)
 				trace_book_add(b, made(10, 200));
 			trace_book_finish(b);
-			if (given.count != (size_t)cases[i].traffic + cases[i].accepted ||
-			    trace_book_dismissed(b) != !cases[i].accepted)
+			if (given.count != (size_t)cases[i].traffic + cases[i].accepted)
 				fail_msg("%s", cases[i].what);
 			if (cases[i].accepted) {
 				assert_true(given.x[0]->suspect);

@@ -22,7 +22,7 @@ import time
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from peer import Client, Origin, Proxy, free_port, want  # noqa: E402
+from peer import SQUID, TINYPROXY, Client, Foreign, Origin, Proxy, want  # noqa: E402
 from viaduct import PLAIN, Tap, records, run  # noqa: E402
 
 GROUPS = 4      # side by side, each in a namespace of its own: they wait more than they work
@@ -34,11 +34,6 @@ destinations private allow;
 rule deny to denied.example;
 rule allow from 127.0.0.0/8 10.78.0.0/16 ::1 port 1-65535;
 """
-SQUID = ("http_port 127.0.0.1:PORT\nacl blocked dstdomain blocked.example\nhttp_access deny blocked\n"
-         "http_access allow all\npid_filename none\ncache_log /dev/null\naccess_log none\ncache deny all\n"
-         "shutdown_lifetime 0 seconds\ncoredump_dir FOLDER\n")
-TINYPROXY = "Port PORT\nListen 127.0.0.1\nAllow 127.0.0.1\nTimeout 30\nLogFile \"FOLDER/tiny.log\"\n"
-
 
 # The leak sanitizer reads /proc when all is over, and that is what the program may not do by then.
 NO_LEAKS = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
@@ -59,30 +54,6 @@ def command(*words):
 
 def curl(proxy, url, *more):
     subprocess.run(["curl", "-s", "-o", "/dev/null", "-m", "10", "-x", proxy, *more, url], check=False)
-
-
-class Foreign:
-    """A proxy of another make."""
-
-    def __init__(self, folder, program, config, words):
-        self.port = free_port()
-        path = os.path.join(folder, program + ".conf")
-        with open(path, "w", encoding="ascii") as out:
-            out.write(config.replace("PORT", str(self.port)).replace("FOLDER", folder))
-        self.process = subprocess.Popen([program, *words, path], stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL)
-        until(self.listens, f"{program} listens")
-
-    def listens(self):
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-            return True
-        except OSError:
-            return False
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
 
 
 class Watch:
