@@ -279,7 +279,7 @@ void facts_again(struct stream_table *t, struct conn *c, struct full *f, int sid
 	if ((h->flags & HALF_ACKED) && ahead(r->end, h->acked) <= 0) {
 		struct woes *w = facts_woes(t, tr);
 		w->spurious++;
-		w->spurious_end = r->end;
+		w->spurious_told++;
 	} else {
 		facts_repair(facts_woes(t, tr), seg, r);
 	}
@@ -340,10 +340,11 @@ static void follow_sack(struct stream_table *t, struct full *f, int side, const 
 	if (is_dsack(seg)) {
 		struct woes *w = facts_woes(t, tr);
 		first = 1;
-		if (seg->sack[0].right != w->spurious_end && w->spurious < tr->retrans)
+		if (w->spurious_told)
+			w->spurious_told--;
+		else if (w->spurious < tr->retrans)
 			w->spurious++;
 		forget_again(w, seg->sack[0].right);
-		w->spurious_end = seg->sack[0].right;
 	}
 	for (unsigned i = first; i < seg->sack_count && i < PACKET_MAX_SACK; i++)
 		selectively_acked(f, !side, seg->sack[i].left, seg->sack[i].right);

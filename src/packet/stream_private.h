@@ -176,7 +176,7 @@ struct woes {
 	nanos gap_since; /* since when the first hole is acknowledged; NO_TIME */
 	uint32_t gap_packets;
 	uint32_t stray_end;
-	uint32_t spurious_end; /* the last one counted as such */
+	uint32_t spurious_told; /* counted as such before the receiver said so */
 	uint8_t strays;
 	bool blind; /* something was dropped: claim no holes */
 	bool zero_seen;

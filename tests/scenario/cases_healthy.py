@@ -852,3 +852,14 @@ def _(w):
     c.wait(2)
     c.close(CLIENT)
     lacks(w, lambda up, seg: up and 0 < len(seg.payload) < 1400)
+
+
+# Every repetition came, and the receiver says so of each.
+@scenario('sent-thrice-for-a-delay', Expect('slow', retrans_up=3), near='lossy')
+def _(w):
+    c = w.talk()
+    c.path.rule(lambda seg, up: [(1.8, seg)] if up and seg.payload else None)
+    c.up(request('POST', 'http://up.example.org/x', bytes(900)))
+    c.down(answer(201, 'Created'))
+    c.finish()
+    c.linger = 4

@@ -611,7 +611,7 @@ static void requests_follow_one_another(void **state)
 		       "100-continue\r\n\r\n"),
 		    DOWN("HTTP/1.1 100 Continue\r\n\r\n"), UP("abc"),
 		    DOWN("HTTP/1.1 204 No Content\r\n\r\n") },
-		  "POST http://a/ sent=3 interims=1 -> 204 whole [71 52]\n" },
+		  "POST http://a/ expects sent=3 interims=1 -> 204 whole [71 52]\n" },
 		{ "chunked both ways, with trailers",
 		  { UP("POST http://a/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 		       "3\r\nabc\r\n0\r\n\r\n"),
@@ -965,7 +965,7 @@ static void odd_requests_are_read(void **state)
 		{ "an answer with a line that is none",
 		  { UP(CONNECT("a:443")), DOWN("HTTP/1.1 502 No\r\nno field\r\n\r\nwords"),
 		    ENDS(PROXY, EV_FIN) },
-		  "CONNECT a:443 -> 502 proxy-fin [39 34]\n" },
+		  "CONNECT a:443 -> 502 got=5 whole title=words proxy-fin [39 34]\n" },
 		{ "blank lines before",
 		  { UP("\r\n\r\n" GET("a")), DOWN(OK(0, "")) },
 		  "GET http://a/ -> 200 whole [39 38]\n" },
