@@ -36,6 +36,7 @@ SUBTEST = re.compile(r"^(not )?ok\b(?P<rest>.*)$")
 
 REMINDED = 6   # failed tests named again at the end, and lines of each
 LINES = 6
+WIDTH = 800   # a record up to its causes
 
 
 def build(directory):
@@ -74,7 +75,7 @@ def remember(test):
     """The lines that say how a test failed: its failed cases, and the end of what it complained of."""
     said = [line for line in (test.get("stdout") or "").splitlines() if line.startswith("not ok")]
     said += [line for line in (test.get("stderr") or "").splitlines() if line.strip()]
-    return [f"{test['name']}: {test['result']}", *(f"    {line[:300]}" for line in said[:LINES])]
+    return [f"{test['name']}: {test['result']}", *(f"    {line[:WIDTH]}" for line in said[:LINES])]
 
 
 def suite(directory, suites):

@@ -137,7 +137,10 @@ static void feed_unexpected(struct feed *f, const struct capture_packet *p, unsi
 		if (!is_mine_to_count(p, share, shares))
 			return;
 		f->counts.bad += kind == PACKET_BAD;
-		f->counts.unknown_link += kind == PACKET_OTHER && !packet_knows_link(p->link);
+		if (kind == PACKET_OTHER && !packet_knows_link(p->link)) {
+			f->counts.unknown_link++;
+			f->counts.link = p->link;
+		}
 		break;
 	}
 	f->counts.packets++;

@@ -43,6 +43,7 @@ struct feed_owner {
 
 struct feed_counts {
 	uint64_t packets, tcp, bad, unknown_link, ignored;
+	uint32_t link;        /* one of the link types that are not known */
 	uint64_t passed_over; /* live: conversations, for want of room */
 	struct stream_counts streams;
 };

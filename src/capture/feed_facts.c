@@ -177,6 +177,9 @@ static void on_begin(void *context, struct exchange *x)
 	const struct stream *s = l->final ? l->final : stream_glance(l->feed->streams, l->watch);
 	int client = table_side(l, CLIENT);
 	feed_set_ends(l->feed, x, &s->side[client], &s->side[1 - client]);
+	x->isn_known = s->isn_known;
+	x->isn[CLIENT] = s->isn[client];
+	x->isn[PROXY] = s->isn[1 - client];
 	if (!l->begun) {
 		feed_set_handshake(x, s, client);
 	} else {

@@ -36,6 +36,8 @@ void reading_count(struct summary_facts *facts, const struct feed *f)
 	facts->copies += c.streams.copies;
 	facts->bad_packets += c.bad;
 	facts->unknown_link += c.unknown_link;
+	facts->tcp += c.tcp;
+	facts->link = c.unknown_link ? c.link : facts->link;
 }
 
 /* ---- the book -------------------------------------------------------------------------------- */
@@ -167,13 +169,36 @@ static int read_capture(struct reading *r, struct summary_facts *facts)
 	return got;
 }
 
+/* Not one packet of it was understood: it is as good as unreadable. */
+static int refuse_link(struct reading *r, uint64_t packets, uint32_t link)
+{
+	return err_set(&r->err, -EINVAL,
+		       "%s: link type %u is not understood, so none of its %llu packet%s could be "
+		       "read; capture on a network interface, or on all of them (-i any)",
+		       r->options->shown[r->file], link, (unsigned long long)packets,
+		       packets == 1 ? "" : "s");
+}
+
+/* `before`: when the last one ended. Rotation leaves hardly a pause. */
+static bool goes_on(nanos before, nanos first)
+{
+	return before != NO_TIME && first != NO_TIME && first >= before &&
+	       first - before < 2 * NANOS_PER_SECOND;
+}
+
 static int read_file(struct reading *r, struct summary_facts *facts)
 {
+	nanos before = r->file ? r->last : NO_TIME;
+	uint64_t unknown = facts->unknown_link, packets = r->packets;
 	r->capture =
 		capture_open_as(r->options->file[r->file], r->options->shown[r->file], &r->err);
 	int got = r->capture ? read_capture(r, facts) : r->err.code;
 	capture_close(r->capture);
-	return got;
+	facts->in_turn += goes_on(before, r->first);
+	unknown = facts->unknown_link - unknown;
+	packets = r->packets - packets;
+	return got == 0 && packets > 0 && unknown == packets ? refuse_link(r, packets, facts->link)
+							     : got;
 }
 
 static int finish(struct reading *r, int status, struct summary_facts *facts)

@@ -274,7 +274,6 @@ static bool needs_words(const struct report *r)
 static bool judge(const struct report *r, struct report_desk *desk, const struct exchange *x,
 		  struct diagnosis *ret_d)
 {
-	*ret_d = (struct diagnosis){ 0 };
 	if (needs_words(r)) {
 		struct finding f;
 		diagnose_judge(x, &f);
@@ -390,7 +389,15 @@ static void no_traffic(const struct report *r, const struct summary_facts *facts
 	       (unsigned long long)facts->packets, facts->packets == 1 ? "" : "s",
 	       (unsigned long long)facts->connections, facts->connections == 1 ? "" : "s",
 	       o->has_proxy ? "that proxy" : "a proxy (CONNECT, or a request with a whole URL)");
-	if (!o->has_proxy)
+	if (facts->unknown_link > 0)
+		printf("%llu of the packets %s of a link type that is not understood (%u).\n",
+		       (unsigned long long)facts->unknown_link,
+		       facts->unknown_link == 1 ? "is" : "are", facts->link);
+	else if (facts->packets > 0 && facts->tcp == 0)
+		printf("Not one packet holds TCP that can be read. If they belong to an encrypted "
+		       "tunnel (IPsec, WireGuard), capture inside of it: on the tunnel's own "
+		       "interface, or at the proxy.\n");
+	if (!o->has_proxy && facts->tcp > 0)
 		printf("If one of the addresses is a proxy, name it: --proxy ADDRESS:PORT.\n");
 	if (r->bare_text)
 		printf("The text shows packets without their content: print them with tcpdump -A, "

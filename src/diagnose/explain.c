@@ -193,6 +193,8 @@ static void tell_lost(struct telling *t)
 static void tell_body_sent(struct telling *t)
 {
 	const struct trace_request *q = &t->x->request;
+	if (t->f->stage == STAGE_REQUEST && waits_for_leave(t->x) && !answered(t->x))
+		phrase_put(t, "; the client held the body back for a 100 Continue");
 	if (t->f->stage != STAGE_REQUEST || q->complete || q->body_bytes == 0 ||
 	    has_gaps(t->x, CLIENT))
 		return;
@@ -534,9 +536,12 @@ bool diagnose_explain(const struct exchange *x, const struct finding *f, struct 
 		      struct diagnosis *ret_diagnosis)
 {
 	struct telling t;
-	struct places at = { .summary = NOWHERE };
+	struct places at;
 	struct diagnosis *d = ret_diagnosis;
-	memset(d, 0, sizeof *d);
+	at.summary = NOWHERE;
+	at.evidences = at.causes = at.remedies = 0;
+	memset(d, 0,
+	       offsetof(struct diagnosis, evidence)); /* of the lists the counts tell what holds */
 	d->verdict = f->verdict;
 	d->stage = f->stage;
 	d->severity = diagnose_severity(f);

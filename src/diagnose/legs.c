@@ -1,7 +1,8 @@
 /* On which leg the fault is, where more than one place was observed: a second capture nearer to
  * the proxy (exchange.view), or the proxy's own connection to the origin (exchange.onward).
  *
- * Wrong when a capture lost packets itself: then nothing is concluded from what it lacks. */
+ * Wrong when a capture lost packets itself, or ended too soon: then nothing is concluded from what
+ * it lacks. */
 #include "diagnose/rules.h"
 
 static bool is_clients_doing(enum verdict v)
@@ -17,15 +18,16 @@ static bool lost_packets(const struct exchange *x)
 static const char *between_client_and_proxy(const struct exchange *x)
 {
 	const struct trace_view *v = x->view;
-	if (v->bytes[PROXY] > x->path[PROXY].bytes)
+	bool lacks = x->path[CLIENT].bytes > v->bytes[CLIENT] && (!v->partial || v->lacks_up);
+	if (v->bytes[PROXY] > x->path[PROXY].bytes && !v->outlasts)
 		return "; the capture at the proxy has bytes that never reached the client: the "
 		       "fault is "
 		       "on the leg between client and proxy";
-	if (x->path[CLIENT].bytes > v->bytes[CLIENT])
+	if (lacks)
 		return "; the capture at the proxy lacks bytes that the client sent: the fault is "
 		       "on the "
 		       "leg between client and proxy";
-	if (x->closed && x->closed_by == PROXY && x->by_reset && !v->reset[PROXY])
+	if (x->closed && x->closed_by == PROXY && x->by_reset && !v->reset[PROXY] && !v->partial)
 		return "; the capture at the proxy has no such reset: something between client and "
 		       "proxy "
 		       "sent it";
@@ -68,7 +70,7 @@ const char *finding_leg(const struct exchange *x, const struct finding *f)
 	const char *leg = views ? between_client_and_proxy(x) : NULL;
 	if (!leg && x->onward->seen)
 		leg = beyond_the_proxy(x);
-	if (!leg && views)
+	if (!leg && views && !x->view->partial && !x->view->outlasts)
 		leg = "; the capture at the proxy shows the same: the fault is at the proxy, or "
 		      "behind it";
 	return leg;

@@ -129,6 +129,13 @@ static inline bool own_refusal(const struct exchange *x)
 
 enum cause own_cause(const struct exchange *x); /* rules_own.c */
 
+/* The client holds its body back until it is told to go on (RFC 9110, section 10.1.1), which it is not. */
+static inline bool waits_for_leave(const struct exchange *x)
+{
+	return x->request.expects && !x->request.complete && x->request.body_bytes == 0 &&
+	       x->interims == 0;
+}
+
 /* Bytes of that side that the observer did not get to see, though they were sent. */
 static inline bool has_gaps(const struct exchange *x, enum trace_side side)
 {
@@ -143,14 +150,27 @@ static inline bool never_acked(const struct exchange *x, enum trace_side side)
 	return p->unacked > 0 && p->stuck_times >= 3 && x->both_ways && !x->from_text;
 }
 
-/* The chunks of the answer are not framed as RFC 9112 section 7.1 has it, and no gap is to blame, nor
- * that the probe does not show its own (inside of TLS). Some clients make do with what others reject
+/* The answer was not followed to its end, and no gap is to blame, nor that the probe does not show its
+ * own (inside of TLS). */
+static inline bool lost_its_thread(const struct exchange *x)
+{
+	return !x->response.complete && x->answer_hidden && !has_gaps(x, PROXY) &&
+	       x->path[PROXY].hole == 0 && !trace_is_inside(x);
+}
+
+/* Its chunks are not framed as RFC 9112 section 7.1 has it. Some clients make do with what others reject
  * (a bare LF), so nobody can tell whether it was whole. */
 static inline bool chunks_broken(const struct exchange *x)
 {
+	return x->response.chunked && lost_its_thread(x);
+}
+
+/* Its head is not by the letter, or too long, so that how it ends is not known: its status alone is. */
+static inline bool head_broken(const struct exchange *x)
+{
 	const struct trace_response *r = &x->response;
-	return r->chunked && !r->complete && x->answer_hidden && !has_gaps(x, PROXY) &&
-	       x->path[PROXY].hole == 0 && !trace_is_inside(x);
+	return r->status >= 200 && !x->tunnel.open && !r->chunked && !r->until_close &&
+	       r->body_length == UINT64_MAX && lost_its_thread(x);
 }
 
 static inline bool says(struct slice where, const char *what)

@@ -79,6 +79,9 @@ static bool hidden(const struct exchange *x, struct finding *f)
 	} else if (chunks_broken(x)) {
 		f->detail = "the chunks of the answer are not framed as HTTP wants it, so that its "
 			    "end does not show";
+	} else if (head_broken(x)) {
+		f->detail = "the head of the answer is not as HTTP wants it, or too long, so that "
+			    "its end does not show";
 	} else if (!x->tunnel.open && blind) {
 		f->detail = "packets are missing from the capture, or were cut short in it";
 	} else {

@@ -115,6 +115,18 @@ static bool greeted_by_close(const struct exchange *x)
 	       (!x->suspect || l->proxy_elsewhere || l->proxy_named);
 }
 
+/* The client owed the rest of its request, and was quiet for long: whoever ended it then had waited
+ * for that. */
+static void blame_half_a_request(const struct exchange *x, struct finding *f)
+{
+	const struct trace_path *up = &x->path[CLIENT];
+	nanos quiet = span(later(asked_at(x), up->last_data.at), end_of(x));
+	if (!has_request(x) || x->request.complete || up->unacked > 0 || has_gaps(x, CLIENT) ||
+	    kept_waiting(x, CLIENT) || quiet < LONG_SILENCE)
+		return;
+	finding_cause(f, waits_for_leave(x) ? CAUSE_NO_LEAVE : CAUSE_CLIENT_HALF_REQUEST);
+}
+
 /* proxy-reset: a RST from the proxy's side stood where the answer should. Wrong when an answer
  * was sent that is lost, as its later sequence number shows. With no request at all: the handshake
  * and then a RST. */
@@ -131,6 +143,7 @@ static bool proxy_reset(const struct exchange *x, struct finding *f)
 		finding_cause(f, own_cause(x));
 		return true;
 	}
+	blame_half_a_request(x, f);
 	if (x->reused)
 		finding_cause(f, CAUSE_KEEPALIVE_RACE);
 	finding_cause(f, CAUSE_PROXY_REFUSES_QUIETLY);
@@ -153,6 +166,7 @@ static bool proxy_closed(const struct exchange *x, struct finding *f)
 		return false;
 	finding_cite_request(x, f);
 	finding_cite_end(x, f);
+	blame_half_a_request(x, f);
 	if (x->reused)
 		finding_cause(f, CAUSE_KEEPALIVE_RACE);
 	finding_cause(f, CAUSE_PROXY_REFUSES_QUIETLY);
@@ -170,7 +184,8 @@ static bool proxy_closed(const struct exchange *x, struct finding *f)
  * passed. Wrong when the answer is one that takes its time (a long poll): then a longer
  * observation would show it; or when the answer was lost in an MTU hole that left no trace: in the
  * causes. Where later sequence numbers show that an answer was sent and lost, the path comes first.
- * A client that closes within a second did not wait: client-aborted. */
+ * A client that closes within a second did not wait: client-aborted. So is one that owes the rest
+ * of its request, but for a body that it holds back until it is told to go on. */
 static bool proxy_silent(const struct exchange *x, struct finding *f)
 {
 	if (trace_is_inside(x) || !has_request(x) || answered(x) || answer_may_be_hidden(x) ||
@@ -195,7 +210,8 @@ static bool proxy_silent(const struct exchange *x, struct finding *f)
 		finding_doubt(f);
 	}
 	finding_cite_end(x, f);
-	if (!x->request.complete && x->path[CLIENT].unacked == 0) {
+	bool owed = !x->request.complete && !waits_for_leave(x);
+	if (owed && x->path[CLIENT].unacked == 0) {
 		f->verdict = closed_by(x, CLIENT) ? V_CLIENT_ABORTED : V_TRANSFER_STALLED;
 		f->stage = STAGE_REQUEST;
 		f->confidence = CONFIDENCE_MEDIUM;
@@ -212,6 +228,8 @@ static bool proxy_silent(const struct exchange *x, struct finding *f)
 	}
 	if (waited < LONG_SILENCE)
 		finding_doubt(f);
+	if (waits_for_leave(x))
+		finding_cause(f, CAUSE_NO_LEAVE);
 	finding_cause(f, CAUSE_ORIGIN_UNREACHED);
 	finding_cause(f, CAUSE_PROXY_WAITS_DNS);
 	finding_cause(f, CAUSE_PROXY_OVERLOADED);
@@ -477,13 +495,25 @@ static void denied_causes(const struct exchange *x, struct finding *f)
 		finding_cause(f, CAUSE_ORIGIN_DENIES);
 }
 
+/* The page's title, or its text, which only a probe keeps whole. */
+static bool blames_name(const struct exchange *x)
+{
+	struct slice page = x->probe ? x->probe->page : (struct slice){ 0 };
+	return says(x->response.title, "DNS") || says(x->response.title, "resolve") ||
+	       says(x->response.title, "host not found") || says(x->response.reason, "resolv") ||
+	       says(page, "DNS lookup failure") || says(page, "could not resolve") ||
+	       says(page, "could not be resolved");
+}
+
 /* What came between asking and the refusal tells a connect that timed out from one refused. */
 static void gateway_causes(const struct exchange *x, struct finding *f)
 {
 	nanos took = span(asked_at(x), x->response_start.at);
-	if (says(x->response.title, "DNS") || says(x->response.title, "resolve") ||
-	    says(x->response.title, "host not found") || says(x->response.reason, "resolv"))
+	if (blames_name(x))
 		finding_cause(f, CAUSE_NAME_UNRESOLVED);
+	/* whoever says when to come back knows that it is busy */
+	if (f->verdict == V_UNAVAILABLE && x->response.retry_after.len)
+		finding_cause(f, CAUSE_PROXY_MAINTENANCE);
 	if (took >= 3 * NANOS_PER_SECOND)
 		finding_cause(f, CAUSE_ORIGIN_SILENT);
 	if (f->verdict == V_UNAVAILABLE || f->verdict == V_BAD_GATEWAY) {

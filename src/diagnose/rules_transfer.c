@@ -6,7 +6,8 @@
 static bool plain_unfinished(const struct exchange *x)
 {
 	const struct trace_response *r = &x->response;
-	if (x->tunnel.open || r->status >= 400 || r->complete || x->next_began || chunks_broken(x))
+	if (x->tunnel.open || r->status >= 400 || r->complete || x->next_began ||
+	    chunks_broken(x) || head_broken(x))
 		return false;
 	if (r->status == 0)
 		return trace_is_inside(x) && x->request.complete; /* all of the answer is missing */

@@ -141,6 +141,42 @@ bool cut_begin_lone_answer(struct conversation *c)
 	return true;
 }
 
+/* Lines that are folded become one (RFC 9112, section 5.2), and what is no field is left out, as
+ * clients do. */
+static void mend_fields(struct slice seen, struct buffer *ret_head)
+{
+	bool kept = true;
+	buffer_reset(ret_head);
+	buffer_add(ret_head, slice_line(&seen));
+	for (struct slice line; (line = slice_line(&seen)).len > 0;) {
+		bool folded = line.at[0] == ' ' || line.at[0] == '\t';
+		if (!folded)
+			kept = slice_find_byte(line, ':') < line.len &&
+			       slice_find_byte(line, 0) == line.len;
+		if (!kept)
+			continue;
+		buffer_add_text(ret_head, folded ? NULL : "\r\n");
+		buffer_add(ret_head, line);
+	}
+	buffer_add_text(ret_head, "\r\n\r\n");
+}
+
+static bool take_mended(struct conversation *c, struct turn *t, struct slice seen,
+			const struct mark *mark)
+{
+	struct buffer head;
+	struct http_response r;
+	struct http_bad bad;
+	buffer_init(&head, HTTP_MAX_HEAD + 64);
+	mend_fields(seen, &head);
+	bool read = !head.failed && http_read_response(buffer_slice(&head), t->x->request.method,
+						       &r, &bad) == HTTP_DONE;
+	if (read)
+		answers_take(c, t, &r, buffer_slice(&head), seen.len, mark);
+	buffer_done(&head);
+	return read;
+}
+
 /* By its status line alone. How the body ends was in what is missing or odd. */
 static bool take_status_line(struct conversation *c, struct turn *t, struct slice seen,
 			     uint64_t len, const struct mark *mark)
@@ -173,7 +209,8 @@ static void doubt_answer(struct conversation *c, struct turn *t)
 	down->speech = SPEECH_LOST;
 }
 
-/* A head that breaks the rules behind its status line: the status is what matters. */
+/* A head that breaks the rules behind its status line: mended if that can be, else the status is
+ * what matters. */
 size_t cut_read_odd_answer(struct conversation *c, struct turn *t, const struct mark *mark,
 			   struct slice whole, struct slice bytes)
 {
@@ -183,10 +220,11 @@ size_t cut_read_odd_answer(struct conversation *c, struct turn *t, const struct 
 	if (end == 0 && !endless && speech_keep_for_later(down, whole, before > 0))
 		return bytes.len;
 	size_t len = end ? end : whole.len;
-	bool taken = take_status_line(c, t, whole, len, mark);
-	if (taken)
+	bool mended = end && take_mended(c, t, slice_first(whole, end), mark);
+	bool taken = mended || take_status_line(c, t, whole, len, mark);
+	if (taken && !mended)
 		doubt_answer(c, t);
-	else
+	else if (!taken)
 		answers_take_foreign(c, t, slice_first(whole, speech_telling_bytes(whole)),
 				     whole.len, &down->head_start);
 	buffer_reset(&down->head);

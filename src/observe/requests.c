@@ -79,6 +79,9 @@ static void keep_request(struct conversation *c, struct exchange *x, const struc
 		q->auth = speech_scheme(http_read_credentials(auth->value, user, sizeof user));
 		q->user = trace_keep(x, slice_of(user), sizeof user);
 	}
+	const struct http_field *expect =
+		r->body == HTTP_BODY_NONE ? NULL : http_find(&r->fields, SLICE("Expect"));
+	q->expects = expect && slice_equal_nocase(expect->value, SLICE("100-continue"));
 	q->body_length = r->body == HTTP_BODY_LENGTH ? r->length
 			 : r->body == HTTP_BODY_NONE ? 0
 						     : UINT64_MAX;

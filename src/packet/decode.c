@@ -7,35 +7,7 @@ struct packet_decoder {
 	struct fragments *fragments;
 };
 
-enum { ETHERNET = 1, GRE_ETHERNET = 0x6558, GRE_ERSPAN = 0x88be };
-
-/* RFC 2784, 2890. ERSPAN is Ethernet in GRE, as switches send their mirror ports' traffic: with
- * a sequence number there are 8 bytes before the frame (type II), else none (type I). */
-static bool strip_gre(struct part *p)
-{
-	enum { CHECKSUM = 0x8000, ROUTING = 0x4000, KEY = 0x2000, SEQUENCE = 0x1000, VERSION = 7 };
-	const uint8_t *at = p->data.at;
-	if (!part_skip(p, 4))
-		return false;
-	uint16_t flags = load16(at), type = load16(at + 2);
-	size_t more =
-		(flags & CHECKSUM ? 4u : 0) + (flags & KEY ? 4u : 0) + (flags & SEQUENCE ? 4u : 0);
-	if (flags & (ROUTING | VERSION) || !part_skip(p, more))
-		return false;
-	if (type == GRE_ERSPAN && flags & SEQUENCE && !part_skip(p, 8))
-		return false;
-	if (type == GRE_ETHERNET || type == GRE_ERSPAN)
-		return link_strip(ETHERNET, p);
-	return type > 1500 && link_strip_ethertype(type, p);
-}
-
-static bool strip_tunnel(const struct ip_packet *ip, struct part *p)
-{
-	*p = ip->body;
-	if (ip->protocol == IP_GRE)
-		return strip_gre(p);
-	return (ip->protocol == IP_IPV4 || ip->protocol == IP_IPV6) && p->data.len > 0;
-}
+enum { ETHERNET = 1, MAX_LEVELS = 4 };
 
 static enum packet_kind bad(const char *why, const char **ret_why)
 {
@@ -53,7 +25,7 @@ static enum packet_kind find_ip(struct packet_decoder *d, const struct packet_fr
 		p.wire = (uint32_t)p.data.len;
 	if (!link_strip(f->link, &p))
 		return PACKET_OTHER;
-	for (int level = 0; level < 2; level++) {
+	for (int level = 0; level <= MAX_LEVELS; level++) {
 		const char *why = ip_read(&p, false, ip);
 		if (why)
 			return bad(why, ret_why);
@@ -63,7 +35,7 @@ static enum packet_kind find_ip(struct packet_decoder *d, const struct packet_fr
 			if ((why = ip_skip_extensions(ip)))
 				return bad(why, ret_why);
 		}
-		if (ip->protocol == IP_TCP || !strip_tunnel(ip, &p))
+		if (ip->protocol == IP_TCP || !tunnel_strip(ip, &p))
 			break;
 	}
 	return PACKET_TCP;

@@ -3,8 +3,8 @@
  * Link types: Ethernet (with any stack of VLAN tags, 802.1Q and QinQ, PPPoE, MPLS), Linux
  * cooked v1 and v2, BSD loopback (both byte orders) and OpenBSD's, raw IP (its several
  * numbers), PPP, Cisco HDLC, NFLOG, 802.11 is not. Then IPv4 (options, fragments put together
- * again) and IPv6 (extension headers, fragments, atomic ones), at most one level of IP-in-IP or
- * GRE. Every length is checked where it is read. Sizes are those on the wire by the IP header,
+ * again) and IPv6 (extension headers, fragments, atomic ones), in up to four of IP-in-IP, GRE,
+ * ERSPAN, VXLAN and GENEVE. Every length is checked where it is read. Sizes are those on the wire by the IP header,
  * so a frame that the capture cut still says how long it was; an IPv4 length of 0 (segmentation
  * offload) is taken from the frame.
  *

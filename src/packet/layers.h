@@ -47,9 +47,10 @@ static inline void part_limit(struct part *p, uint32_t wire)
 /* link.c: finds the IP packet in a frame. False when there is none (ARP, an unknown link type,
  * too short to tell). */
 bool link_strip(uint32_t link, struct part *p);
+bool link_strip_frame(struct part *p); /* Ethernet, whatever carries it */
 bool link_strip_ethertype(uint16_t type, struct part *p);
 
-enum { IP_ICMP = 1, IP_IPV4 = 4, IP_TCP = 6, IP_IPV6 = 41, IP_GRE = 47, IP_ICMPV6 = 58 };
+enum { IP_ICMP = 1, IP_IPV4 = 4, IP_TCP = 6, IP_UDP = 17, IP_IPV6 = 41, IP_GRE = 47, IP_ICMPV6 = 58 };
 
 struct ip_packet {
 	const uint8_t *header; /* its first byte; version and addresses stand there */
@@ -68,6 +69,9 @@ struct ip_packet {
 const char *ip_read(const struct part *p, bool quoted, struct ip_packet *ret_ip);
 const char *ip_skip_extensions(struct ip_packet *ip);
 void ip_addresses(const struct ip_packet *ip, struct address *ret_from, struct address *ret_to);
+
+/* tunnel.c: finds the IP packet that this one carries; *p is what is left. False: it carries none. */
+bool tunnel_strip(const struct ip_packet *ip, struct part *p);
 
 /* fragment.c. Takes one piece. True when the packet is whole: then ip is that packet, its body
  * borrowed until the next call. */

@@ -137,7 +137,7 @@ bool link_strip_ethertype(uint16_t type, struct part *p)
 	return strip_llc(p);
 }
 
-static bool strip_ethernet(struct part *p)
+bool link_strip_frame(struct part *p)
 {
 	const uint8_t *at = p->data.at;
 	return part_skip(p, 14) && link_strip_ethertype(load16(at + 12), p);
@@ -222,7 +222,7 @@ bool link_strip(uint32_t link, struct part *p)
 {
 	switch (link) {
 	case LINK_EN10MB:
-		return strip_ethernet(p);
+		return link_strip_frame(p);
 	case LINK_NULL:
 	case LINK_LOOP:
 		return strip_family(p, 4);

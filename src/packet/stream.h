@@ -104,6 +104,8 @@ struct stream {
 	bool watched;
 	bool began_late;             /* (n) no SYN and no SYN-ACK */
 	bool both_ways;              /* (n) packets of both sides were seen */
+	bool isn_known;              /* (n) SYN and SYN-ACK were seen, and so: */
+	uint32_t isn[2];             /* (n) where the sides' sequence numbers begin */
 	nanos rtt;                   /* smallest SYN -> SYN-ACK or data -> ACK time seen from here that is
 	                                not a retransmission's; for a capture in the middle: both parts
 	                                summed; NO_TIME unknown */

@@ -296,6 +296,9 @@ void note_view(const struct stream_table *t, const struct conn *c, struct stream
 	s->last = pin_mark(c->last);
 	s->began_late = (c->flags & CONN_LATE) != 0;
 	s->both_ways = c->half[0].packets && c->half[1].packets;
+	s->isn_known = c->half[0].flags & c->half[1].flags & HALF_SYN;
+	s->isn[0] = c->half[0].isn;
+	s->isn[1] = c->half[1].isn;
 	s->rtt = NO_TIME;
 	view_side(t, c, s, 0);
 	view_side(t, c, s, 1);

@@ -194,11 +194,21 @@ static bool can_take(int fd, int wait_ms)
 	return poll(&p, 1, wait_ms) == 1 && (p.revents & POLLOUT);
 }
 
+/* What one write may take: whole lines, as a successor writes to the same file while it takes over. */
+static size_t one_write(const struct log *l, size_t most)
+{
+	const uint8_t *at = l->out + l->out_at;
+	size_t left = l->out_len - l->out_at;
+	if (left <= most)
+		return left;
+	const uint8_t *end = memrchr(at, '\n', most);
+	return end ? (size_t)(end + 1 - at) : most;
+}
+
 /* Standard output is other people's too, and may wait: asked first, a pipe takes a page. */
 static bool write_some(struct log *l)
 {
-	size_t most = l->sink == SINK_OUTPUT ? PIPE_BUF : ONE_WRITE;
-	size_t left = l->out_len - l->out_at, len = left < most ? left : most;
+	size_t len = one_write(l, l->sink == SINK_OUTPUT ? PIPE_BUF : ONE_WRITE);
 	if (l->sink == SINK_OUTPUT && !can_take(l->fd, 0)) {
 		errno = EAGAIN;
 		return false;

@@ -52,6 +52,9 @@ uint64_t tally_total(const struct tally *t);
 struct summary_facts {
 	uint64_t packets, bytes, connections, ignored_connections, evicted, copies, bad_packets,
 	         unknown_link, capture_lost;
+	uint64_t tcp;           /* packets that are */
+	uint64_t in_turn;       /* captures that begin where another one ended, as they are rotated */
+	uint32_t link;          /* where there are packets of a link type unknown: one such */
 	nanos first, last;      /* NO_TIME: no packet */
 	size_t files;
 };

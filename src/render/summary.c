@@ -216,14 +216,21 @@ static void add_note(struct sheet *h, uint64_t n, const char *one, const char *m
 	buffer_done(&text);
 }
 
-static void add_notes(struct sheet *h, const struct summary_facts *f)
+static void add_notes(struct sheet *h, const struct tally *t, const struct summary_facts *f)
 {
+	bool parts = tally_count(t, V_OPEN) || tally_count(t, V_UNCLEAR);
+	uint64_t border = parts ? f->in_turn : 0;
 	if (!(f->ignored_connections | f->evicted | f->copies | f->bad_packets | f->unknown_link |
-	      f->capture_lost))
+	      f->capture_lost | border))
 		return;
 	add_heading(h, "Of the capture");
 	add_note(h, f->ignored_connections, "connection with no proxy traffic in it",
 		 "connections with no proxy traffic in them");
+	add_note(h, border,
+		 "capture goes on where another one ends: what crosses the border is told in "
+		 "parts; to have it judged whole, join them first (mergecap -w FILE ...)",
+		 "captures go on where another one ends: what crosses a border is told in parts; "
+		 "to have it judged whole, join them first (mergecap -w FILE ...)");
 	add_note(h, f->copies, "packet that was captured twice",
 		 "packets that were captured twice");
 	add_note(h, f->capture_lost, "packet that the capture itself lost",
@@ -248,7 +255,7 @@ void render_summary(struct buffer *out, const struct render_style *s, const stru
 	add_counts(&h, "Proxies", &t->proxies);
 	add_counts(&h, "Targets", &t->targets);
 	if (facts)
-		add_notes(&h, facts);
+		add_notes(&h, t, facts);
 }
 
 /* ---- JSON ---------------------------------------------------------------------------------- */

@@ -22,6 +22,8 @@ struct cut {
 	struct address proxy;
 	uint64_t size;
 	nanos age;
+	uint32_t file;
+	bool known;         /* in another capture it would be known again */
 	bool torn;          /* it ended within a record or a body: it was cut for certain */
 	struct exchange *x; /* NULL once it was given out */
 };
@@ -103,14 +105,22 @@ static void fetch_held(const struct held *h)
 		fetch(h->record, sizeof *h->record);
 }
 
+/* The earlier one of two neighbours; a sum, as nobody can foresee which that is. */
+static size_t earlier_of(const struct held *heap, size_t i)
+{
+	if (heap[i].start == heap[i + 1].start)
+		return i + earlier(&heap[i + 1], &heap[i]);
+	return i + (heap[i + 1].start < heap[i].start);
+}
+
 static struct held heap_pop(struct trace_book *b)
 {
 	struct held top = b->heap[0];
 	struct held last = b->heap[--b->held];
 	size_t i = 0;
 	for (size_t child; (child = 2 * i + 1) < b->held; i = child) {
-		if (child + 1 < b->held && earlier(&b->heap[child + 1], &b->heap[child]))
-			child++;
+		if (child + 1 < b->held)
+			child = earlier_of(b->heap, child);
 		if (!earlier(&b->heap[child], &last))
 			break;
 		b->heap[i] = b->heap[child];
@@ -233,6 +243,8 @@ static bool is_cut(const struct exchange *x)
  * two has to be torn. */
 static void count_alike(struct exchange *x, const struct cut *a, const struct cut *b)
 {
+	if (a->file != b->file && !(a->known && b->known))
+		return; /* it may be the same one, seen elsewhere */
 	if (trace_is_alike(a->size, b->size, 2))
 		x->links.same_size_cuts += a->torn || b->torn;
 	else if (a->age >= NANOS_PER_SECOND &&
@@ -246,6 +258,8 @@ static void relate_cuts(struct trace_book *b, struct exchange *x)
 		return;
 	const struct mark *from = mark_is(&x->request_end) ? &x->request_end : &x->first;
 	struct cut c = { .proxy = x->proxy,
+			 .file = x->file,
+			 .known = x->isn_known || x->tls->random_known,
 			 .size = x->tunnel.open ? x->tunnel.bytes[PROXY] : x->response.body_bytes,
 			 .age = x->close.at - from->at,
 			 .torn = !x->tunnel.open || x->tls->record_left[PROXY] > 0,
@@ -383,6 +397,25 @@ static void forget_all(struct trace_book *b, const struct exchange *x)
 
 static const nanos CLOCKS_DIFFER = 600 * NANOS_PER_SECOND;
 
+static bool knows_isn(const struct exchange *a, const struct exchange *b)
+{
+	return a->isn_known && b->isn_known;
+}
+
+/* Initial sequence numbers are as good as a name, whatever a NAT made of the addresses, and the
+ * clocks of the time. Where they differ it takes a firewall that hides them to be one connection
+ * all the same: the ports of another one may come again within seconds (captures in turns, a busy
+ * NAT). */
+static bool is_same_connection(const struct exchange *a, const struct exchange *b)
+{
+	if (knows_isn(a, b) && memcmp(a->isn, b->isn, sizeof a->isn) == 0)
+		return true;
+	nanos apart = a->first.at - b->first.at;
+	nanos differ = knows_isn(a, b) ? NANOS_PER_SECOND : CLOCKS_DIFFER;
+	return address_equal(&a->client, &b->client) && address_equal(&a->proxy, &b->proxy) &&
+	       apart < differ && apart > -differ;
+}
+
 static bool is_same_exchange(const struct exchange *a, const struct exchange *b)
 {
 	if (a->file == b->file || a->view->seen || b->view->seen ||
@@ -391,9 +424,19 @@ static bool is_same_exchange(const struct exchange *a, const struct exchange *b)
 		return false;
 	if (a->tls->random_known && b->tls->random_known)
 		return memcmp(a->tls->random, b->tls->random, sizeof a->tls->random) == 0;
-	nanos apart = a->first.at - b->first.at;
-	return address_equal(&a->client, &b->client) && address_equal(&a->proxy, &b->proxy) &&
-	       a->order == b->order && apart < CLOCKS_DIFFER && apart > -CLOCKS_DIFFER;
+	return a->order == b->order && is_same_connection(a, b);
+}
+
+/* Two captures of one place: as many routers off on either side, and the handshake takes as long.
+ * What one of them lacks tells of no leg. */
+static bool is_same_place(const struct exchange *a, const struct exchange *b)
+{
+	if (a->path[CLIENT].ttl != b->path[CLIENT].ttl ||
+	    a->path[PROXY].ttl != b->path[PROXY].ttl || !mark_is(&a->syn) || !mark_is(&b->syn) ||
+	    !mark_is(&a->syn_ack) || !mark_is(&b->syn_ack))
+		return false;
+	nanos one = a->syn_ack.at - a->syn.at, other = b->syn_ack.at - b->syn.at;
+	return one > 0 && other > 0 && one / 10 * 9 <= other && other / 10 * 9 <= one;
 }
 
 /* Every router takes one off: at the client its own packets have the most to live. Where that does
@@ -406,6 +449,24 @@ static bool is_nearer_client(const struct exchange *a, const struct exchange *b)
 	return !mark_is(&b->syn_ack) || (mark_is(&a->syn_ack) && mine >= other);
 }
 
+static bool lost_packets(const struct exchange *x)
+{
+	return x->path[CLIENT].missing > 0 || x->path[PROXY].missing > 0;
+}
+
+/* From its first packet on, so that clocks do not matter; NO_TIME is below all. */
+static nanos lasted(const struct exchange *x, nanos until)
+{
+	return until == NO_TIME ? 0 : until - x->first.at;
+}
+
+static bool saw_the_end(const struct exchange *other, const struct exchange *x)
+{
+	nanos end = x->closed ? x->close.at : x->observed_until;
+	return other->closed || other->next_began ||
+	       lasted(other, other->observed_until) >= lasted(x, end);
+}
+
 static void set_view(struct exchange *x, const struct exchange *other)
 {
 	if (!trace_open_view(x))
@@ -414,6 +475,11 @@ static void set_view(struct exchange *x, const struct exchange *other)
 	*v = (struct trace_view){ .seen = true,
 				  .file = other->file,
 				  .answered = other->response.status != 0,
+				  .partial = lost_packets(other) || !saw_the_end(other, x),
+				  .lacks_up = other->path[CLIENT].hole > 0,
+				  .outlasts = !x->closed && !x->next_began &&
+					      lasted(other, other->path[PROXY].last_data.at) >
+						      lasted(x, x->observed_until),
 				  .from = asked_at(other),
 				  .until = answered_at(other) };
 	for (int side = CLIENT; side <= PROXY; side++) {
@@ -426,23 +492,25 @@ static void set_view(struct exchange *x, const struct exchange *other)
 	}
 }
 
-/* The view nearer to the client stays, and takes the other's facts. True when x was absorbed, or
- * took the other's place. */
+/* The view nearer to the client stays, and takes the other's facts; of one place the one that has
+ * more. True when x was absorbed, or took the other's place. */
 static bool absorb(struct trace_book *b, struct exchange *x)
 {
 	for (size_t i = 0; i < b->held; i++) {
 		struct exchange *held = b->heap[i].x;
-		if (!is_same_exchange(held, x))
+		if (!held || !is_same_exchange(held, x))
 			continue;
-		if (is_nearer_client(held, x)) {
-			set_view(held, x);
+		bool twice = is_same_place(held, x);
+		if (twice ? held->frames >= x->frames : is_nearer_client(held, x)) {
+			if (!twice)
+				set_view(held, x);
 			trace_free(x);
 			return true;
 		}
-		set_view(x, held);
-		x->first.at = held->first.at; /* keeps its place in the order */
+		if (!twice)
+			set_view(x, held);
 		forget_all(b, held);
-		b->heap[i].x = x;
+		b->heap[i].x = x; /* it keeps the other's place in the order */
 		trace_free(held);
 		return true;
 	}

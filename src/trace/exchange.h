@@ -97,6 +97,7 @@ struct trace_request {
 	bool had_userinfo;
 	bool origin_credentials;     /* an Authorization field to a proxy in a plain request */
 	bool complete;               /* head and body were sent whole, as far as seen */
+	bool expects;                /* to be told to go on before it sends the body: 100-continue */
 	enum trace_scheme auth : 8;  /* Proxy-Authorization */
 	uint8_t minor;               /* HTTP/1.minor */
 	uint64_t body_bytes;         /* sent */
@@ -266,6 +267,10 @@ struct trace_view {
 	uint32_t packets[2], largest[2];
 	bool fin[2], reset[2];
 	bool answered;               /* the proxy's answer was seen there */
+	bool partial;                /* it lost packets, or ended before this exchange did: what it
+	                                lacks proves nothing; */
+	bool lacks_up;               /* ... but its own later packets show that the client's did not come */
+	bool outlasts;               /* its last data came after this observation had ended */
 	nanos from, until;           /* from the request to its answer, by that capture's clock */
 };
 
@@ -332,6 +337,8 @@ struct exchange {
 	bool both_ways;              /* packets of both sides were seen */
 	bool reused;                 /* not the first exchange of its connection */
 	bool suspect;                /* nothing in it says that this is a proxy at all */
+	bool isn_known;              /* of the connection, where packets of both sides showed: */
+	uint32_t isn[2];             /* the initial sequence numbers, to know it in another capture */
 	uint64_t order;              /* to keep exchanges of equal start apart */
 
 	/* the connection */

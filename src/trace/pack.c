@@ -413,7 +413,8 @@ static void tell_events(struct codec *c, struct exchange *x)
 static void tell_request(struct codec *c, struct exchange *x)
 {
 	struct trace_request *q = &x->request;
-	FLAGS(&q->is_connect, &q->absolute, &q->had_userinfo, &q->origin_credentials, &q->complete);
+	FLAGS(&q->is_connect, &q->absolute, &q->had_userinfo, &q->origin_credentials, &q->complete,
+	      &q->expects);
 	group_begin(c);
 	CHOICE(q->auth, SCHEME_OTHER + 1);
 	NUMBER(q->body_bytes);
@@ -599,7 +600,7 @@ static void tell_view(struct codec *c, struct exchange *x)
 {
 	struct trace_view *v = x->view;
 	FLAGS(&v->seen, &v->answered, &v->fin[CLIENT], &v->fin[PROXY], &v->reset[CLIENT],
-	      &v->reset[PROXY]);
+	      &v->reset[PROXY], &v->partial, &v->lacks_up, &v->outlasts);
 	group_begin(c);
 	NUMBER(v->file);
 	NUMBER(v->from);

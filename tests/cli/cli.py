@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -149,6 +150,43 @@ def same(program, tap, folder):
     tap.case("read again", [] if read([DENIED]) == straight else ["other records"])
 
 
+def unreadable(program, tap, folder):
+    """Packets that are none of ours are said to be so."""
+    def read(name, link, *frames):
+        path = os.path.join(folder, name)
+        with open(path, "wb") as file:
+            file.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, link))
+            for frame in frames:
+                file.write(struct.pack("<IIII", 1750000000, 0, len(frame), len(frame)) + frame)
+        return run(program, ["read", path])
+
+    def ip(protocol):
+        return bytes.fromhex("450000240001000040%02x0000c0000201c0000202" % protocol) + bytes(16)
+
+    tap.case("a link type that is not understood", list(matches(
+        *read("radio.pcap", 105, bytes(60)), 2, "(?i)link type", r"radio\.pcap: link type 105 .* 1 packet ")))
+    tap.case("nothing but IPsec", list(matches(
+        *read("ipsec.pcap", 101, ip(50)), 0, "(?s)no proxy traffic.*IPsec", "^$")))
+    tap.case("a capture of nothing", list(matches(*read("empty.pcap", 1), 0, "no proxy traffic.*: 0 packets", "^$")))
+
+
+def rotated(program, tap, folder):
+    """A capture in two files: what crosses their border can't be judged, and that is said."""
+    with open(DENIED, "rb") as file:
+        whole = file.read()
+    border = 24
+    for _ in range(4):
+        border += 16 + struct.unpack_from("<I", whole, border + 8)[0]
+    parts = [os.path.join(folder, name) for name in ("rotated0", "rotated1")]
+    for path, data in zip(parts, (whole[:border], whole[:24] + whole[border:])):
+        with open(path, "wb") as file:
+            file.write(data)
+    said = run(program, ["read", *parts])
+    tap.case("captures that were written in turns", list(matches(*said, said[0], "(?s)goes on where.*mergecap", "^$")))
+    said = run(program, ["read", DENIED, FINE])
+    tap.case("captures that were not", ["a note"] if "mergecap" in said[1] else ())
+
+
 def threads(program, tap):
     """However many threads read it, what is said is the same."""
     captures = sorted(os.path.join(LAB, name) for name in os.listdir(LAB)
@@ -232,6 +270,7 @@ def main():
             tap.case(name, [error])
     with tempfile.TemporaryDirectory() as folder:
         for part in (lambda: files(program, tap, folder), lambda: same(program, tap, folder),
+                     lambda: unreadable(program, tap, folder), lambda: rotated(program, tap, folder),
                      lambda: half_pages(program, tap, folder), lambda: threads(program, tap),
                      lambda: colours(program, tap), lambda: outputs(program, tap),
                      lambda: written(program, tap, folder)):

@@ -101,6 +101,7 @@ static void request(struct reader *r, struct exchange *x)
 	x->request.origin_credentials = flag(r);
 	x->request.had_userinfo = flag(r);
 	x->request.complete = flag(r);
+	x->request.expects = flag(r);
 	x->request.body_bytes = number(r);
 	mark(r, &x->request_start);
 	mark(r, &x->request_end);

@@ -313,6 +313,65 @@ def file_too_large(program):
     proxy.stop()
 
 
+# A /dev of its own, with what the proxy needs and a /dev/log that leads to the folder.
+PRIVATE_DEV = """
+set -e
+mkdir "$0/dev"
+mount -t tmpfs none "$0/dev"
+for name in null zero full random urandom tty; do
+    [ -e /dev/$name ] || continue
+    touch "$0/dev/$name"
+    mount --bind /dev/$name "$0/dev/$name"
+done
+ln -s "$0/syslog" "$0/dev/log"
+mount --move "$0/dev" /dev
+exec "$@"
+"""
+
+
+class Syslog:
+    """What listens at /dev/log."""
+
+    def __init__(self, folder):
+        self.path = os.path.join(folder, "syslog")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.settimeout(LIMIT)
+        self.socket.bind(self.path)
+
+    def hears(self):
+        text = self.socket.recv(1 << 16)
+        want(text.startswith(b"<30>viaduct: "), f"{text[:40]}: not of the facility daemon, by its name")
+        return json.loads(text[len(b"<30>viaduct: "):])
+
+    def stop(self):
+        self.socket.close()
+        os.unlink(self.path)
+
+
+def to_syslog(program):
+    """/dev/log takes the records, waits for none, and may come late or start again"""
+    wrapper = ("unshare", "--mount", "--propagation", "private")
+    if subprocess.run([*wrapper, "mount", "-t", "tmpfs", "none", "/mnt"], check=False, capture_output=True).returncode:
+        return "skip: no right to mount"
+    folder, origin = tempfile.mkdtemp(prefix="viaduct-syslog-"), Origin()
+    proxy = Proxy(program, "log access syslog json;\n", log=None,
+                  wrapper=(*wrapper, "sh", "-c", PRIVATE_DEV, folder))
+    client = Client(proxy.address)
+    for turn in ("early", "late", "again"):
+        syslog = Syslog(folder) if turn != "early" else None
+        for number in range(3):
+            same(client.ask(get(origin, f"/{turn}/{number}")).status, 200, f"a request, {turn}")
+        if not syslog:
+            continue
+        kept = [syslog.hears()["target"] for _ in range(6 if turn == "late" else 3)]
+        want([target.rsplit("/", 1)[1] for target in kept] == list("012") * (len(kept) // 3), f"{turn}: {kept}")
+        syslog.stop()
+    client.close()
+    proxy.stop()
+    shutil.rmtree(folder)
+    return None
+
+
 def rotation(program):
     """rename and USR1 or HUP, under load: each line once, none cut"""
     proxy, origin = Proxy(program, log="json"), Origin()
@@ -697,7 +756,7 @@ def circle(program):
 
 TESTS = [
     reload_under_load, faulty_reload, listeners_come_and_go, logs_follow, nobody_reads, full_disk, never_a_log,
-    file_too_large, rotation, killed, drains, drain_deadline, hand_over_under_load,
+    file_too_large, to_syslog, rotation, killed, drains, drain_deadline, hand_over_under_load,
     hand_over_by_unix_door, hand_over_to_nothing, notifies, activated, user_nobody, own_listener,
     circle,
 ]

@@ -137,7 +137,7 @@ def hole(way: bool):
         c = w.talk(proxy=f'10.61.{r.randrange(250)}.9:{r.choice([80, 3128, 8080, 8123])}',
                    rtt=r.choice([0.003, 0.04, 0.2]),
                    client_host={'stamps': r.random() < 0.7}, point=r.choice([CLIENT, CLIENT, PROXY, 'middle']))
-        side = 'near' if c.path.point != CLIENT and way == DOWN else 'far'
+        side = 'near' if CLIENT not in c.path.taps and way == DOWN else 'far'
         small = {'get': 400, 'tls13': 600, 'tls12': 1000}.get(kind, 700)
         c.path.lose_larger(way, r.choice([m for m in (576, 1000, 1280, 1400, 1492) if m > small]), on=side)
         full = r.randrange(2, 9) * 1448 + 300   # a small segment follows the full ones, and tells of them

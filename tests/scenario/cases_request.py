@@ -540,3 +540,52 @@ for name, both in CODES.items():
     first = both[0][1].split(b'\r\n')[0].decode().split(' ', 2)
     code_in_tunnel(name, int(first[1]), first[2])
 code_in_tunnel('denied', 403, 'Forbidden')
+
+
+# ---- a body that is held back until the client is told to go on ------------------------------------
+
+HELD = request('PUT', 'http://up.example.org/x', expect='100-Continue', content_length='5000')
+TOLD = 'expect: 100-continue'
+
+
+@scenario('expect-unanswered', Expect('proxy-silent', confidence='high', says=('for a 100 continue', TOLD)))
+def _(w):
+    c = w.talk()
+    c.up(HELD)
+    c.wait(10)
+    c.finish(CLIENT)
+
+
+@scenario('expect-unanswered-and-closed', Expect('proxy-closed', says=('for a 100 continue', TOLD)))
+def _(w):
+    c = w.talk()
+    c.up(HELD)
+    c.wait(60)
+    c.finish(PROXY)
+
+
+@scenario('expect-unanswered-body-sent-anyway', Expect('ok'), near='proxy-silent')
+def _(w):
+    c = w.talk()
+    c.up(HELD)
+    c.wait(1)
+    c.up(bytes(5000))
+    c.down(answer(201, 'Created'))
+    c.finish()
+
+
+@scenario('expect-answered-and-no-body', Expect('client-aborted', says=('middle of its own request',)), near='proxy-silent')
+def _(w):
+    c = w.talk()
+    c.up(HELD)
+    c.down(b'HTTP/1.1 100 Continue\r\n\r\n')
+    c.wait(20)
+    c.finish(CLIENT)
+
+
+@scenario('half-an-upload-waited-for', Expect('proxy-closed', says=('middle of its own request',)))
+def _(w):
+    c = w.talk()
+    c.up(request('PUT', 'http://up.example.org/x', bytes(5000))[:2000])
+    c.wait(30)
+    c.finish(PROXY)

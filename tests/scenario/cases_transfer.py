@@ -545,3 +545,32 @@ def _(w):
     c.tls13(NAME, think=0.2)
     c.fetch(90000, think=0.5)
     c.end_tls()
+
+
+# ---- heads that are not by the letter ---------------------------------------------------------------
+
+def with_head(w, *lines: bytes, first: str = PROXY):
+    c = w.talk()
+    c.up(get('http://old.example.org/a'))
+    c.down(b'\r\n'.join((b'HTTP/1.1 200 OK', *lines, b'', b'')) + text(500))
+    c.finish(first)
+
+
+@scenario('folded-fields', Expect('ok'), near='transfer-truncated')
+def _(w):
+    with_head(w, b'Via: 1.0 old,', b' 1.1 older', b'Content-Length: 500')
+
+
+@scenario('a-line-that-is-no-field', Expect('ok'), near='client-aborted')
+def _(w):
+    with_head(w, b'no field at all', b' and more of it', b'Content-Length: 500', first=CLIENT)
+
+
+@scenario('a-length-that-is-no-number', Expect('unclear', says=('the head of the answer',)), near='transfer-truncated')
+def _(w):
+    with_head(w, b'Content-Length: 500b')
+
+
+@scenario('a-head-that-is-too-long', Expect('unclear', says=('too long',)), near='client-aborted')
+def _(w):
+    with_head(w, b'X-Long: ' + b'y' * 70000, b'Content-Length: 500', first=CLIENT)

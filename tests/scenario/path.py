@@ -40,7 +40,8 @@ class Path:
     leg `far` from it. Rules act on the far leg unless `on='near'`."""
 
     def __init__(self, loop: Loop, rtt: float, point: str, record: Callable, seed: int):
-        self.loop, self.point, self.record = loop, point, record
+        self.loop = loop
+        self.taps = {point: record}             # where a capture is taken, and who is told
         self.near, self.far = Leg(rtt / 4), Leg(rtt / 4)
         self.ends: dict[bool, Endpoint] = {}    # UP: the proxy, whom upward segments reach
         self.random = random.Random(seed)
@@ -48,9 +49,12 @@ class Path:
 
     # ---- carrying ----
 
+    def hear(self, where: str, outgoing: bool, up: bool, what: Segment | IcmpError) -> None:
+        if where in self.taps:
+            self.taps[where](self.loop.now, outgoing, up, what)
+
     def carry(self, seg: Segment, up: bool) -> None:
-        if self.point == ('client' if up else 'proxy'):
-            self.record(self.loop.now, True, up, seg)
+        self.hear('client' if up else 'proxy', True, up, seg)
         self.hop(seg, up, [self.near, self.far] if up else [self.far, self.near])
 
     def hop(self, seg: Segment, up: bool, legs: list[Leg]) -> None:
@@ -61,12 +65,10 @@ class Path:
 
     def arrive(self, seg: Segment, up: bool, rest: list[Leg]) -> None:
         if rest:
-            if self.point == 'middle':
-                self.record(self.loop.now, up, up, seg)
+            self.hear('middle', up, up, seg)
             self.hop(seg, up, rest)
             return
-        if self.point == ('proxy' if up else 'client'):
-            self.record(self.loop.now, False, up, seg)
+        self.hear('proxy' if up else 'client', False, up, seg)
         self.ends[up].receive(seg)
 
     def inject(self, seg: Segment, up: bool) -> None:
@@ -75,8 +77,7 @@ class Path:
 
     def complain(self, error: IcmpError, to_client: bool) -> None:
         def arrive():
-            if self.point == ('client' if to_client else 'proxy'):
-                self.record(self.loop.now, False, not to_client, error)
+            self.hear('client' if to_client else 'proxy', False, not to_client, error)
             if error.kind == 'too-big':
                 self.ends[not to_client].icmp_too_big(error.mtu)
         self.loop.after(self.near.latency * 2, arrive)

@@ -221,6 +221,37 @@ static void nobody_reads_a_fifo(void **state)
 	unlink(path);
 }
 
+/* As a process and its successor do while one hands over to the other. */
+static void two_write_to_one_file(void **state)
+{
+	(void)state;
+	/* whatever one write takes ends within a line */
+	enum { ODD = LINE - 1, ROUNDS = 20, EACH = 8000 };
+	struct buffer text;
+	char line[2][ODD];
+	buffer_init(&text, 1 << 21);
+	for (int i = 0; i < 2; i++) {
+		memset(line[i], "ab"[i], ODD - 1);
+		line[i][ODD - 1] = '\n';
+	}
+	for (int round = 0; round < ROUNDS; round++) {
+		struct log *l[] = { open_log(path, LOG_TEXT), open_log(path, LOG_TEXT) };
+		for (int i = 0; i < 2 * EACH; i++)
+			log_add(l[i % 2], (struct slice){ (uint8_t *)line[i % 2], ODD });
+		log_close(l[0]);
+		log_close(l[1]);
+		struct slice all = read_whole(path, &text);
+		assert_int_equal(all.len, 2 * EACH * ODD);
+		while (all.len) {
+			struct slice one = slice_line(&all);
+			assert_int_equal(one.len, ODD - 1);
+			assert_memory_equal(one.at, line[one.at[0] == 'b'], ODD - 1);
+		}
+		unlink(path);
+	}
+	buffer_done(&text);
+}
+
 static void standard_output_may_be_stuck(void **state)
 {
 	(void)state;
@@ -284,6 +315,7 @@ int main(void)
 		cmocka_unit_test(a_full_disk_drops_and_counts),
 		cmocka_unit_test(drops_are_json_in_json),
 		cmocka_unit_test(nobody_reads_a_fifo),
+		cmocka_unit_test(two_write_to_one_file),
 		cmocka_unit_test(standard_output_may_be_stuck),
 		cmocka_unit_test(what_cannot_be_opened_is_said),
 	};

@@ -239,6 +239,7 @@ static void add_request(struct buffer *b, const struct exchange *x)
 	add_text(b, "user", q->user);
 	buffer_add_text(b, q->had_userinfo ? " userinfo" : NULL);
 	buffer_add_text(b, q->origin_credentials ? " origin-auth" : NULL);
+	buffer_add_text(b, q->expects ? " expects" : NULL);
 	if (q->body_bytes)
 		buffer_printf(b, " sent=%u", (unsigned)q->body_bytes);
 	buffer_add_text(b, q->complete ? NULL : " unsent");
@@ -1019,6 +1020,7 @@ static void protocols_are_guessed(void **state)
 		{ { (const uint8_t *)"\x16\x03\x01\x00\x10", 5 }, PROTO_TLS },
 		{ { (const uint8_t *)"HTTP/1.1 200 OK\r\n", 17 }, PROTO_HTTP },
 		{ { (const uint8_t *)"PRI * HTTP/2.0\r\n", 16 }, PROTO_HTTP2 },
+		{ { (const uint8_t *)"\0\0\x12\4\0\0\0\0\0\0\3", 11 }, PROTO_HTTP2 },
 		{ { (const uint8_t *)"+OK ready\r\n", 11 }, PROTO_POP3 },
 		{ { (const uint8_t *)"* OK IMAP4\r\n", 12 }, PROTO_IMAP },
 		{ { (const uint8_t *)"\x05\x01\x00", 3 }, PROTO_SOCKS },

@@ -436,7 +436,7 @@ static void a_fragment_that_was_cut_leaves_a_prefix(void **state)
 	packet_decoder_free(d);
 }
 
-static void one_tunnel_is_opened(void **state)
+static void four_tunnels_are_opened(void **state)
 {
 	(void)state;
 	struct bytes inner = tcp4("hello"), tcp = tcp_bytes("hello"), six = ip6(6, tcp.at, tcp.len);
@@ -457,8 +457,83 @@ static void one_tunnel_is_opened(void **state)
 	for (size_t cut = 0; cut <= b.len; cut++)
 		decode_cut(d, RAW, &b, cut);
 	packet_decoder_free(d);
-	struct bytes two = ip4(4, 1, 0, b.at, b.len);
-	assert_int_equal(decode(RAW, &two).kind, PACKET_OTHER);
+	for (int level = 2; level <= 4; level++) {
+		b = ip4(4, 1, 0, b.at, b.len);
+		s = decode(RAW, &b);
+		is_hello(&s);
+	}
+	b = ip4(4, 1, 0, b.at, b.len);
+	assert_int_equal(decode(RAW, &b).kind, PACKET_OTHER);
+}
+
+/* What stands between an IP packet and the one that it carries. */
+static const struct tunnel_case {
+	const char *name;
+	uint8_t protocol;
+	uint8_t header[48];
+	size_t len;
+	bool leads_on;
+} TUNNELS[] = {
+#define UDP(port)  0xc0, 1, (port) >> 8, (port)&0xff, 0, 0, 0, 0
+#define ETHERNET_4 MACS, 8, 0
+	{ "vxlan", 17, HEADER(UDP(4789), 8, 0, 0, 0, 0, 0, 42, 0, ETHERNET_4), true },
+	{ "vxlan of a policy, vlan in it", 17,
+	  HEADER(UDP(4789), 0x88, 0, 0, 9, 0, 0, 42, 0, MACS, 0x81, 0, 0, 5, 8, 0), true },
+	{ "vxlan, Linux's port", 17, HEADER(UDP(8472), 8, 0, 0, 0, 0, 0, 1, 0, ETHERNET_4), true },
+	{ "vxlan without its flag", 17, HEADER(UDP(4789), 0, 0, 0, 0, 0, 0, 42, 0, ETHERNET_4),
+	  false },
+	{ "vxlan-gpe, IPv4", 17, HEADER(UDP(4790), 0x0c, 0, 0, 1, 0, 0, 42, 0), true },
+	{ "vxlan-gpe, Ethernet", 17, HEADER(UDP(4790), 0x0c, 0, 0, 3, 0, 0, 42, 0, ETHERNET_4),
+	  true },
+	{ "vxlan-gpe, NSH", 17, HEADER(UDP(4790), 0x0c, 0, 0, 4, 0, 0, 42, 0), false },
+	{ "geneve", 17, HEADER(UDP(6081), 0, 0, 0x65, 0x58, 0, 0, 42, 0, ETHERNET_4), true },
+	{ "geneve, an option", 17,
+	  HEADER(UDP(6081), 2, 0, 0x65, 0x58, 0, 0, 42, 0, 1, 2, 0x80, 1, 'a', 'b', 'c', 'd',
+		 ETHERNET_4),
+	  true },
+	{ "geneve, IPv4", 17, HEADER(UDP(6081), 0, 0, 8, 0, 0, 0, 42, 0), true },
+	{ "geneve of another version", 17, HEADER(UDP(6081), 0x40, 0, 8, 0, 0, 0, 42, 0), false },
+	{ "udp to another port", 17, HEADER(UDP(53), 8, 0, 0, 0, 0, 0, 42, 0, ETHERNET_4), false },
+	{ "gre, bridged", 47, HEADER(0, 0, 0x65, 0x58, ETHERNET_4), true },
+	{ "erspan I", 47, HEADER(0, 0, 0x88, 0xbe, ETHERNET_4), true },
+	{ "erspan II", 47,
+	  HEADER(0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 1, 0, 1, 0, 0, 0, 1, ETHERNET_4), true },
+	{ "erspan III", 47,
+	  HEADER(0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0,
+		 ETHERNET_4),
+	  true },
+	{ "erspan III, platform's header", 47,
+	  HEADER(0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0,
+		 0, 0, 0, 0, ETHERNET_4),
+	  true },
+	{ "erspan III, IP alone", 47,
+	  HEADER(0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 1, 0, 1, 0, 0, 0, 1, 0, 0, 8, 0), true },
+	{ "esp", 50, HEADER(0, 0, 0, 1, 0, 0, 0, 1), false },
+};
+
+static void each_tunnel_leads_to_tcp(void **state)
+{
+	(void)state;
+	struct bytes inner = tcp4("hello");
+	for (size_t i = 0; i < sizeof TUNNELS / sizeof *TUNNELS; i++) {
+		const struct tunnel_case *c = &TUNNELS[i];
+		struct bytes body = { .len = 0 };
+		put(&body, c->header, c->len);
+		put(&body, inner.at, inner.len);
+		struct bytes outer[] = { ip4(c->protocol, 1, 0, body.at, body.len),
+					 ip6(c->protocol, body.at, body.len) };
+		struct packet_decoder *d = packet_decoder_new();
+		for (size_t v = 0; v < 2; v++) {
+			struct seen s = decode(RAW, &outer[v]);
+			if (c->leads_on)
+				is_hello(&s);
+			else
+				assert_int_equal(s.kind, PACKET_OTHER);
+			for (size_t cut = 0; cut <= outer[v].len; cut++)
+				decode_cut(d, RAW, &outer[v], cut);
+		}
+		packet_decoder_free(d);
+	}
 }
 
 static void icmp_quotes_a_segment(void **state)
@@ -515,7 +590,8 @@ int main(void)
 		cmocka_unit_test(the_first_fragment_wins),
 		cmocka_unit_test(fragments_are_bounded_and_judged),
 		cmocka_unit_test(a_fragment_that_was_cut_leaves_a_prefix),
-		cmocka_unit_test(one_tunnel_is_opened),
+		cmocka_unit_test(four_tunnels_are_opened),
+		cmocka_unit_test(each_tunnel_leads_to_tcp),
 		cmocka_unit_test(icmp_quotes_a_segment),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -909,6 +909,109 @@ static void one_exchange_in_two_captures_is_one(void **state)
 	}
 }
 
+static void name_isn(struct exchange *x, uint32_t isn)
+{
+	x->isn_known = true;
+	x->isn[CLIENT] = isn;
+	x->isn[PROXY] = 0x5ca1ab1e;
+}
+
+static void sequence_numbers_tell_behind_a_nat_and_another_clock(void **state)
+{
+	(void)state;
+	struct trace_book *b = open_book((struct trace_book_options){ .several = true });
+	struct exchange *near = made_in(0, 10, 64), *far = made_in(1, 7200e3, 62);
+	far->client.port++;
+	name_isn(near, 7);
+	name_isn(far, 7);
+	nanos start = near->first.at;
+	trace_book_add(b, far);
+	trace_book_add(b, near);
+	trace_book_finish(b);
+	assert_int_equal(given.count, 1);
+	assert_true(given.x[0]->view->seen);
+	assert_true(given.x[0]->first.at == start); /* by its own clock */
+	close_book(b);
+}
+
+/* Captures that were written in turns: the same ports once more. */
+static void other_sequence_numbers_are_another_connection(void **state)
+{
+	(void)state;
+	for (int ms = 500; ms < 3000;
+	     ms += 2000) { /* within a second a firewall may have hidden them */
+		struct trace_book *b = open_book((struct trace_book_options){ .several = true });
+		struct exchange *x = made_in(0, 10, 64), *y = made_in(1, 10 + ms, 62);
+		name_isn(x, 7);
+		name_isn(y, 8);
+		trace_book_add(b, x);
+		trace_book_add(b, y);
+		trace_book_finish(b);
+		assert_int_equal(given.count, ms < 1000 ? 1 : 2);
+		close_book(b);
+	}
+}
+
+static void two_captures_of_one_place_are_no_two_legs(void **state)
+{
+	(void)state;
+	struct trace_book *b = open_book((struct trace_book_options){ .several = true });
+	struct exchange *x = made_in(0, 10, 64), *y = made_in(1, 10, 64);
+	x->syn = y->syn = at(1);
+	x->syn_ack = y->syn_ack = at(9);
+	y->frames = x->frames + 1;
+	trace_book_add(b, x);
+	trace_book_add(b, y);
+	trace_book_finish(b);
+	assert_int_equal(given.count, 1);
+	assert_int_equal(given.x[0]->file, 1);
+	assert_false(given.x[0]->view->seen);
+	close_book(b);
+}
+
+static void a_view_that_ended_early_is_partial(void **state)
+{
+	(void)state;
+	enum { NEITHER, PARTIAL, OUTLASTS, LOST, ALL };
+	for (int how = 0; how < ALL; how++) {
+		struct trace_book *b = open_book((struct trace_book_options){ .several = true });
+		struct exchange *near = made_in(0, 10, 64), *far = made_in(1, 10, 62);
+		near->observed_until = at(how == OUTLASTS ? 100 : 9000).at;
+		far->observed_until = at(how == PARTIAL ? 100 : 9000).at;
+		far->path[PROXY].last_data = at(how == PARTIAL ? 90 : 8000);
+		far->path[CLIENT].missing = how == LOST;
+		trace_book_add(b, near);
+		trace_book_add(b, far);
+		trace_book_finish(b);
+		assert_int_equal(given.x[0]->view->partial, how == PARTIAL || how == LOST);
+		assert_int_equal(given.x[0]->view->outlasts, how == OUTLASTS);
+		close_book(b);
+	}
+}
+
+/* Nobody knows whether they are two. */
+static void cuts_alike_in_two_captures_are_perhaps_one(void **state)
+{
+	(void)state;
+	for (int known = 0; known < 2; known++) {
+		struct trace_book *b = open_book((struct trace_book_options){ .several = true });
+		struct exchange *x[2];
+		for (int i = 0; i < 2; i++) {
+			x[i] = made_cut(10 + 5000 * i, 65536, 3000);
+			x[i]->file = (uint32_t)i;
+			x[i]->client.port = (uint16_t)(5000 + i);
+			if (known)
+				name_isn(x[i], (uint32_t)i);
+		}
+		trace_book_add(b, x[0]);
+		trace_book_add(b, x[1]);
+		trace_book_finish(b);
+		assert_int_equal(given.count, 2);
+		assert_int_equal(given.x[0]->links.same_size_cuts, known);
+		close_book(b);
+	}
+}
+
 static void different_exchanges_stay_so(void **state)
 {
 	(void)state;
@@ -967,6 +1070,11 @@ int main(void)
 		cmocka_unit_test(outcomes_of_own_connections),
 		cmocka_unit_test(a_hello_is_known_again),
 		cmocka_unit_test(one_exchange_in_two_captures_is_one),
+		cmocka_unit_test(sequence_numbers_tell_behind_a_nat_and_another_clock),
+		cmocka_unit_test(other_sequence_numbers_are_another_connection),
+		cmocka_unit_test(two_captures_of_one_place_are_no_two_legs),
+		cmocka_unit_test(a_view_that_ended_early_is_partial),
+		cmocka_unit_test(cuts_alike_in_two_captures_are_perhaps_one),
 		cmocka_unit_test(different_exchanges_stay_so),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
