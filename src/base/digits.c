@@ -14,15 +14,31 @@ static inline uint8_t *write_small(uint8_t *to, uint32_t below_100)
 	return to + 1;
 }
 
+static inline uint8_t *write_medium(uint8_t *to, uint32_t below_10000)
+{
+	if (below_10000 < 100)
+		return write_small(to, below_10000);
+	to = write_small(to, below_10000 / 100);
+	return digits_write_pair(to, below_10000 % 100);
+}
+
+static inline uint8_t *write_four(uint8_t *to, uint32_t below_10000)
+{
+	to = digits_write_pair(to, below_10000 / 100);
+	return digits_write_pair(to, below_10000 % 100);
+}
+
+/* Nearly all have eight digits at most. */
 uint8_t *digits_write(uint8_t *to, uint64_t value)
 {
-	if (value < 100)
-		return write_small(to, (uint32_t)value);
-	if (value >= 10000) {
-		to = digits_write(to, value / 10000);
-		to = digits_write_pair(to, (uint32_t)(value % 10000) / 100);
-	} else {
-		to = write_small(to, (uint32_t)value / 100);
+	enum { FOUR = 10000, EIGHT = 100000000 };
+	if (value < FOUR)
+		return write_medium(to, (uint32_t)value);
+	if (value < EIGHT) {
+		to = write_medium(to, (uint32_t)value / FOUR);
+		return write_four(to, (uint32_t)value % FOUR);
 	}
-	return digits_write_pair(to, (uint32_t)(value % 100));
+	to = digits_write(to, value / EIGHT);
+	to = write_four(to, (uint32_t)(value % EIGHT) / FOUR);
+	return write_four(to, (uint32_t)(value % EIGHT) % FOUR);
 }

@@ -161,7 +161,7 @@ static void read_host(struct check_proxy *p, struct slice host)
 	struct address a;
 	bool colons = slice_find_byte(host, ':') < host.len;
 	if (host.len == 0 || host.len > CHECK_MAX_HOST) {
-		fault(p, "it names no host");
+		fault(p, host.len ? "its host is longer than a name can be" : "it names no host");
 		return;
 	}
 	memcpy(p->host, host.at, host.len);

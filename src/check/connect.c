@@ -119,6 +119,8 @@ bool check_resolve(const char *host, uint16_t port, nanos patience,
 	if (found.count == 0)
 		snprintf(found.fault, sizeof found.fault, "%s",
 			 resolver_says(code ? code : EAI_NONAME));
+	found.failed = code == EAI_INPROGRESS || code == EAI_AGAIN || code == EAI_FAIL ||
+		       code == EAI_SYSTEM;
 	if (code == EAI_INPROGRESS)
 		leave(q);
 	else
@@ -145,9 +147,12 @@ static void end_attempt(struct check_attempt *a, int code, enum check_reach how)
 	if (a->fd >= 0 && net_facts(a->fd, &facts) == 0 && how != REACH_REFUSED)
 		a->syns = 1 + facts.retrans;
 	a->code = code;
-	a->how = how;
+	a->told = a->fd >= 0 && code != 0 && net_icmp_error(a->fd, &a->icmp);
+	a->how = a->told ? REACH_UNREACHABLE : how;
 	a->ended = check_now();
-	if (a->fd >= 0 && how != REACH_CONNECTED) {
+	if (how == REACH_CONNECTED)
+		net_stop_asking(a->fd, &a->to);
+	if (a->fd >= 0 && a->how != REACH_CONNECTED) {
 		net_close(a->fd);
 		a->fd = -1;
 	}
@@ -155,17 +160,18 @@ static void end_attempt(struct check_attempt *a, int code, enum check_reach how)
 
 static void begin_attempt(struct check_attempt *a, uint32_t mss)
 {
+	int code;
 	a->begun = check_now();
-	a->fd = mss ? net_connect_small(&a->to, mss) : net_connect(&a->to, NULL);
+	a->fd = net_connect_asking(&a->to, mss, &code);
 	a->how = REACH_UNDER_WAY;
-	if (a->fd >= 0) {
-		a->syns = 1;
+	a->syns = 1;
+	if (a->fd >= 0 && (code == 0 || code == -EINPROGRESS))
 		return;
-	}
-	int code = a->fd;
-	a->fd = -1;
-	a->syns = code == -ECONNREFUSED; /* of a loopback address, at once */
+	if (a->fd < 0)
+		code = a->fd;
+	/* at once: a loopback address, and what stands before it; or nothing was sent */
 	end_attempt(a, code, reach_of(code));
+	a->syns = code == -ECONNREFUSED || a->told;
 }
 
 /* The first that is connected; else `count`. */

@@ -6,6 +6,7 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "base/when.h"
+#include "net/socket.h"
 
 enum { CHECK_MAX_ADDRESSES = 16 };
 
@@ -13,6 +14,7 @@ struct check_addresses {
 	struct address address[CHECK_MAX_ADDRESSES];
 	size_t count;
 	char fault[200]; /* what the resolver said, where there is none */
+	bool failed;     /* ... of itself, and not of the name */
 };
 
 /* As all of this host's programs ask (nsswitch.conf), for so long. False where there is none. */
@@ -26,6 +28,8 @@ struct check_attempt {
 	struct address to;
 	enum check_reach how;
 	int code;            /* negative errno */
+	bool told;           /* by ICMP that it is unreachable: */
+	struct net_icmp icmp;
 	uint32_t syns;
 	nanos begun, ended;  /* wall clock */
 	int fd;

@@ -141,17 +141,31 @@ static void go_on(struct walk *w, const struct exchange *x)
 	stage_answered(w, x->response.status, location);
 }
 
+/* What there is to log in with, or why there is nothing; NULL: libcurl goes on by itself. */
+static const char *no_login(const struct walk *w, const struct exchange *x)
+{
+	if (!w->options->user)
+		return "credentials are wanted, none were given (-U)";
+	if (x->response.offers == 0)
+		return "it does not say how to log in";
+	for (size_t i = 0; i < x->response.offers; i++)
+		if (x->response.offered[i] == SCHEME_BASIC ||
+		    x->response.offered[i] == SCHEME_DIGEST)
+			return NULL;
+	return "credentials are at hand, but not for what it offers: neither Basic nor Digest";
+}
+
 static void look_first(struct walk *w, const struct exchange *x)
 {
 	unsigned status = x->response.status;
 	bool tunnel = x->request.is_connect;
 	if (w->step == CHECK_PROXY) {
+		const char *fault = status == 407 ? no_login(w, x) : NULL;
 		leave_answered(w, x, tunnel && trace_is_refused(x) && status != 407);
 		if (status == 407)
 			stage_enter(w, CHECK_AUTH);
-		if (status == 407 && !w->options->user)
-			stage_leave(w, CHECK_FAILED,
-				    "credentials are wanted, none were given (-U)");
+		if (fault)
+			stage_leave(w, CHECK_FAILED, "%s", fault);
 	} else {
 		leave_auth(w, x);
 		if (tunnel && trace_is_refused(x) && status != 407) {
@@ -250,22 +264,80 @@ static bool lacks_answer(const struct walk *w)
 	       !tunnel_alone;
 }
 
+bool stage_is_deaf(const struct walk *w)
+{
+	const struct exchange *x = way_exchange(w);
+	return w->step == CHECK_PROXY && x && x->response.status == 0 && x->answer != PROTO_NONE &&
+	       x->answer != PROTO_HTTP;
+}
+
+static void leave_deaf(struct walk *w)
+{
+	enum trace_protocol p = way_exchange(w)->answer;
+	stage_leave(w, CHECK_FAILED, "the answer is %s, not HTTP",
+		    p == PROTO_UNKNOWN ? "of an unknown kind" : trace_protocol_name(p));
+}
+
+/* Bytes without a head that is whole. */
+static bool came_in_part(const struct walk *w)
+{
+	const struct exchange *x = way_exchange(w);
+	return w->step == CHECK_PROXY && x && x->response.status == 0 &&
+	       wire_heard(way_now(w)) > x->request_start.at;
+}
+
+/* The connection ended where more was due. libcurl tells that in the terms of its TLS, or of its
+ * own states. */
+static const char *ended(const struct walk *w)
+{
+	bool reset;
+	const struct wire *now = way_now(w);
+	if (!now || !wire_closed(now, &reset))
+		return NULL;
+	if (w->step == CHECK_TLS && strstr(w->trouble, "SSL_ERROR_SYSCALL"))
+		return reset ? "reset in the handshake" : "closed in the handshake";
+	if (w->step == CHECK_TLS && strstr(w->trouble, "SSL_ERROR_ZERO_RETURN"))
+		return "closed in the handshake, with a closing alert";
+	if (w->step != CHECK_PROXY || came_in_part(w))
+		return NULL;
+	return reset ? "reset, without an answer" : "closed, without an answer";
+}
+
+static const char NO_WAY_TO_LOG_IN[] = "what it offers is nothing to log in with";
+
+static void leave_failed(struct walk *w)
+{
+	char shown[SEEN / 2];
+	struct slice trouble = slice_of(w->trouble);
+	const char *end = ended(w);
+	if (end)
+		trouble = slice_of(end);
+	else if (strstr(w->trouble, "HTTP/0.9"))
+		trouble = SLICE("the answer is not HTTP");
+	else if (w->step == CHECK_AUTH && strstr(w->trouble, "response 407"))
+		trouble = slice_of(NO_WAY_TO_LOG_IN);
+	else if (trouble.len == 0)
+		trouble = slice_of(w->libs->curl.curl_easy_strerror(w->result));
+	stage_leave(w, CHECK_FAILED, "%s", escape_into(shown, sizeof shown, trouble));
+}
+
 void stage_finish(struct walk *w)
 {
-	struct slice trouble = slice_of(w->trouble);
-	char shown[SEEN / 2];
 	if (w->stopped) {
 		stage_leave(w, CHECK_ODD, "interrupted");
+	} else if (stage_is_deaf(w)) {
+		leave_deaf(w);
 	} else if (w->gave_up) {
-		stage_leave(w, CHECK_FAILED, "no byte for %.1f s, given up",
+		stage_leave(w, CHECK_FAILED, "%sno byte for %.1f s, given up",
+			    came_in_part(w) ? "part of an answer, then " : "",
 			    (double)w->options->patience / (double)NANOS_PER_SECOND);
 	} else if (w->result != CURLE_OK && !w->enough) {
-		if (trouble.len == 0)
-			trouble = slice_of(w->libs->curl.curl_easy_strerror(w->result));
-		stage_leave(w, CHECK_FAILED, "%s", escape_into(shown, sizeof shown, trouble));
+		leave_failed(w);
 	} else if (w->step == CHECK_DOWNLOAD) {
 		leave_download(w);
 	} else if (lacks_answer(w)) {
-		stage_leave(w, CHECK_FAILED, "the answer ends within its head");
+		stage_leave(w, CHECK_FAILED, "%s",
+			    w->step == CHECK_AUTH ? NO_WAY_TO_LOG_IN
+						  : "the answer ends within its head");
 	}
 }

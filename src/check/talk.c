@@ -141,9 +141,13 @@ static nanos last_active(const struct walk *w)
 /* Whoever sets `altered.until` may do so earlier than it was: it is looked at now and then. */
 static const nanos LOOK_EVERY = 50 * NANOS_PER_MS;
 
+/* Who speaks another language may have more to say, and nothing that would be of use. */
+static const nanos HEARS_OUT = NANOS_PER_SECOND;
+
 static nanos given_up_at(const struct walk *w)
 {
-	nanos until = last_active(w) + w->options->patience;
+	bool brief = stage_is_deaf(w) && HEARS_OUT < w->options->patience;
+	nanos until = last_active(w) + (brief ? HEARS_OUT : w->options->patience);
 	nanos end = w->options->altered.until ? *w->options->altered.until : until;
 	return end < until ? end : until;
 }
@@ -159,12 +163,22 @@ static void take_result(struct walk *w)
 		}
 }
 
+static bool is_too_weak(const struct walk *w)
+{
+	long verified = X509_V_OK;
+	w->libs->curl.curl_easy_getinfo(w->easy, CURLINFO_SSL_VERIFYRESULT, &verified);
+	return verified == X509_V_ERR_EE_KEY_TOO_SMALL || verified == X509_V_ERR_CA_KEY_TOO_SMALL ||
+	       verified == X509_V_ERR_CA_MD_TOO_WEAK;
+}
+
 /* libcurl compares names when the handshake is over, and then just closes. */
 static void note_distrust(struct walk *w)
 {
 	struct exchange *x = way_exchange(w);
-	if (w->over && w->result == CURLE_PEER_FAILED_VERIFICATION && x && trace_open_probe(x))
-		x->probe->distrusted = true;
+	if (!w->over || w->result != CURLE_PEER_FAILED_VERIFICATION || !x || !trace_open_probe(x))
+		return;
+	x->probe->distrusted = true;
+	x->probe->weak_certificate = is_too_weak(w);
 }
 
 /* Why libcurl would have no more of it: what it says counts where nothing else explains the end. */

@@ -32,11 +32,13 @@ static const char *const NAMES[SHAPE_COUNT_] = {
 static enum trace_heard heard(const struct exchange *x)
 {
 	const struct trace_tls *t = x->tls;
-	if (t->server_hello)
+	if (t->server_hello && t->version) /* and not the beginning of one alone */
 		return HEARD_HELLO;
 	if (t->alert && t->alert_from == PROXY)
 		return HEARD_ALERT;
-	if (x->tunnel.bytes[PROXY] > 0)
+	if (t->close_notify[PROXY])
+		return HEARD_END;
+	if (x->tunnel.bytes[PROXY] > 0 && !t->server_hello)
 		return HEARD_OTHER;
 	if (x->closed && x->closed_by == PROXY)
 		return x->by_reset ? HEARD_RESET : HEARD_END;

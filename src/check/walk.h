@@ -83,6 +83,8 @@ void stage_answered(struct walk *w, unsigned status, const char *location);
 void stage_shaken(struct walk *w);
 /* libcurl is done, or we are with it: how the stage under way ended. */
 void stage_finish(struct walk *w);
+/* Who answers does not speak HTTP: nothing is to be waited for. */
+bool stage_is_deaf(const struct walk *w);
 
 /* ---- inside a tunnel (inside.c) ------------------------------------------------------------ */
 

@@ -1,9 +1,11 @@
 /* Connections to the proxy: the first with its stages, and those that libcurl asks for later. */
 #include "base/escape.h"
+#include "base/unreachable.h"
 #include "check/outer.h"
 #include "check/walk.h"
 #include "net/socket.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 enum { EXCHANGE_LIMIT = 64 << 10 };
@@ -64,6 +66,10 @@ static bool settle(struct walk *w)
 	return false;
 }
 
+/* A server that does not answer costs each question seconds (resolv.conf(5), timeout); the others'
+ * recursion seldom does. */
+static const nanos SLOW_NAMES = 2 * NANOS_PER_SECOND;
+
 static bool look_up(struct walk *w)
 {
 	const struct check_proxy *p = w->options->proxy;
@@ -78,6 +84,7 @@ static bool look_up(struct walk *w)
 		stage_leave(w, CHECK_FAILED, "%s", w->addresses.fault);
 		if ((x = bare(w))) {
 			x->probe->unresolved = keep(x, w->addresses.fault);
+			x->probe->resolver_failed = w->addresses.failed;
 			give(w, x);
 		}
 		return false;
@@ -88,7 +95,12 @@ static bool look_up(struct walk *w)
 		address_add_host(&list, &w->addresses.address[i]);
 	}
 	buffer_add_byte(&list, 0);
-	stage_leave(w, CHECK_PASSED, "%s", list.failed ? "" : (const char *)list.at);
+	bool slow = check_now() - w->since >= SLOW_NAMES;
+	stage_leave(w, slow ? CHECK_ODD : CHECK_PASSED, "%s%s",
+		    list.failed ? "" : (const char *)list.at,
+		    slow ? "; the resolver takes its time: is the first of this host's DNS servers "
+			   "dead?"
+			 : "");
 	buffer_done(&list);
 	return true;
 }
@@ -102,9 +114,58 @@ static void say_attempts(const struct check_attempts *t, struct buffer *out)
 			continue;
 		buffer_add_text(out, out->len ? "; " : "");
 		address_add(out, &t->attempt[i].to);
-		buffer_printf(out, " %s", check_reach_name(t->attempt[i].how));
+		const struct check_attempt *a = &t->attempt[i];
+		buffer_printf(out, " %s", check_reach_name(a->how));
+		if (a->told)
+			buffer_printf(out, " (ICMP: %s)",
+				      unreachable_name(a->icmp.v6, a->icmp.code));
 	}
 	buffer_add_byte(out, 0);
+}
+
+/* Its address stands for it from here on. */
+static void note_attempt(struct exchange *x, const struct check_attempt *a)
+{
+	x->proxy_name = (struct slice){ 0 };
+	wire_note_attempt(x, a);
+}
+
+/* A router's word, or a firewall's; of the proxy's host, it may be both. */
+static void note_icmp(struct exchange *x, const struct check_attempt *a)
+{
+	if (!trace_open_icmp(x))
+		return;
+	x->icmp->count = 1;
+	x->icmp->mark.at = a->ended;
+	x->icmp->router = a->icmp.router;
+	x->icmp->v6 = a->icmp.v6;
+	x->icmp->code = a->icmp.code;
+	x->icmp->unreachable = true;
+	x->icmp->name = unreachable_name(a->icmp.v6, a->icmp.code);
+	x->icmp->about = CLIENT;
+	trace_add(x, EV_ICMP, PROXY, &x->icmp->mark, 0);
+}
+
+/* The kernel writes ICMP to itself, too: of a neighbour that is not there, and where its own
+ * firewall says no. */
+static bool is_our_word(const struct check_attempt *a)
+{
+	return !address_same_host(&a->icmp.router, &a->to) && net_is_here(&a->icmp.router);
+}
+
+static void note_no_way(struct exchange *x, const struct check_attempt *a)
+{
+	enum unreachable kind = unreachable_kind(a->icmp.v6, a->icmp.code);
+	if (a->told && kind == UNREACHABLE_HOST) {
+		x->probe->no_way = NO_WAY_NEIGHBOUR;
+		x->probe->no_route = "nobody answers for its address on this host's network";
+		return;
+	}
+	bool forbidden =
+		a->told ? kind == UNREACHABLE_FORBIDDEN : a->code == -EACCES || a->code == -EPERM;
+	x->probe->no_way = forbidden ? NO_WAY_FORBIDDEN : NO_WAY_ROUTE;
+	x->probe->no_route = keep(x, a->told ? unreachable_name(a->icmp.v6, a->icmp.code)
+					     : net_error_name(a->code));
 }
 
 static void give_attempt(struct walk *w, const struct check_attempt *a)
@@ -112,8 +173,7 @@ static void give_attempt(struct walk *w, const struct check_attempt *a)
 	struct exchange *x = bare(w);
 	if (!x)
 		return;
-	wire_note_attempt(x, a);
-	x->proxy_name = (struct slice){ 0 };
+	note_attempt(x, a);
 	x->last.at = x->observed_until = a->ended;
 	if (a->how == REACH_REFUSED) {
 		x->path[PROXY].rst.at = x->close.at = a->ended;
@@ -121,8 +181,10 @@ static void give_attempt(struct walk *w, const struct check_attempt *a)
 		x->closed = x->by_reset = true;
 		x->closed_by = PROXY;
 		trace_add(x, EV_RST, PROXY, &x->close, 0);
+	} else if (a->told && !is_our_word(a)) {
+		note_icmp(x, a);
 	} else if (a->how == REACH_UNREACHABLE) {
-		x->probe->no_route = keep(x, net_error_name(a->code));
+		note_no_way(x, a);
 	}
 	give(w, x);
 }
@@ -185,7 +247,7 @@ static bool shake_first(struct walk *w)
 		return true;
 	stage_leave(w, CHECK_FAILED, "TLS with the proxy itself: %s", text);
 	if ((x = bare(w))) {
-		wire_note_attempt(x, &made);
+		note_attempt(x, &made);
 		x->probe->outer = how;
 		x->probe->outer_text = keep(x, text);
 		x->tunnel.answer = spoken;

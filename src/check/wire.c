@@ -27,6 +27,7 @@ struct wire {
 	struct exchange *x;
 	int fd, inner, door;     /* inner: to libcurl, -1 until it has come in at the door */
 	bool reset, reset_first; /* reset_first: no FIN of the proxy's side came before */
+	bool broken; /* a write was told of a reset: a read is not told again, but of an end */
 	nanos active, last[2], closed_at[2];
 	nanos paced_since; /* and so many bytes were read since then: */
 	uint64_t paced;
@@ -240,7 +241,9 @@ static void write_up(struct wire *w)
 		ssize_t n = transmit(w, f->at + f->begin, f->end - f->begin);
 		if (n == -EAGAIN)
 			return;
-		if (n <= 0) { /* what made it fail comes to light in reading */
+		if (n <=
+		    0) { /* what made it fail comes to light in reading, behind what came before */
+			w->broken |= n == -ECONNRESET;
 			f->begin = f->end;
 			return;
 		}
@@ -286,7 +289,7 @@ static void read_down(struct wire *w)
 		f->begin = 0;
 		f->end = (size_t)n;
 		listen_in(w, PROXY, (struct slice){ f->at, f->end });
-	} else if (n == 0) {
+	} else if (n == 0 && !w->broken) {
 		f->over = true;
 		note_end(w, PROXY, EV_FIN);
 	} else if (n != -EAGAIN) {

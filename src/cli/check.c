@@ -411,6 +411,19 @@ static const char *conflict(const struct check_wish *w)
 						     : NULL;
 }
 
+static void complain_of_words(int argc, char **argv)
+{
+	if (argc == 0)
+		complain("it takes a URL: viaduct check -x HOST:PORT https://HOST/");
+	else if (strstr(argv[0], "://"))
+		complain("one URL at a time, not %d", argc);
+	else if (around_find(argv[0]))
+		complain("one look at a time, and one URL");
+	else
+		complain("'%s' is nothing to look at: mtu, tls, auth, download, idle, path",
+			 argv[0]);
+}
+
 static int do_check(const struct check_wish *w, int argc, char **argv)
 {
 	const char *why = conflict(w);
@@ -421,9 +434,7 @@ static int do_check(const struct check_wish *w, int argc, char **argv)
 	else if (w->profile && argc)
 		complain("a URL or a --profile, not both");
 	else if (!w->profile && argc != 1)
-		complain(argc ? "one URL at a time, not %d"
-			      : "it takes a URL: viaduct check -x HOST:PORT https://HOST/",
-			 argc);
+		complain_of_words(argc, argv);
 	else if (w->every)
 		return run_every(w, w->profile ? NULL : argv[0]);
 	else

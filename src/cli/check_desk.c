@@ -4,12 +4,15 @@
 #include "base/escape.h"
 #include "cli/command.h"
 #include "cli/decisive.h"
+#include "render/layout.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { TEXT_LIMIT = 1 << 20 };
+
+enum { SEEN_AFTER = 10 + 1 + 9 + 2 }; /* the stage's name and time */
 
 /* ---- as it passes ---------------------------------------------------------------------------- */
 
@@ -30,7 +33,7 @@ static void print_passed(const struct desk *d, enum sign m, const char *name, na
 						 { "✓", "!", "✗", "?" } };
 	static const char *const colours[] = { "\033[32m", "\033[33m", "\033[31m", "\033[36m" };
 	char text[32];
-	struct buffer span;
+	struct buffer span, lines;
 	if (d->silent || d->json)
 		return;
 	buffer_init(&span, 64);
@@ -38,9 +41,14 @@ static void print_passed(const struct desk *d, enum sign m, const char *name, na
 	snprintf(text, sizeof text, "%.*s", (int)span.len, (const char *)span.at);
 	buffer_done(&span);
 	const char *mark = marks[d->style.utf8][m];
-	printf("%s%s%s%s%*s%-10s %9s  %s\n", d->live ? "\r\033[K" : "",
+	unsigned begin = d->style.utf8 ? 2 : 5, indent = begin + SEEN_AFTER;
+	buffer_init(&lines, TEXT_LIMIT);
+	layout_wrap(&lines, slice_of(seen), indent, indent, layout_width(&d->style));
+	printf("%s%s%s%s%*s%-10s %9s  %.*s\n", d->live ? "\r\033[K" : "",
 	       d->style.colour ? colours[m] : "", mark, d->style.colour ? "\033[0m" : "",
-	       d->style.utf8 ? 1 : 5 - (int)strlen(mark), "", name, text, seen);
+	       (int)(begin - (d->style.utf8 ? 1 : strlen(mark))), "", name, text, (int)lines.len,
+	       (const char *)lines.at);
+	buffer_done(&lines);
 	fflush(stdout);
 }
 

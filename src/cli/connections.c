@@ -176,7 +176,9 @@ static bool from_argument(struct far_ends *f, const char *word)
 		return false;
 	}
 	if (p.port == 0) {
-		complain("%s has no port: say %s:PORT", p.host, p.host);
+		const char *form = strchr(p.host, ':') ? "%s has no port: say [%s]:PORT"
+						       : "%s has no port: say %s:PORT";
+		complain(form, p.host, p.host);
 		return false;
 	}
 	if (f->count + WHICH_MOST_ADDRESSES > MOST_ADDRESSES) {

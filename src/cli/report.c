@@ -274,7 +274,6 @@ static bool needs_words(const struct report *r)
 static bool judge(const struct report *r, struct report_desk *desk, const struct exchange *x,
 		  struct diagnosis *ret_d)
 {
-	*ret_d = (struct diagnosis){ 0 };
 	if (needs_words(r)) {
 		struct finding f;
 		diagnose_judge(x, &f);

@@ -166,7 +166,7 @@ const struct verdict_words VERDICT_WORDS[V_COUNT_] = {
 			      STAGE_REQUEST,
 			      FAILURE,
 			      "407 to credentials that were offered",
-			      "the proxy refused the %a credentials%F for %m %t (%s)",
+			      "the proxy refused the %a login of the user%F for %m %t (%s)",
 			      "The client logged in and was turned down. Do not try the same "
 			      "password again and again: "
 			      "accounts get locked. tinyproxy says 401 for it.",

@@ -76,6 +76,12 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 				    "HOST:PORT)" },
 	[CAUSE_FIREWALL_DROPS] = { "a firewall between %c and %p drops the connection silently",
 				   "in the network: allow TCP from %c to %p" },
+	[CAUSE_FIREWALL_FORBIDS] = { "a firewall on the way to %p, or on its host, forbids the "
+				     "connection and says so",
+				     "in the network: allow TCP from %c to %p" },
+	[CAUSE_OWN_FIREWALL] = { "this host itself forbids it: its firewall, a route, or what "
+				 "confines its programs",
+				 "on the client: allow TCP to %p there" },
 	[CAUSE_HOST_DOWN] = { "the proxy's host is down, or its address in the settings is wrong",
 			      "on the proxy: see that the host is up and has the address %y" },
 	[CAUSE_NO_ROUTE] = { "there is no route to %y, or none back to %c",
@@ -145,6 +151,11 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 			       "than this host asks",
 			       "on the client: see what the host asks (/etc/resolv.conf, "
 			       "/etc/hosts)" },
+	[CAUSE_RESOLVER_FAILS] = { "the DNS servers that this host asks fail or do not answer "
+				   "(\"%x\"): nothing is known of the name",
+				   "on the client: see which they are and whether they are reached "
+				   "(/etc/resolv.conf, dig); the proxy's address in place of its "
+				   "name does without them" },
 	[CAUSE_PROXY_CERTIFICATE] = { "this host does not trust the certificate of the proxy "
 				      "itself",
 				      "on the client: add the authority that issued the proxy's "
@@ -200,7 +211,7 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 			    "on the client: use -U (--proxy-user) in place of -u, and change the "
 			    "password "
 			    "if the origin has seen it" },
-	[CAUSE_WRONG_PASSWORD] = { "the user or password is wrong%F",
+	[CAUSE_WRONG_PASSWORD] = { "the user%F or the password is wrong",
 				   "on the client: set the right user and password; mind special "
 				   "characters" },
 	[CAUSE_ACCOUNT_LOCKED] = { "the account is locked or expired, or the proxy's user "
@@ -246,8 +257,10 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 			      "the user",
 			      NULL },
 	[CAUSE_PROXY_ERRS_401] = { "a 401 to CONNECT comes from the proxy, which should say 407: "
-				   "it wants credentials",
-				   "on the client: set user and password for the proxy" },
+				   "it wants credentials, and clients give those for a proxy only "
+				   "to a 407",
+				   "on the proxy: have it ask by 407 with Proxy-Authenticate; on "
+				   "the client: set user and password for the proxy" },
 	/* other codes */
 	[CAUSE_MALFORMED] = { "the proxy could not read the request, or does not take such a "
 			      "target",
@@ -422,6 +435,14 @@ const struct cause_words CAUSE_WORDS[CAUSE_COUNT_] = {
 				"trust" },
 	[CAUSE_CHAIN_INCOMPLETE] = { "the server did not send its intermediate certificate",
 				     "on the origin: send the whole chain" },
+	[CAUSE_WEAK_CERTIFICATE] = { "the certificate, or one above it, has a key too short or a "
+				     "hash too weak for this client (1024 bits, SHA-1)",
+				     "on the origin: get a certificate with 2048 bits and SHA-256 "
+				     "or better" },
+	[CAUSE_OLD_TLS] = { "the other side chose a TLS older than 1.2, which this client does not "
+			    "take",
+			    "on the origin: serve TLS 1.2 or newer; on the client: allow the older "
+			    "one for %i alone" },
 	[CAUSE_QUIET_REJECTION] = { "the client closed after it saw the certificate: many reject "
 				    "it so, without an alert",
 				    "on the client: look in its log for certificate errors" },

@@ -56,14 +56,12 @@ struct diagnosis {
 	enum severity severity;
 	enum confidence confidence;
 	const char *summary;
-	struct evidence evidence[FINDING_MAX_CITED];
-	size_t evidences;
-	const char *cause[FINDING_MAX_CAUSES];
-	size_t causes;
-	const char *remedy[FINDING_MAX_CAUSES];
-	size_t remedies;
 	const char *product;     /* NULL unknown */
 	const char *answered_by; /* NULL unknown */
+	size_t evidences, causes, remedies;
+	struct evidence evidence[FINDING_MAX_CITED];
+	const char *cause[FINDING_MAX_CAUSES];
+	const char *remedy[FINDING_MAX_CAUSES];
 };
 
 /* False when the arena is full (then what is there is still whole strings). */

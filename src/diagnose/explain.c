@@ -536,9 +536,12 @@ bool diagnose_explain(const struct exchange *x, const struct finding *f, struct 
 		      struct diagnosis *ret_diagnosis)
 {
 	struct telling t;
-	struct places at = { .summary = NOWHERE };
+	struct places at;
 	struct diagnosis *d = ret_diagnosis;
-	memset(d, 0, sizeof *d);
+	at.summary = NOWHERE;
+	at.evidences = at.causes = at.remedies = 0;
+	memset(d, 0,
+	       offsetof(struct diagnosis, evidence)); /* of the lists the counts tell what holds */
 	d->verdict = f->verdict;
 	d->stage = f->stage;
 	d->severity = diagnose_severity(f);

@@ -1,8 +1,9 @@
 /* What it tells that a download was made several times: cut at the same byte, at the same age, or
  * at neither; held back near its end; silent while the proxy's host no longer answers. */
+#include "diagnose/figures.h"
 #include "diagnose/rules.h"
 
-enum { NEAR_THE_END = 64 << 10, MOST_BUFFERED = 512 << 10 };
+enum { NEAR_THE_END = 64 << 10, MOST_BUFFERED = 512 << 10, LEAST_LIMIT = 64 << 10 };
 
 /* What was carried counts for a limit in the proxy, the body for one that can see it. */
 static bool same_size(const struct trace_fetch *a, const struct trace_fetch *b)
@@ -82,6 +83,14 @@ enum fetches fetches_say(const struct exchange *x)
 	return say_cut(a, b, d->fetches > 2 ? &d->fetch[2] : NULL);
 }
 
+/* Who sets so small a limit sets a round one; an origin that ends early, or announces more than it
+ * has, does so anywhere. */
+static bool is_no_limit(const struct trace_fetch *a)
+{
+	return a->body < LEAST_LIMIT && !figures_size(a->body).unit &&
+	       !figures_size(a->carried).unit;
+}
+
 void fetches_cite(const struct exchange *x, struct finding *f)
 {
 	const struct trace_download *d = download_of(x);
@@ -102,6 +111,8 @@ bool fetches_causes(const struct exchange *x, struct finding *f)
 	case FETCHES_NOT:
 		return false;
 	case FETCHES_SIZE:
+		if (is_no_limit(&download_of(x)->fetch[0]))
+			finding_cause(f, CAUSE_ORIGIN_CUT);
 		finding_cause(f, CAUSE_SIZE_LIMIT);
 		break;
 	case FETCHES_TIME:

@@ -523,7 +523,7 @@ static void put_user(struct telling *t)
 {
 	if (!t->x->request.user.len)
 		return;
-	phrase_put(t, " of ");
+	phrase_put(t, " ");
 	put_foreign(t, t->x->request.user);
 }
 

@@ -1,4 +1,5 @@
 /* The connection to the proxy: what comes before any word is said. */
+#include "base/unreachable.h"
 #include "diagnose/rules.h"
 
 /* A SYN that fails may have been meant for any service. What speaks for a proxy: the user named
@@ -38,6 +39,24 @@ static bool proxy_refused(const struct exchange *x, struct finding *f)
 	return true;
 }
 
+/* Firewalls may give any code for theirs; routers give none of a firewall's. */
+static void told_causes(const struct exchange *x, struct finding *f)
+{
+	finding_cause(f, CAUSE_ICMP_SAYS_SO);
+	switch (unreachable_kind(x->icmp->v6, x->icmp->code)) {
+	case UNREACHABLE_HOST:
+		finding_cause(f, CAUSE_HOST_DOWN);
+		break;
+	case UNREACHABLE_NETWORK:
+		finding_cause(f, CAUSE_NO_ROUTE);
+		finding_cause(f, CAUSE_HOST_DOWN);
+		break;
+	case UNREACHABLE_FORBIDDEN:
+		break;
+	}
+	finding_cause(f, CAUSE_FIREWALL_FORBIDS);
+}
+
 /* proxy-unreachable: a router said so, or SYN after SYN went unanswered.
  * Wrong when the capture shows the client's packets alone: then the client would go on after the
  * first SYN, not send it again, so a repeated SYN is proof even there. One SYN alone, or a second
@@ -56,16 +75,16 @@ static bool proxy_unreachable(const struct exchange *x, struct finding *f)
 	const struct event *again = trace_last(x, EV_SYN);
 	if (again && again->mark.at > x->syn.at)
 		finding_cite(f, &again->mark, SAW_SYN_AGAIN, x->syns);
-	if (told) {
-		finding_cite(f, &x->icmp->mark, SAW_ICMP, 0);
-		finding_cause(f, CAUSE_ICMP_SAYS_SO);
-	}
 	if (x->syns < 3 && !told)
 		finding_doubt(f);
-	finding_cause(f, CAUSE_FIREWALL_DROPS);
-	finding_cause(f, CAUSE_HOST_DOWN);
-	if (!told)
+	if (told) {
+		finding_cite(f, &x->icmp->mark, SAW_ICMP, 0);
+		told_causes(x, f);
+	} else {
+		finding_cause(f, CAUSE_FIREWALL_DROPS);
+		finding_cause(f, CAUSE_HOST_DOWN);
 		finding_cause(f, CAUSE_NO_ROUTE);
+	}
 	weigh_suspicion(x, f);
 	return true;
 }

@@ -24,7 +24,7 @@ static bool proxy_unresolved(const struct exchange *x, struct finding *f)
 	if (!x->probe->unresolved)
 		return false;
 	cite(x, f, x->probe->unresolved);
-	finding_cause(f, CAUSE_PROXY_NAME);
+	finding_cause(f, x->probe->resolver_failed ? CAUSE_RESOLVER_FAILS : CAUSE_PROXY_NAME);
 	return true;
 }
 
@@ -33,8 +33,11 @@ static bool no_route(const struct exchange *x, struct finding *f)
 {
 	if (!x->probe->no_route)
 		return false;
+	static const enum cause of[] = { [NO_WAY_ROUTE] = CAUSE_NO_ROUTE,
+					 [NO_WAY_NEIGHBOUR] = CAUSE_HOST_DOWN,
+					 [NO_WAY_FORBIDDEN] = CAUSE_OWN_FIREWALL };
 	cite(x, f, x->probe->no_route);
-	finding_cause(f, CAUSE_NO_ROUTE);
+	finding_cause(f, of[x->probe->no_way]);
 	return true;
 }
 

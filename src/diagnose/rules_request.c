@@ -495,13 +495,25 @@ static void denied_causes(const struct exchange *x, struct finding *f)
 		finding_cause(f, CAUSE_ORIGIN_DENIES);
 }
 
+/* The page's title, or its text, which only a probe keeps whole. */
+static bool blames_name(const struct exchange *x)
+{
+	struct slice page = x->probe ? x->probe->page : (struct slice){ 0 };
+	return says(x->response.title, "DNS") || says(x->response.title, "resolve") ||
+	       says(x->response.title, "host not found") || says(x->response.reason, "resolv") ||
+	       says(page, "DNS lookup failure") || says(page, "could not resolve") ||
+	       says(page, "could not be resolved");
+}
+
 /* What came between asking and the refusal tells a connect that timed out from one refused. */
 static void gateway_causes(const struct exchange *x, struct finding *f)
 {
 	nanos took = span(asked_at(x), x->response_start.at);
-	if (says(x->response.title, "DNS") || says(x->response.title, "resolve") ||
-	    says(x->response.title, "host not found") || says(x->response.reason, "resolv"))
+	if (blames_name(x))
 		finding_cause(f, CAUSE_NAME_UNRESOLVED);
+	/* whoever says when to come back knows that it is busy */
+	if (f->verdict == V_UNAVAILABLE && x->response.retry_after.len)
+		finding_cause(f, CAUSE_PROXY_MAINTENANCE);
 	if (took >= 3 * NANOS_PER_SECOND)
 		finding_cause(f, CAUSE_ORIGIN_SILENT);
 	if (f->verdict == V_UNAVAILABLE || f->verdict == V_BAD_GATEWAY) {

@@ -142,11 +142,18 @@ bool tls_unfinished(const struct exchange *x)
 	return in_tls(x) && !tls_settled(x) && !hidden && !finished_and_idle(x) && !x->next_began;
 }
 
+/* The closing alert in a hello's stead. It may answer the client's own end: so it came before. */
+static bool dismissed_hello(const struct exchange *x)
+{
+	return x->tls->close_notify[PROXY] && !x->tls->server_hello && !x->tls->alert &&
+	       x->closed && x->path[PROXY].last_data.at <= x->close.at;
+}
+
 /* Where the client's records could not be followed, its last word may have been that it leaves. */
 static bool ended_by_proxy(const struct exchange *x)
 {
 	bool unknown = x->tls->server_hello && x->tls->out_of_step[CLIENT];
-	return closed_by(x, PROXY) && !client_left(x) && !unknown;
+	return (closed_by(x, PROXY) && !client_left(x) && !unknown) || dismissed_hello(x);
 }
 
 /* tls-intercepted: the issuer says inspection, and the client turned the certificate down. The
@@ -176,6 +183,7 @@ static bool untrusted(const struct exchange *x, struct finding *f)
 	if (x->from_text && now < 366 * 86400 * NANOS_PER_SECOND)
 		now = NO_TIME; /* text without a date counts from 1970 */
 	bool unknown_ca = t->alert && (t->alert_what == 48 || t->alert_what == 42);
+	bool weak = x->probe && x->probe->weak_certificate;
 	bool expired = now != NO_TIME ? t->not_after != NO_TIME && now > t->not_after
 				      : t->alert && t->alert_what == 45;
 	if (expired) {
@@ -187,6 +195,9 @@ static bool untrusted(const struct exchange *x, struct finding *f)
 	} else if (t->alert && t->alert_from == CLIENT && t->alert_what == 45) {
 		f->detail = "valid itself, and one of those above it has expired";
 		finding_cause(f, CAUSE_CHAIN_EXPIRED);
+	} else if (weak) {
+		f->detail = "too weak";
+		finding_cause(f, CAUSE_WEAK_CERTIFICATE);
 	} else if (t->name == NAME_DIFFERS) {
 		f->detail = "for another name";
 		finding_cause(f, CAUSE_WRONG_NAME);
@@ -273,6 +284,16 @@ static void alert_causes(struct finding *f, unsigned what, enum trace_side from,
 	finding_cause(f, CAUSE_ALERT_OTHER);
 }
 
+/* The client took leave of a server whose version it may not use: of the versions before 1.2, most
+ * clients take none, whatever their alert calls that. What they say of a certificate is another
+ * matter. */
+static bool too_old(const struct exchange *x)
+{
+	const struct trace_tls *t = x->tls;
+	return t->alert_from == CLIENT && t->server_hello && t->version && t->version < 0x0303 &&
+	       !about_certificate(t->alert_what);
+}
+
 /* The server's word on the client's Finished, within some of the round trips that the hellos took.
  */
 static bool refuses_at_once(const struct exchange *x)
@@ -310,7 +331,10 @@ static bool alert(const struct exchange *x, struct finding *f)
 	f->side = clear ? t->alert_from : t->likely_alert_from;
 	if (clear) {
 		cite_alert(x, f);
-		alert_causes(f, t->alert_what, f->side, t->server_hello);
+		if (too_old(x))
+			finding_cause(f, CAUSE_OLD_TLS);
+		else
+			alert_causes(f, t->alert_what, f->side, t->server_hello);
 	} else {
 		f->confidence = CONFIDENCE_MEDIUM;
 		finding_cite(f, &x->tunnel.last[f->side], SAW_LIKELY_ALERT, 0);
@@ -353,7 +377,7 @@ static bool not_tls(const struct exchange *x, struct finding *f)
 static bool answer_may_be_hidden(const struct exchange *x)
 {
 	return !x->both_ways || x->path[PROXY].missing > 0 ||
-	       (x->tunnel.bytes[PROXY] > 0 && !x->tls->server_hello);
+	       (x->tunnel.bytes[PROXY] > 0 && !x->tls->server_hello && !dismissed_hello(x));
 }
 
 /* Hellos of other shapes were tried: true where they tell why this one had no answer. */

@@ -5,7 +5,11 @@
 
 #include <errno.h>
 #include <ifaddrs.h>
+#include <linux/errqueue.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip_icmp.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -138,6 +142,13 @@ static int bind_from(int fd, const struct address *from)
 	return code;
 }
 
+/* Linux 5.8 and later keep what ICMP says against a SYN in the socket's error queue. */
+static int keep_errors(int fd, const union sockaddr_any *s, bool keep)
+{
+	return s->any.sa_family == AF_INET6 ? set(fd, IPPROTO_IPV6, IPV6_RECVERR, keep)
+					    : set(fd, IPPROTO_IP, IP_RECVERR, keep);
+}
+
 static int connect_as(const struct address *to, const struct address *from, uint32_t mss)
 {
 	union sockaddr_any s;
@@ -164,6 +175,73 @@ int net_connect(const struct address *to, const struct address *from)
 int net_connect_small(const struct address *to, uint32_t mss)
 {
 	return connect_as(to, NULL, mss);
+}
+
+int net_connect_asking(const struct address *to, uint32_t mss, int *ret_code)
+{
+	union sockaddr_any s;
+	socklen_t len = sockaddr_of(to, &s);
+	int fd = open_socket(&s);
+	if (fd < 0)
+		return fd;
+	int code = mss ? set(fd, IPPROTO_TCP, TCP_MAXSEG, (int)mss) : 0;
+	if (code == 0)
+		code = keep_errors(fd, &s, true);
+	if (code == 0 && connect(fd, &s.any, len) < 0)
+		code = -errno;
+	*ret_code = code;
+	return fd;
+}
+
+/* The first of what the queue holds that is ICMP's own. */
+static bool read_icmp(const struct msghdr *m, struct net_icmp *ret_icmp)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR((struct msghdr *)m, c)) {
+		struct {
+			struct sock_extended_err error;
+			union sockaddr_any offender;
+		} told = { .offender.any.sa_family = AF_UNSPEC };
+		size_t len = c->cmsg_len - CMSG_LEN(0);
+		bool v4 = c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR;
+		bool v6 = c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR;
+		if ((!v4 && !v6) || len < sizeof told.error)
+			continue;
+		memcpy(&told, CMSG_DATA(c), len < sizeof told ? len : sizeof told);
+		bool unreachable = (told.error.ee_origin == SO_EE_ORIGIN_ICMP &&
+				    told.error.ee_type == ICMP_DEST_UNREACH) ||
+				   (told.error.ee_origin == SO_EE_ORIGIN_ICMP6 &&
+				    told.error.ee_type == ICMP6_DST_UNREACH);
+		if (!unreachable)
+			continue;
+		*ret_icmp = (struct net_icmp){ .v6 = told.error.ee_origin == SO_EE_ORIGIN_ICMP6,
+					       .code = told.error.ee_code,
+					       .router = address_of(&told.offender) };
+		ret_icmp->router.port = 0;
+		return true;
+	}
+	return false;
+}
+
+bool net_icmp_error(int fd, struct net_icmp *ret_icmp)
+{
+	union {
+		struct cmsghdr align;
+		uint8_t bytes[512];
+	} room;
+	uint8_t quoted[256];
+	struct iovec part = { quoted, sizeof quoted };
+	struct msghdr m = { .msg_iov = &part,
+			    .msg_iovlen = 1,
+			    .msg_control = &room,
+			    .msg_controllen = sizeof room };
+	return recvmsg(fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0 && read_icmp(&m, ret_icmp);
+}
+
+int net_stop_asking(int fd, const struct address *to)
+{
+	union sockaddr_any s;
+	sockaddr_of(to, &s);
+	return keep_errors(fd, &s, false);
 }
 
 int net_connect_again(int fd, const struct address *to)

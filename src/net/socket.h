@@ -28,6 +28,17 @@ int net_connect(const struct address *to, const struct address *from);
 /* The same, with no larger segments than of `mss` bytes, TCP's options included, either way: it is
  * announced to the other side, and kept to on this one (TCP_MAXSEG). */
 int net_connect_small(const struct address *to, uint32_t mss);
+/* As net_connect_small, or for mss 0 as net_connect, for who wants to know what ICMP says against it
+ * (net_icmp_error), and so gets the descriptor in any case. *ret_code: 0, -EINPROGRESS, or why it failed
+ * at once. Once connected it is to stop: or else any ICMP error would end the connection. */
+int net_connect_asking(const struct address *to, uint32_t mss, int *ret_code);
+struct net_icmp {
+	bool v6;
+	uint8_t code;          /* of "destination unreachable" */
+	struct address router; /* who says it */
+};
+bool net_icmp_error(int fd, struct net_icmp *ret_icmp);
+int net_stop_asking(int fd, const struct address *to); /* to: where to it is connected */
 /* By a socket that was connected before, and is no more. 0, or negative errno. */
 int net_connect_again(int fd, const struct address *to);
 int net_connect_result(int fd); /* SO_ERROR: 0, or negative errno */

@@ -22,6 +22,15 @@ static enum trace_protocol guess_220(struct slice line)
 	return PROTO_TEXT;
 }
 
+/* A server's first frame: SETTINGS, six bytes each, of stream 0 (RFC 9113, sections 3.4 and 6.5).
+ */
+static bool begins_http2(struct slice s)
+{
+	static const uint8_t rest[] = { 4, 0, 0, 0, 0, 0 };
+	return s.len >= 9 && s.at[0] == 0 && s.at[1] == 0 && s.at[2] % 6 == 0 &&
+	       slice_starts(slice_from(s, 3), (struct slice){ rest, sizeof rest });
+}
+
 static bool begins_tls(struct slice s)
 {
 	struct tls_record r;
@@ -46,6 +55,8 @@ enum trace_protocol observe_guess(struct slice s)
 	for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
 		if (slice_starts(s, starts[i].start))
 			return starts[i].protocol;
+	if (begins_http2(s))
+		return PROTO_HTTP2;
 	if (begins_tls(s))
 		return PROTO_TLS;
 	if (http_looks_like_response(s) == HTTP_DONE || http_looks_like_request(s) == HTTP_DONE)

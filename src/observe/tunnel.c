@@ -587,6 +587,8 @@ void tunnel_end(struct conversation *c, struct exchange *x)
 		return;
 	if (!mark_is(&x->hello))
 		peek_cut_hello(c, x);
+	if (c->talk[PROXY].tls.left > 0)
+		peek_cut_server_hello(c, x);
 	for (int side = CLIENT; side <= PROXY; side++) {
 		struct tls_half *h = &c->talk[side].tls;
 		if (h->held_len != ALERT_RECORD)

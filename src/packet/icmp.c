@@ -1,4 +1,5 @@
 /* ICMP errors that quote a TCP segment: RFC 792, 1191, 1812, 4443. */
+#include "base/unreachable.h"
 #include "packet/layers.h"
 
 enum { V4_UNREACHABLE = 3, V4_TIME_EXCEEDED = 11, V4_FRAGMENTATION_NEEDED = 4 };
@@ -47,44 +48,6 @@ bool icmp_read(const struct ip_packet *ip, struct icmp_note *ret_note)
 	return true;
 }
 
-static const char *unreachable_v4(uint8_t code)
-{
-	static const char *const names[] = {
-		[0] = "network unreachable",
-		[1] = "host unreachable",
-		[2] = "protocol unreachable",
-		[3] = "port unreachable",
-		[4] = "fragmentation needed",
-		[5] = "source route failed",
-		[6] = "network unknown",
-		[7] = "host unknown",
-		[8] = "source host isolated",
-		[9] = "network administratively prohibited",
-		[10] = "host administratively prohibited",
-		[11] = "network unreachable for this type of service",
-		[12] = "host unreachable for this type of service",
-		[13] = "administratively prohibited",
-		[14] = "host precedence violation",
-		[15] = "precedence cutoff in effect",
-	};
-	return code < sizeof names / sizeof names[0] ? names[code] : "unreachable";
-}
-
-static const char *unreachable_v6(uint8_t code)
-{
-	static const char *const names[] = {
-		[0] = "no route to destination",
-		[1] = "administratively prohibited",
-		[2] = "beyond scope of source address",
-		[3] = "address unreachable",
-		[4] = "port unreachable",
-		[5] = "source address failed policy",
-		[6] = "reject route to destination",
-		[7] = "error in source routing header",
-	};
-	return code < sizeof names / sizeof names[0] ? names[code] : "unreachable";
-}
-
 const char *icmp_name(const struct icmp_note *note)
 {
 	switch (note->kind) {
@@ -96,5 +59,5 @@ const char *icmp_name(const struct icmp_note *note)
 	case ICMP_UNREACHABLE:
 		break;
 	}
-	return note->v6 ? unreachable_v6(note->code) : unreachable_v4(note->code);
+	return unreachable_name(note->v6, note->code);
 }

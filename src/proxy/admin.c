@@ -95,8 +95,6 @@ int admin_listen(const struct config *c, struct error *err)
 {
 	if (c->admin_path)
 		return net_listen_local(c->admin_path, err);
-	if (address_is_none(&c->admin))
-		return -ENOENT;
 	return net_listen(&c->admin, false, err);
 }
 

@@ -55,8 +55,7 @@ struct admin_options {
 
 struct admin;
 
-/* A listener as the configuration says: a descriptor, -ENOENT where none is wanted, or another
- * negative errno. */
+/* A listener as the configuration says, which wants one: a descriptor, or a negative errno. */
 int admin_listen(const struct config *c, struct error *err);
 
 struct admin *admin_start(const struct admin_options *options, struct error *err);

@@ -144,6 +144,7 @@ void config_read_parent(struct config_reader *r, void *context, const struct gra
 {
 	struct config *c = r->config;
 	uint64_t seen = 0;
+	unsigned told = r->told;
 	(void)context;
 	if (c->parents == CONFIG_MAX_PARENTS) {
 		config_fault(r, &e->word[0], "more than %d parents", CONFIG_MAX_PARENTS);
@@ -159,7 +160,8 @@ void config_read_parent(struct config_reader *r, void *context, const struct gra
 		config_fault(r, &e->word[1],
 			     "'parent direct' asks nobody: it has only 'for' and "
 			     "'except'");
-	else if (!p->user != !p->password)
+	/* one that had a fault is there */
+	else if (!p->user != !p->password && r->told == told)
 		config_fault(r, &e->word[1],
 			     "a parent has both 'user' and 'password-file', or "
 			     "neither");

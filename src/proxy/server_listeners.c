@@ -39,11 +39,13 @@ static int open_listener(struct server *s, const struct address *at,
 static int open_admin(struct server *s, struct service_listeners *inherited, struct error *err)
 {
 	const struct config *c = s->config;
+	if (!c->admin_path && address_is_none(&c->admin))
+		return 0;
 	s->admin_fd =
 		c->admin_path ? service_take_local(inherited) : service_take(inherited, &c->admin);
 	if (s->admin_fd < 0)
 		s->admin_fd = admin_listen(c, err);
-	return s->admin_fd == -ENOENT || s->admin_fd >= 0 ? 0 : s->admin_fd;
+	return s->admin_fd < 0 ? s->admin_fd : 0;
 }
 
 int server_open_listeners(struct server *s, struct error *err)

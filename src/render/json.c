@@ -16,26 +16,35 @@
 
 /* ---- the pen ------------------------------------------------------------------------------- */
 
+/* Between two strings stand keys, numbers, times and addresses, of fewer bytes than this: there is
+ * always room for them, as each string looks for so much more than its own. */
+enum { BETWEEN_STRINGS = 2048 };
+
 struct pen {
 	struct buffer *out;
-	uint8_t *at, *end; /* room of the buffer that is not yet counted in its len */
-	nanos second;      /* that of the time written last: */
-	uint8_t clock[20]; /* "2025-03-14T11:30:12." */
+	uint8_t *at, *end;             /* room of the buffer that is not yet counted in its len */
+	uint8_t lost[BETWEEN_STRINGS]; /* in its place, once the buffer has failed */
+	nanos second;                  /* that of the time written last: */
+	uint8_t clock[20];             /* "2025-03-14T11:30:12." */
 };
 
 static void pen_up(struct pen *p) /* what was written belongs to the buffer now */
 {
-	if (p->at)
-		p->out->len = (size_t)(p->at - p->out->at);
-	p->at = p->end = NULL;
+	if (!p->out->failed)
+		p->out->len = (uint32_t)(p->at - p->out->at);
 }
 
+/* Room for a string of so many bytes. */
 static bool pen_down(struct pen *p, size_t len)
 {
-	p->at = buffer_reserve(p->out, len);
-	size_t room = p->out->room < p->out->limit ? p->out->room : p->out->limit;
-	p->end = p->at ? p->out->at + room : NULL;
-	return p->at != NULL;
+	p->at = buffer_reserve(p->out, len + BETWEEN_STRINGS);
+	if (!p->at) {
+		p->at = p->lost;
+		p->end = p->lost;
+		return false;
+	}
+	p->end = p->out->at + (p->out->room < p->out->limit ? p->out->room : p->out->limit);
+	return true;
 }
 
 static bool more_room(struct pen *p, size_t len)
@@ -46,15 +55,13 @@ static bool more_room(struct pen *p, size_t len)
 
 static ALWAYS_INLINE bool has_room(struct pen *p, size_t len)
 {
-	return (size_t)(p->end - p->at) >= len || more_room(p, len);
+	return p->end - p->at >= (ptrdiff_t)(len + BETWEEN_STRINGS) || more_room(p, len);
 }
 
 /* Nearly always a constant, of which a few moves come; but only inline, and compilers stop at some
  * hundred of them. */
 static ALWAYS_INLINE void put(struct pen *p, const char *text, size_t len)
 {
-	if (!has_room(p, len))
-		return;
 	memcpy(p->at, text, len);
 	p->at += len;
 }
@@ -67,8 +74,9 @@ static ALWAYS_INLINE void put(struct pen *p, const char *text, size_t len)
 
 static void put_inside(struct pen *p, struct slice s)
 {
-	pen_up(p); /* the next addition takes it up again */
+	pen_up(p);
 	escape_json(p->out, s);
+	pen_down(p, 0);
 }
 
 /* Nearly always there is nothing to escape. */
@@ -77,7 +85,7 @@ static void put_string(struct pen *p, struct slice s)
 	if (!has_room(p, s.len + 2))
 		return;
 	uint8_t *at = p->at;
-	*at++ = '"'; // NOLINT(clang-analyzer-core.NullDereference): where there is room it is one
+	*at++ = '"';
 	size_t plain = plain_copy(at, s, "\\\"");
 	p->at = at + plain;
 	if (plain < s.len)
@@ -92,11 +100,9 @@ static void put_text(struct pen *p, const char *text)
 
 /* ---- numbers, times, addresses ------------------------------------------------------------- */
 
-/* With the key before it: where there is room for both, they are written as one. */
+/* With the key before it, they are written as one. */
 static ALWAYS_INLINE void put_number(struct pen *p, const char *key, size_t len, uint64_t value)
 {
-	if (!has_room(p, len + DIGITS_MOST))
-		return;
 	memcpy(p->at, key, len);
 	p->at = digits_write(p->at + len, value);
 }
@@ -118,8 +124,6 @@ static uint8_t *write_ms(uint8_t *to, nanos span)
 /* Milliseconds with three decimals. */
 static ALWAYS_INLINE void put_ms(struct pen *p, const char *key, size_t len, nanos span)
 {
-	if (!has_room(p, len + DIGITS_MOST + 4))
-		return;
 	memcpy(p->at, key, len);
 	p->at = write_ms(p->at + len, span);
 }
@@ -168,21 +172,15 @@ static uint8_t *write_time(struct pen *p, uint8_t *to, nanos at, bool with_date)
 	return to;
 }
 
-enum { TIME_MOST = 32 };
-
 static ALWAYS_INLINE void put_time(struct pen *p, const char *key, size_t len, nanos at,
 				   bool with_date)
 {
-	if (!has_room(p, len + TIME_MOST))
-		return;
 	memcpy(p->at, key, len);
 	p->at = write_time(p, p->at + len, at, with_date);
 }
 
 static void put_v4(struct pen *p, const uint8_t *ip)
 {
-	if (!has_room(p, 16))
-		return;
 	uint8_t *to = digits_write(p->at, ip[0]);
 	for (int i = 1; i < 4; i++) {
 		*to++ = '.';
@@ -215,8 +213,6 @@ static void put_v6(struct pen *p, const uint8_t *ip)
 			longest = n - i;
 		}
 	}
-	if (!has_room(p, 40))
-		return;
 	for (int i = 0; i < 8; i++) {
 		if (i == start) {
 			*p->at++ = ':';
@@ -550,9 +546,10 @@ static void put_extras(struct pen *p, const struct exchange *x)
 
 void render_json(struct buffer *out, const struct exchange *x, const struct diagnosis *d)
 {
-	struct pen pen = { .out = out, .second = INT64_MIN }, *p = &pen;
-	if (!pen_down(p, 64)) /* grows from there; a buffer that is reused has its room already */
-		return;
+	struct pen pen, *p = &pen;
+	pen.out = out;
+	pen.second = INT64_MIN;
+	pen_down(p, 0);
 	PUT(p, "{\"v\":1");
 	if (x->id[0])
 		MEMBER_TEXT(p, "id", x->id);

@@ -104,14 +104,22 @@ static void fetch_held(const struct held *h)
 		fetch(h->record, sizeof *h->record);
 }
 
+/* The earlier one of two neighbours; a sum, as nobody can foresee which that is. */
+static size_t earlier_of(const struct held *heap, size_t i)
+{
+	if (heap[i].start == heap[i + 1].start)
+		return i + earlier(&heap[i + 1], &heap[i]);
+	return i + (heap[i + 1].start < heap[i].start);
+}
+
 static struct held heap_pop(struct trace_book *b)
 {
 	struct held top = b->heap[0];
 	struct held last = b->heap[--b->held];
 	size_t i = 0;
 	for (size_t child; (child = 2 * i + 1) < b->held; i = child) {
-		if (child + 1 < b->held && earlier(&b->heap[child + 1], &b->heap[child]))
-			child++;
+		if (child + 1 < b->held)
+			child = earlier_of(b->heap, child);
 		if (!earlier(&b->heap[child], &last))
 			break;
 		b->heap[i] = b->heap[child];

@@ -162,14 +162,19 @@ enum trace_shown {
 enum trace_outer { OUTER_NONE, OUTER_DONE, OUTER_NOT_TLS, OUTER_UNTRUSTED, OUTER_FAILED, OUTER_SILENT,
                    OUTER_RESET, OUTER_CLOSED };
 
+enum trace_no_way { NO_WAY_ROUTE, NO_WAY_NEIGHBOUR, NO_WAY_FORBIDDEN };
+
 struct trace_probe {
 	const char *settings_fault;  /* why they can't work */
 	const char *unresolved;      /* what the resolver said of the proxy's name */
-	const char *no_route;        /* what the kernel said instead of trying */
+	bool resolver_failed;        /* ... and that it failed, or did not answer: the name may be right */
+	const char *no_route;        /* what the kernel said instead of trying, or of its own try */
+	enum trace_no_way no_way;    /* ... and what stands behind that */
 	enum trace_outer outer;      /* how the TLS with an https:// proxy went */
 	const char *outer_text;
 	const char *other_issuer;    /* who issued the certificate that is shown without the proxy */
 	bool distrusted;             /* the probe turned the certificate down, without an alert */
+	bool weak_certificate;       /* ... or for its key's length, or the hash it is signed with */
 	bool asked_anew;             /* no answer came, and on another connection it was asked for again */
 	bool inside;                 /* it went on inside a tunnel's TLS, which the probe itself ends */
 	struct trace_mtu mtu;

@@ -167,6 +167,13 @@ def configurations(program, tap, folder):
     places = re.findall(r"(?m)wrong\.conf:(\d+:\d+): ", said[2])
     tap.case("all faults of a file are told, in its order",
              [] if said[0] == 1 and places == ["1:7", "2:1", "3:14", "3:14", "4:9"] else [said])
+    half = write(folder, "parent.conf", "parent up.example:80 { user u; password-file nowhere; }\n")
+    said = run(program, ["proxy", "--check", "-c", half])
+    tap.case("a password that can't be read is the one fault",
+             expect(said, 1, "^$", r"^\S+:1:46: \S+ can't be read: .*\n$"))
+    door = write(folder, "door.conf", f"listen 127.0.0.1:0;\nadmin {folder}/nowhere/door;\n")
+    tap.case("an admin door that can't be is a fault at the start",
+             expect(run(program, ["proxy", "-c", door]), 2, "^$", "listen at .*nowhere/door: No such file"))
     for name, (question, status, like) in EXPLAINED.items():
         said = run(program, ["proxy", "--explain", *question.split(), "-c", config])
         tap.case(f"explained: {name}", expect(said, status, like, "^$"))

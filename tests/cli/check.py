@@ -43,10 +43,10 @@ class Pki:
     def openssl(self, *words):
         subprocess.run(["openssl", *words], cwd=self.folder, check=True, capture_output=True)
 
-    def issue(self, name, names, *validity):
+    def issue(self, name, names, *validity, key="rsa:2048"):
         with open(self.path(name + ".ext"), "w", encoding="ascii") as out:
             out.write("subjectAltName=" + names + "\n")
-        self.openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", name + ".key", "-out",
+        self.openssl("req", "-newkey", key, "-nodes", "-keyout", name + ".key", "-out",
                      name + ".csr", "-subj", "/CN=" + name)
         self.openssl("x509", "-req", "-in", name + ".csr", "-CA", "ca.pem", "-CAkey", "ca.key",
                      "-CAcreateserial", "-out", name + ".pem", "-extfile", name + ".ext", *validity)
@@ -347,7 +347,8 @@ def outer(b):
     b.verdict("https proxy", "ok", None, "-x", f"https://localhost:{good.port}", url,
               also=lambda r: r["target"] == f"localhost:{origin.port}")
     own = peer.Origin(over_tls(b.pki.context("own"), proxy))
-    b.verdict("https proxy, untrusted", "tls-untrusted", "proxy", "-x", f"https://localhost:{own.port}", url)
+    b.verdict("https proxy, untrusted", "tls-untrusted", "proxy", "-x", f"https://localhost:{own.port}", url,
+              also=lambda r: r["proxy"] == at(own.port))
     ours = peer.Proxy([b.program, "proxy"])
     b.verdict("https:// for a plain proxy", "not-tls", "proxy", "-x", f"https://localhost:{ours.port}", url,
               also=lambda r: "http://" in " ".join(r["remedy"]))

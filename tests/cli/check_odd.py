@@ -8,10 +8,12 @@ import gzip
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
 import threading
+import warnings
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "live"), os.path.dirname(os.path.abspath(__file__))]
@@ -34,6 +36,17 @@ def says(answer, then=peer.read_all):
 
 def close(_):
     """And so it does."""
+
+
+def end(s):
+    """With FIN, whatever is still to be read."""
+    s.shutdown(socket.SHUT_WR)
+    peer.read_all(s)
+
+
+def seen(words):
+    """What the stage says at which it broke."""
+    return lambda r: words in r["stages"][-1]["seen"]
 
 
 def interims(b):
@@ -114,14 +127,45 @@ def pages(b):
     url = "https://www.example.com/"
     b.verdict("a page in place of the tunnel", "not-tls", "tls", "-x", at(peer.Origin(with_page(b"200 OK")).port),
               url, also=lambda r: "a captive portal" in r["cause"][0])
+    for how, then in (("reset", peer.reset), ("closed", end)):
+        b.verdict(f"consent, and {how} at once", "tls-" + how, "tls", "-x",
+                  at(peer.Origin(says(b"HTTP/1.1 200 OK\r\n\r\n", then)).port), url,
+                  also=seen(how + " in the handshake"))
+    busy = b"HTTP/1.1 503 No\r\nRetry-After: 90\r\nContent-Length: 0\r\n\r\n"
+    b.verdict("who says when to come back is busy", "unavailable", "proxy", "-x", at(peer.Origin(says(busy)).port),
+              url, also=lambda r: "overloaded" in r["cause"][0] and "90" in r["cause"][0])
     packed = peer.Origin(with_page(b"403 Forbidden", gzip.compress(PAGE)))
     b.verdict("a refusal's page, compressed", "denied", "proxy", "-x", at(packed.port), url,
               also=lambda r: "title" not in r and "\\x" not in r["summary"])
+    dns = (b"<title>500 Proxy Error</title><h1>Proxy Error</h1>The proxy server could not handle the request<p>"
+           b"Reason: <strong>DNS lookup failure for: www.example.com</strong></p>")
+    b.verdict("a page that blames the name", "server-error", "http", "-x",
+              at(peer.Origin(with_page(b"500 Proxy Error", dns)).port), "http://www.example.com/",
+              also=lambda r: "could not resolve www.example.com" in r["cause"][0])
     bare = peer.Origin(with_page(b"407 No"))
     for words in ((), ("-U", "alice")):
         b.verdict(f"a 407 that offers nothing, {len(words)}", "auth-required", "auth", *words, "-x",
                   at(bare.port), url, stdin=b"secret", also=lambda r: len(r["cause"]) == 1 and
                   "does not say how to log in" in r["cause"][0])
+
+
+def strangers(b):
+    """Who answers, and not in HTTP: it is said at once, and what it was. What is no login, and no answer."""
+    for name, answer, said in (("SMTP", b"220 mail.example ESMTP\r\n", "the answer is SMTP, not HTTP"),
+                               ("text", b"ICY 200 OK\r\n", "the answer is plain text, not HTTP")):
+        for url in ("http://www.example.com/", "https://www.example.com/"):
+            b.verdict(f"{name} for {url[:5]}", "not-a-proxy", "proxy", "-w", "60", "-x",
+                      at(peer.Origin(says(answer)).port), url, also=seen(said), timeout=30)
+    for how, then in (("reset", peer.reset), ("closed", close)):
+        b.verdict(how, "proxy-" + how, "proxy", "-x", at(peer.Origin(says(b"", then)).port),
+                  "https://www.example.com/", also=seen(how + ", without an answer"))
+    for offers, said in ((b"Proxy-Authenticate: Bearer\r\n", "neither Basic nor Digest"), (b"", "how to log in"),
+                         (b"Proxy-Authenticate: Digest realm=a, nonce=b, algorithm=X\r\n", "nothing to log in with")):
+        wants = says(b"HTTP/1.1 407 No\r\n" + offers + b"Content-Length: 0\r\n\r\n")
+        verdict = "auth-unsupported" if b"Bearer" in offers else "auth-required"
+        for url in ("http://www.example.com/", "https://www.example.com/"):
+            b.verdict(f"{said} for {url[:5]}", verdict, "auth", "-U", "alice", "-x", at(peer.Origin(wants).port), url,
+                      stdin=b"secret", also=seen(said))
 
 
 def issue_below(pki, name, *validity):
@@ -159,6 +203,23 @@ def handshakes(b):
     issue_below(b.pki, "gone", "-days", "-1")
     one("an intermediate that has expired", "tls-untrusted", "tls", b.pki.context("gone-leaf"),
         also=lambda r: "valid itself" in r["summary"])
+    weak = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    weak.set_ciphers("DEFAULT:@SECLEVEL=0")
+    b.pki.issue("weak", "DNS:localhost", "-days", "9", key="rsa:1024")
+    weak.load_cert_chain(b.pki.path("weak.pem"), b.pki.path("weak.key"))
+    one("a key that is too short", "tls-untrusted", "tls", weak, also=lambda r: "too weak" in r["summary"] and
+        "a key too short" in r["cause"][0])
+    old = b.pki.context("good")
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+    one("TLS 1.1 alone", "tls-alert", "tls", old, also=lambda r: "older than 1.2" in r["cause"][0])
+    half = b"\x16\x03\x03\0\x7a\x02\0\0\x76\x03\x03" + bytes(20)
+    for name, said in (("goodbye for a hello", b"\x15\x03\x03\0\2\1\0"), ("half a hello, and an end", half)):
+        origin = peer.Origin(lambda s, said=said: (s.recv(4096), s.sendall(said)))
+        b.verdict(name, "tls-closed", "tls", "-x", at(proxy.port), f"https://localhost:{origin.port}/",
+                  also=lambda r: r["stage"] == "tls" and "another shape" not in r["cause"][0])
     onward = says(b"HTTP/1.1 302 Found\r\nLocation: https://nobody.invalid/\r\nContent-Length: 0\r\n\r\n")
     one("sent on to where the proxy can't go", "bad-gateway", "redirects", b.pki.context("good"), onward)
     proxy.stop()
@@ -170,6 +231,9 @@ def heads(b):
     for name, field in (("folded", b"X: a\r\n b\r\n"), ("long", b"X: " + b"a" * 70000 + b"\r\n")):
         origin = peer.Origin(says(head % (field + b"Content-Length: 0\r\n")))
         b.verdict(f"a head, {name}", "ok", None, "-x", at(origin.port), "http://www.example.com/")
+    less = says(head % b"Content-Length: 3000\r\n" + b"hello", close)
+    b.verdict("a length that is wrong", "transfer-truncated", "download", "-x", at(peer.Origin(less).port),
+              "http://www.example.com/", also=lambda r: "origin closed early" in r["cause"][0])
     events = peer.Origin(says(head % b"Content-Type: text/event-stream\r\n" + b"data: x\n\n"))
     b.verdict("events", "open", None, "-w", "2", "-x", at(events.port), "http://www.example.com/")
 
@@ -205,9 +269,24 @@ def mistakes(b):
     b.usage("--ca: no such file", "No such file", "--ca", "/nonexistent", "-x", at(1), url)
     b.usage("--ca: no certificate", "holds no certificate", "--ca", os.path.abspath(__file__), "-x", at(1), url)
     b.usage("--ca: a folder", "/: |directory|holds no", "--ca", b.folder, "-x", at(1), url)
+    b.usage("two looks", "one look at a time", "-x", at(1), "mtu", "tls", url)
+    b.usage("two URLs", "one URL at a time, not 2", "-x", at(1), url, url)
+    b.verdict("a host that is too long", "settings-invalid", "settings", "-x", "a" * 3000 + ":80", url,
+              also=lambda r: "longer than a name can be" in r["summary"])
     b.verdict("a port that is none", "settings-invalid", "settings", "-x", "127.0.0.1:99999", url,
               also=lambda r: r["proxy"] == "127.0.0.1")
 
 
+def columns(b):
+    """What a stage has to say is wrapped, and stays in its column."""
+    refuses = says(b"HTTP/1.1 407 No\r\nProxy-Authenticate: Bearer\r\nContent-Length: 0\r\n\r\n")
+    said = b.run("-U", "alice", "-x", at(peer.Origin(refuses).port), "https://www.example.com/", stdin=b"secret",
+                 env={"COLUMNS": "60"})[1].splitlines()
+    stages = said[:said.index("")]
+    behind = [line for line in stages if line.startswith(" ")]
+    b.tap.case("stages in 60 columns", [] if behind and all(len(line) <= 60 for line in said) and
+               len({len(line) - len(line.lstrip()) for line in behind}) == 1 else said)
+
+
 if __name__ == "__main__":
-    sys.exit(main(interims, logins, elsewhere, pages, handshakes, heads, interrupts, mistakes))
+    sys.exit(main(interims, logins, elsewhere, pages, strangers, handshakes, heads, interrupts, mistakes, columns))

@@ -303,7 +303,7 @@ def environment(program, tap, server):
     tap.case("environment: a password stays out of sight",
              [] if got == 0 and "s3cr" not in said and "user" not in said and here in said
              else [got, said])
-    for word, text in (("127.0.0.1", "has no port"), ("127.0.0.1:0", "its port"),
+    for word, text in (("127.0.0.1", "has no port"), ("[::1]", "say [::1]:PORT"), ("127.0.0.1:0", "its port"),
                        ("127.0.0.1:65536", "its port"), ("::1:80", "HOST:PORT"), ("[::1:80", "HOST:PORT"),
                        ("", "HOST:PORT"), ("u:pw@:80", "HOST:PORT")):
         got, out, err = run(program, ["connections", word])

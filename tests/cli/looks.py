@@ -143,7 +143,7 @@ class Aside:
 
 def words(b):
     plain = peer.Origin(answer)
-    b.usage("a look that is none", "one URL at a time", "looks", f"http://localhost:{plain.port}/")
+    b.usage("a look that is none", "nothing to look at: mtu", "looks", f"http://localhost:{plain.port}/")
     b.usage("a look without a URL", "no URL to check", "mtu")
     got = b.run("mtu", "-x", at(plain.port), f"http://localhost:{plain.port}/")
     b.tap.case("a line of its own", [] if "mtu" in got[1] and "up: an MSS of" in got[1] else [got])

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """viaduct check over routers: a NAT that forgets connections that are quiet, and tells nobody; a proxy's name
-with several addresses, of which some are dead, each in its own way.
+with several addresses, of which some are dead, each in its own way; who says that there is none.
 
     ways.py VIADUCT
 
@@ -58,6 +58,40 @@ def all_dead(world):
     return [] if (ended["stage"], ended["result"], r["verdict"]) == ("tcp", "failed", "proxy-refused") else [r]
 
 
+# ---- who says that there is no way ------------------------------------------------------------
+
+# Where the proxy is said to be; what becomes of the way there: at the first router, or in the client itself; what is
+# said of it, and the cause.
+NO_WAYS = (
+    ("a router forbids it", "10.77.3.202", "r1", "route add prohibit 10.77.3.202/32",
+     "10.77.1.1 answered the SYN with ICMP administratively prohibited", "firewall on the way"),
+    ("a router forbids it, IPv6", "[fd77:3::ca]", "r1", "-6 route add prohibit fd77:3::ca/128",
+     "fd77:1::1 answered the SYN with ICMP administratively prohibited", "firewall on the way"),
+    ("a router finds no host", "10.77.3.203", "r1", "route add unreachable 10.77.3.203/32",
+     "10.77.1.1 answered the SYN with ICMP host unreachable", "host is down"),
+    ("the client forbids it", "10.77.3.204", None, "route add prohibit 10.77.3.204/32", "not permitted",
+     "this host itself forbids it"),
+    ("nobody has the address", "10.77.1.77", None, "neighbour flush dev eth0 nud failed", "nobody answers for its address",
+     "host is down"),
+)
+
+
+def no_way(world, host, said, cause):
+    """The evidence names who said it; what is to be done, is done there."""
+    r = check(world, "--wait", "8", "-x", f"{host}:3127", f"http://{lab.ORIGIN}/")
+    wrong = [] if r["verdict"] == "proxy-unreachable" else [f"{r['verdict']}, not proxy-unreachable"]
+    wrong += [] if said in r["summary"] else [f"it is not said that {said}"]
+    wrong += [] if any(cause in c for c in r["cause"]) else [f"not because {cause}: {r['cause']}"]
+    return [f"{w}: {r['summary']}" for w in wrong]
+
+
+def no_resolver(world):
+    """Whoever asks nobody knows nothing of the name."""
+    r = check(world, "-x", "elsewhere.lab:3127", f"http://{lab.ORIGIN}/")
+    wrong = [] if r["verdict"] == "proxy-unresolved" else [f"{r['verdict']}, not proxy-unresolved"]
+    return wrong + ([] if "DNS servers that this host asks" in r["cause"][0] else [r["cause"]])
+
+
 # ---- a NAT that forgets -----------------------------------------------------------------------
 
 def quiet(world, make, idle, verdict, then):
@@ -90,8 +124,12 @@ def inside(program):
         world = lab.Lab(stack, program, [SOUND], cable=f"--forget {FORGETS}")
         world.ip(world.r1, f"route add blackhole {SILENT}/32")
         world.ip(None, f"route add unreachable {UNREACHABLE}/32")
+        for _, _, where, words, *_ in NO_WAYS:
+            world.ip(where and getattr(world, where), words)
         dead = "".join(f"{address} dead.{NAME}\n" for address in (SILENT, REFUSES, UNREACHABLE))
-        subprocess.run(["mount", "--bind", world.file("hosts", HOSTS + dead), "/etc/hosts"], check=True)
+        asked = "nameserver 127.0.0.1\n"   # where nobody is
+        for name, text in (("hosts", HOSTS + dead), ("resolv.conf", asked)):
+            subprocess.run(["mount", "--bind", world.file(name, text), "/etc/" + name], check=True)
         capture = Capture(stack, world.folder) if tcpdump.PROGRAM else None
         with concurrent.futures.ThreadPoolExecutor(12) as pool:
             jobs = [(f"forgotten after {FORGETS} s, {m}",
@@ -101,6 +139,8 @@ def inside(program):
             jobs += [(f"several addresses, {m}, {url.partition(':')[0]}", pool.submit(several, world, m, url))
                      for m, url in zip(world.makes, (f"http://{lab.ORIGIN}/", f"https://{lab.ORIGIN}/",
                                                      f"http://{lab.ORIGIN}/"))]
+            jobs += [(name, pool.submit(no_way, world, host, *says)) for name, host, _, _, *says in NO_WAYS]
+            jobs.append(("no DNS server answers", pool.submit(no_resolver, world)))
             jobs.append(("several addresses, none of them sound", pool.submit(all_dead, world)))
         for name, job in jobs:
             tap.case(name, job.result())

@@ -1,12 +1,16 @@
-/* check: the ClientHellos of its own making. */
+/* check: the ClientHellos of its own making; what a wire makes of a reset. */
+#include "check/check.h"
 #include "check/hello.h"
+#include "check/wire.h"
 #include "tls/hello.h"
 #include "tls/record.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <arpa/inet.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 enum { TAKES_MLKEM = 1184, MLKEM_Q = 3329 };
@@ -99,6 +103,55 @@ static void no_hello_is_like_another(void **state)
 	assert_false(slice_equal(one.random, other.random));
 }
 
+/* ---- the wire -------------------------------------------------------------------------------- */
+
+/* Two ends of a TCP connection on loopback. */
+static void connect_pair(int *ret_ours, int *ret_theirs)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof at;
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
+	*ret_ours = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(*ret_ours, (struct sockaddr *)&at, sizeof at), 0);
+	*ret_theirs = accept(listener, NULL, NULL);
+	assert_true(*ret_theirs >= 0);
+	close(listener);
+}
+
+static void take(void *context, struct exchange *x)
+{
+	(void)context;
+	trace_free(x);
+}
+
+/* On loopback a reset is there once close has returned. Whether a write or a read hears of it
+ * first: it was one, behind what came before it. */
+static void a_reset_is_one_whoever_hears_of_it(void **state)
+{
+	(void)state;
+	for (int writes = 0; writes < 2; writes++) {
+		int ours, theirs;
+		bool reset = false;
+		connect_pair(&ours, &theirs);
+		struct wire *w = wire_new(&(struct wire_options){
+			.made = { .fd = ours, .begun = check_now() }, .done = take });
+		assert_non_null(w);
+		setsockopt(theirs, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
+			   sizeof(struct linger));
+		close(theirs);
+		if (writes)
+			wire_say(w, SLICE("CONNECT origin.example:443 HTTP/1.1\r\n\r\n"));
+		wire_pump(w);
+		assert_true(wire_closed(w, &reset));
+		assert_true(reset);
+		wire_free(w);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -106,6 +159,7 @@ int main(void)
 		cmocka_unit_test(the_longest_name_fits),
 		cmocka_unit_test(the_key_share_is_well_formed),
 		cmocka_unit_test(no_hello_is_like_another),
+		cmocka_unit_test(a_reset_is_one_whoever_hears_of_it),
 	};
 	return cmocka_run_group_tests_name("check", tests, NULL, NULL);
 }

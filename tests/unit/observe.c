@@ -1052,6 +1052,7 @@ static void protocols_are_guessed(void **state)
 		{ { (const uint8_t *)"\x16\x03\x01\x00\x10", 5 }, PROTO_TLS },
 		{ { (const uint8_t *)"HTTP/1.1 200 OK\r\n", 17 }, PROTO_HTTP },
 		{ { (const uint8_t *)"PRI * HTTP/2.0\r\n", 16 }, PROTO_HTTP2 },
+		{ { (const uint8_t *)"\0\0\x12\4\0\0\0\0\0\0\3", 11 }, PROTO_HTTP2 },
 		{ { (const uint8_t *)"+OK ready\r\n", 11 }, PROTO_POP3 },
 		{ { (const uint8_t *)"* OK IMAP4\r\n", 12 }, PROTO_IMAP },
 		{ { (const uint8_t *)"\x05\x01\x00", 3 }, PROTO_SOCKS },

@@ -167,8 +167,17 @@ static void hellos(struct exchange *x, enum trace_heard small, enum trace_heard 
 	     ended(x, PROXY, true, 101))                                                           \
 	CASE(no_name, V_PROXY_UNRESOLVED, STAGE_DNS, "misspelt", begun,                            \
 	     x->probe->unresolved = "Name or service not known")                                   \
+	CASE(resolver_fails, V_PROXY_UNRESOLVED, STAGE_DNS, "nothing is known of the name", begun, \
+	     x->probe->unresolved = "Temporary failure in name resolution";                        \
+	     x->probe->resolver_failed = true)                                                     \
 	CASE(no_way, V_PROXY_UNREACHABLE, STAGE_CONNECT, "no route", begun,                        \
 	     x->probe->no_route = "network is unreachable")                                        \
+	CASE(no_neighbour, V_PROXY_UNREACHABLE, STAGE_CONNECT, "host is down", begun,              \
+	     x->probe->no_route = "nobody answers for its address";                                \
+	     x->probe->no_way = NO_WAY_NEIGHBOUR)                                                  \
+	CASE(forbidden_here, V_PROXY_UNREACHABLE, STAGE_CONNECT, "this host itself", begun,        \
+	     x->probe->no_route = "not permitted";                                                 \
+	     x->probe->no_way = NO_WAY_FORBIDDEN)                                                  \
 	CASE(outer_in_clear, V_NOT_TLS, STAGE_TLS, "plain HTTP", connected,                        \
 	     x->probe->outer = OUTER_NOT_TLS;                                                      \
 	     x->probe->outer_text = "it answered in HTTP")                                         \

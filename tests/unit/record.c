@@ -651,7 +651,7 @@ static const struct {
 	{ "refused", an_origin_that_refuses, V_BAD_GATEWAY, "192.0.2.7:443 refused", false },
 	{ "unreachable", an_origin_out_of_reach, V_GATEWAY_TIMEOUT, "timeout-connect", false },
 	{ "no credentials", no_credentials, V_AUTH_REQUIRED, "credentials are wanted", false },
-	{ "wrong credentials", wrong_credentials, V_AUTH_REJECTED, "of u", false },
+	{ "wrong credentials", wrong_credentials, V_AUTH_REJECTED, "the user u", false },
 	{ "a good GET", a_good_get, V_OK, "200", false },
 	{ "a counted body", a_counted_body, V_OK, "1,000,000 bytes", false },
 	{ "a cut body", a_cut_body, V_TRANSFER_TRUNCATED, "origin-closed", false },
