@@ -180,9 +180,9 @@ def transfers():
 
 
 # Framing that no client can make use of. Inside of TLS nobody else sees it, and of two lengths the
-# capture's reader takes that which fits: it claims nothing else. Of chunks it can't tell what the client made.
-FINE = [("ok", None)]
-READ = {"two lengths": FINE, "a chunk's size is none": [("unclear", None)]}
+# capture's reader takes that which fits: it claims nothing else. Of chunks and a length that can't be read it can't tell what the client made.
+FINE, UNKNOWN = [("ok", None)], [("unclear", None)]
+READ = {"two lengths": FINE, "a chunk's size is none": UNKNOWN, "the length is no number": UNKNOWN}
 
 
 def framing():
