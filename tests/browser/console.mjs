@@ -37,6 +37,7 @@ async function open(options = {}) {
 			errors.push(`a request to ${request.url()}`);
 	});
 	await page.goto(url);
+	await page.getByRole("heading", { level: 1 }).waitFor(); // its script asks who is logged in before it draws
 	return page;
 }
 
