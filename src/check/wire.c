@@ -241,8 +241,8 @@ static void write_up(struct wire *w)
 		ssize_t n = transmit(w, f->at + f->begin, f->end - f->begin);
 		if (n == -EAGAIN)
 			return;
-		if (n <=
-		    0) { /* what made it fail comes to light in reading, behind what came before */
+		if (n <= 0) {
+			/* what made it fail comes to light in reading, behind what came before */
 			w->broken |= n == -ECONNRESET;
 			f->begin = f->end;
 			return;

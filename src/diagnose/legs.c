@@ -10,11 +10,6 @@ static bool is_clients_doing(enum verdict v)
 	return v == V_CLIENT_ABORTED || v == V_AUTH_REQUIRED || v == V_AUTH_REJECTED;
 }
 
-static bool lost_packets(const struct exchange *x)
-{
-	return x->path[CLIENT].missing > 0 || x->path[PROXY].missing > 0;
-}
-
 static const char *between_client_and_proxy(const struct exchange *x)
 {
 	const struct trace_view *v = x->view;
@@ -66,7 +61,7 @@ const char *finding_leg(const struct exchange *x, const struct finding *f)
 {
 	if (verdict_severity(f->verdict) != SEVERITY_FAILURE || is_clients_doing(f->verdict))
 		return NULL;
-	bool views = x->view->seen && !lost_packets(x);
+	bool views = x->view->seen && !trace_lost_packets(x);
 	const char *leg = views ? between_client_and_proxy(x) : NULL;
 	if (!leg && x->onward->seen)
 		leg = beyond_the_proxy(x);

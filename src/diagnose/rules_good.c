@@ -60,7 +60,7 @@ static bool hidden(const struct exchange *x, struct finding *f)
 {
 	if (whole(x) && (!x->tunnel.open || x->next_began))
 		return false;
-	bool lacks = x->path[PROXY].missing > 0 || x->path[CLIENT].missing > 0;
+	bool lacks = trace_lost_packets(x);
 	bool blind = lacks || x->path[PROXY].unseen > 0 || x->path[CLIENT].unseen > 0;
 	if (!x->both_ways && !x->from_text && (x->bytes[CLIENT] || x->bytes[PROXY])) {
 		f->detail = "packets of one direction only were captured";

@@ -448,11 +448,6 @@ static bool is_nearer_client(const struct exchange *a, const struct exchange *b)
 	return !mark_is(&b->syn_ack) || (mark_is(&a->syn_ack) && mine >= other);
 }
 
-static bool lost_packets(const struct exchange *x)
-{
-	return x->path[CLIENT].missing > 0 || x->path[PROXY].missing > 0;
-}
-
 /* From its first packet on, so that clocks do not matter; NO_TIME is below all. */
 static nanos lasted(const struct exchange *x, nanos until)
 {
@@ -474,7 +469,7 @@ static void set_view(struct exchange *x, const struct exchange *other)
 	*v = (struct trace_view){ .seen = true,
 				  .file = other->file,
 				  .answered = other->response.status != 0,
-				  .partial = lost_packets(other) || !saw_the_end(other, x),
+				  .partial = trace_lost_packets(other) || !saw_the_end(other, x),
 				  .lacks_up = other->path[CLIENT].hole > 0,
 				  .outlasts = !x->closed && !x->next_began &&
 					      lasted(other, other->path[PROXY].last_data.at) >

@@ -367,6 +367,12 @@ struct exchange {
  * or whoever cut the tunnel, never the proxy that was asked for it. */
 static inline bool trace_is_inside(const struct exchange *x) { return x->probe && x->probe->inside; }
 
+/* The capture itself lacks packets, of either side: what it does not show proves nothing. */
+static inline bool trace_lost_packets(const struct exchange *x)
+{
+	return x->path[CLIENT].missing > 0 || x->path[PROXY].missing > 0;
+}
+
 /* The status of a refusal; to CONNECT everything beyond 2xx is one, for there is no tunnel then (RFC
  * 9110, section 9.3.6). */
 static inline bool trace_is_refused(const struct exchange *x)
