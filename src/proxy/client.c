@@ -555,6 +555,24 @@ void client_close_idle(struct client *c)
 	client_run(c);
 }
 
+void client_leave_to(struct client *c, struct tunnel *t, const struct tunnel_start *start)
+{
+	struct job *j = c->job;
+	struct tunnel_start with = *start;
+	with.client = &c->watch;
+	with.watched = c->watched;
+	with.from_client = (struct slice){ j->in + j->in_at, j->in_len - j->in_at };
+	with.client_ready = c->ready;
+	with.record = j->record;
+	with.limits = c->limits;
+	with.host = j->host;
+	j->record = NULL;
+	c->leaves_tunnel = true;
+	c->watched = false;
+	tunnel_start(t, &with);
+	client_go(c, CLIENT_GONE);
+}
+
 static bool is_trusted(const struct config_listen *l, const struct address *peer)
 {
 	return l->proxy_protocol && cidr_list_holds(l->trusted, l->trusted_count, peer);

@@ -143,6 +143,9 @@ bool client_watch(struct client *c); /* from now on; false: the kernel has no me
 void client_finish(struct client *c); /* the request is over: the next one, or the end */
 void client_drop(struct client *c);   /* cut it now, with a RST; GONE */
 void client_cut(struct client *c, const char *why, const char *text); /* ... and say why */
+/* The tunnel, whose origin is there, takes its socket over, with what it sent early and the record of its
+ * request; `start` has the rest. GONE. */
+void client_leave_to(struct client *c, struct tunnel *t, const struct tunnel_start *start);
 void client_is_gone(struct client *c, int code); /* it takes nothing any more: why writing failed */
 void client_free_spare_jobs(struct worker *w);
 void client_shrink_spares(struct net_timer *t); /* the worker's `shrink` */

@@ -431,25 +431,14 @@ static void become_tunnel(struct client *c, const struct http_response *r, struc
 				.client_minor = j->request.minor,
 			},
 			&w->out);
-	struct tunnel_start start = {
-		.client = &c->watch,
-		.watched = c->watched,
-		.answer = buffer_slice(&w->out),
-		.from_client = { j->in + j->in_at, j->in_len - j->in_at },
-		.from_origin = rest,
-		.client_ready = c->ready,
-		.origin_ready = j->origin->state,
-		.record = j->record,
-		.limits = c->limits,
-		.host = j->host,
-		.is_connect = connect,
-	};
 	net_watch_move(w->loop, &j->origin->watch, tunnel_origin(t));
-	j->record = NULL;
-	c->leaves_tunnel = true;
-	c->watched = false;
-	tunnel_start(t, &start);
-	client_go(c, CLIENT_GONE);
+	client_leave_to(c, t,
+			&(struct tunnel_start){
+				.answer = buffer_slice(&w->out),
+				.from_origin = rest,
+				.origin_ready = j->origin->state,
+				.is_connect = connect,
+			});
 }
 
 /* A parent's 407 is ours to answer, once; it never reaches the client, whose password it is not. */

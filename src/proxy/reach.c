@@ -71,24 +71,13 @@ static void open_tunnel(struct client *c, unsigned origin_ready)
 {
 	struct job *j = c->job;
 	struct tunnel *t = j->tunnel;
-	struct tunnel_start start = {
-		.client = &c->watch,
-		.watched = c->watched,
-		.answer = slice_of(TUNNEL_OPEN),
-		.from_client = { j->in + j->in_at, j->in_len - j->in_at },
-		.client_ready = c->ready,
-		.origin_ready = (uint8_t)origin_ready,
-		.record = j->record,
-		.limits = c->limits,
-		.host = j->host,
-		.is_connect = true,
-	};
 	j->tunnel = NULL;
-	j->record = NULL;
-	c->leaves_tunnel = true;
-	c->watched = false;
-	tunnel_start(t, &start);
-	client_go(c, CLIENT_GONE);
+	client_leave_to(c, t,
+			&(struct tunnel_start){
+				.answer = slice_of(TUNNEL_OPEN),
+				.origin_ready = (uint8_t)origin_ready,
+				.is_connect = true,
+			});
 }
 
 static void connected(struct client *c, const struct net_dialed *d)
