@@ -411,6 +411,8 @@ def main():
         sys.exit("bench: two cores are needed")
     into_namespace()
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    # h2o asks getaddrinfo for families that are in use here, and loopback addresses do not count
+    subprocess.run(["ip", "address", "add", "192.0.2.1/32", "dev", "lo"], check=True)
     write_setting("ip_local_port_range", "16384 65535")
     write_setting("tcp_congestion_control", "reno")     # it does not pace
     with tempfile.TemporaryDirectory(prefix="viaduct-bench-") as folder:

@@ -166,6 +166,72 @@ cachedir: {root}/var/cache
                 f"{self.port}:ip-in=127.0.0.1"]
 
 
+class Nginx(Peer):
+    """Since 1.31, by its tunnel module, which Debian 12 does not have: VIADUCT_BENCH_NGINX is its path.
+    With the buffers that it comes with, a GiB takes it four times as long."""
+    path = os.environ.get("VIADUCT_BENCH_NGINX")
+
+    @classmethod
+    def is_installed(cls):
+        return cls.path is not None
+
+    def command(self):
+        return [self.path, "-p", self.folder, "-e", f"{self.folder}/error.log", "-c",
+                self.file("nginx.conf", f"""
+daemon off;
+master_process off;
+pid {self.folder}/nginx.pid;
+error_log {self.folder}/error.log crit;
+worker_rlimit_nofile {resource.getrlimit(resource.RLIMIT_NOFILE)[0]};
+events {{ worker_connections 19500; }}
+http {{
+  access_log off;
+  keepalive_requests 100000000;
+  keepalive_timeout {IDLE}s;
+  server {{
+    listen 127.0.0.1:{self.port} backlog=4096;
+    location / {{
+      tunnel_pass;
+      tunnel_buffer_size 64k;
+      tunnel_read_timeout {IDLE}s;
+    }}
+    location /bytes/ {{
+      proxy_pass http://$http_host$request_uri;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_buffers 8 64k;
+    }}
+  }}
+}}
+""")]
+
+
+class H2o(Peer):
+    """Its CONNECT handler is younger than Debian's 2.2: VIADUCT_BENCH_H2O is the path of a newer one.
+    It has no plain forwarding."""
+    path = os.environ.get("VIADUCT_BENCH_H2O")
+    http = False
+
+    @classmethod
+    def is_installed(cls):
+        return cls.path is not None
+
+    def command(self):
+        return [self.path, "-c", self.file("h2o.conf", f"""
+num-threads: 1
+max-connections: 19500
+http1-request-timeout: {IDLE}
+hosts:
+  default:
+    listen: {{ host: 127.0.0.1, port: {self.port} }}
+    paths:
+      /:
+        proxy.connect: [ "+*" ]
+        proxy.timeout.io: {IDLE * 1000}
+        proxy.timeout.connect: 10000
+""")]
+
+
 class Haproxy(Peer):
     """It knows no CONNECT: a relay to the one origin, by splice."""
     program, direct, http = "haproxy", True, False
@@ -235,6 +301,6 @@ class ViaductAll(Viaduct):
 
 PEERS = {
     "floor": Floor, "viaduct": Viaduct, "viaduct-all": ViaductAll, "squid": Squid,
-    "tinyproxy": Tinyproxy, "apache": Apache, "trafficserver": TrafficServer, "haproxy": Haproxy,
-    "haproxy-http": HaproxyHttp,
+    "tinyproxy": Tinyproxy, "apache": Apache, "trafficserver": TrafficServer, "nginx": Nginx, "h2o": H2o,
+    "haproxy": Haproxy, "haproxy-http": HaproxyHttp,
 }
