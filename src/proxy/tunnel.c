@@ -27,6 +27,7 @@ struct half {                   /* named by its sender */
 	struct flow flow;       /* from it to the other one's */
 	uint8_t ready;          /* of the sender's socket */
 	uint8_t state;          /* enum half_state */
+	bool waits;             /* its FIN lets others go first: see fin_waits */
 };
 
 /* What few tunnels have. */
@@ -374,9 +375,24 @@ static void tunnel_step(struct tunnel *t)
 	half_move(t, PROXY);
 }
 
+/* The last FIN is in, and nobody waits for what is to be done with it: that costs as much as
+ * opening a tunnel. Who asked for one in this round has his connection by the next one, and goes
+ * first. */
+static void fin_waits(struct tunnel *t, enum trace_side side)
+{
+	t->half[side].waits = true;
+	worker_turn(t->worker, &t->turn);
+}
+
 static void turn_comes(struct worker_turn *turn)
 {
-	tunnel_step((struct tunnel *)((char *)turn - offsetof(struct tunnel, turn)));
+	struct tunnel *t = (struct tunnel *)((char *)turn - offsetof(struct tunnel, turn));
+	bool waits = t->half[CLIENT].waits || t->half[PROXY].waits;
+	t->half[CLIENT].waits = t->half[PROXY].waits = false;
+	if (waits)
+		worker_turn(t->worker, turn);
+	else
+		tunnel_step(t);
 }
 
 /* A RST behind a FIN that was read already: nobody reads any more what the other half sends. */
@@ -390,6 +406,8 @@ static void side_ready(struct tunnel *t, enum trace_side side, unsigned what)
 	t->half[side].ready |= (uint8_t)what;
 	if (reset_behind_fin(&t->half[side]))
 		half_failed(t, side);
+	else if ((what & NET_HANGUP) && t->half[!side].state == HALF_SHUT)
+		fin_waits(t, side);
 	else
 		tunnel_step(t);
 }
