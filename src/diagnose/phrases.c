@@ -769,7 +769,7 @@ static bool expand_conversation(struct telling *t, char key)
 		put_host(t);
 		return true;
 	case 'H':
-		if (wait_time(x) > 0) {
+		if (wait_time(x) > 0 && wait_time(x) < NANOS_PER_SECOND) {
 			phrase_put(t, ", as the answer after ");
 			phrase_put_span(t, wait_time(x));
 			phrase_put(t, " suggests");

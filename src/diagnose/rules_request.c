@@ -505,7 +505,8 @@ static bool blames_name(const struct exchange *x)
 	       says(page, "could not be resolved");
 }
 
-/* What came between asking and the refusal tells a connect that timed out from one refused. */
+/* What came between asking and the refusal tells a connect that timed out from one refused: that
+ * takes a round trip or two, and time-outs are set in whole seconds. */
 static void gateway_causes(const struct exchange *x, struct finding *f)
 {
 	nanos took = span(asked_at(x), x->response_start.at);
@@ -514,7 +515,7 @@ static void gateway_causes(const struct exchange *x, struct finding *f)
 	/* whoever says when to come back knows that it is busy */
 	if (f->verdict == V_UNAVAILABLE && x->response.retry_after.len)
 		finding_cause(f, CAUSE_PROXY_MAINTENANCE);
-	if (took >= 3 * NANOS_PER_SECOND)
+	if (took >= NANOS_PER_SECOND)
 		finding_cause(f, CAUSE_ORIGIN_SILENT);
 	if (f->verdict == V_UNAVAILABLE || f->verdict == V_BAD_GATEWAY) {
 		if (took < 3 * NANOS_PER_SECOND)

@@ -523,6 +523,23 @@ def code_scenario(verdict: str, number: int, ask: bytes, reply: bytes, port: int
         refusal(w, ask, reply, proxy=f'10.3.0.{number}:{port}', after=21 if status == 504 else 0.03)
 
 
+def first_cause(words: str):
+    return lambda causes: words in causes[0] and not any('2.0 s suggests' in c for c in causes)
+
+
+BAD_GATEWAY = answer(502, 'Bad Gateway', text(123), content_type='text/html', connection='close')
+
+
+@scenario('bad-gateway-in-a-round-trip', Expect('bad-gateway', cause=first_cause("refused the proxy's connection, as")))
+def _(w):
+    refusal(w, REPO, BAD_GATEWAY, proxy='10.3.0.1:3128', after=0.03)
+
+
+@scenario('bad-gateway-after-whole-seconds', Expect('bad-gateway', cause=first_cause('did not answer the proxy in time')))
+def _(w):
+    refusal(w, REPO, BAD_GATEWAY, proxy='10.3.0.1:3128', after=2)
+
+
 def code_in_tunnel(verdict: str, status: int, reason: str):
     """What the origin says inside a tunnel is no failure of the proxy."""
     @scenario(f'tunnel-plain-http-{status}', Expect('ok', status=200), near=verdict)
