@@ -15,7 +15,7 @@ import urllib.parse
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "live")]
-import proxykit as peer  # noqa: E402
+import proxykit as made  # noqa: E402
 from peer import SQUID, TINYPROXY, Foreign, deaf_port  # noqa: E402
 from viaduct import Broken, PLAIN, Tap, records  # noqa: E402
 
@@ -61,7 +61,7 @@ class Pki:
 
 def answer(s):
     """A small web server, for one connection."""
-    while head := peer.read_head(s):
+    while head := made.read_head(s):
         path = head.split(b" ")[1]
         path = path[path.index(b"/", 8) if path.startswith(b"http://") else 0:]
         body = b"x" * 5000
@@ -76,7 +76,7 @@ def answer(s):
             continue
         if path == b"/hangs":
             s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6000\r\n\r\n" + body)
-            peer.read_all(s)
+            made.read_all(s)
             return
         status = {b"/": b"200 OK", b"/secret": b"403 Forbidden"}.get(path, b"404 Not Found")
         s.sendall(b"HTTP/1.1 %s\r\nContent-Length: 5000\r\n\r\n" % status)
@@ -140,10 +140,10 @@ class Bench:
 def stubborn(shown):
     """A proxy that answers 407 to whatever comes; `shown`: each time, whether there were credentials."""
     def serve(s):
-        while head := peer.read_head(s):
+        while head := made.read_head(s):
             shown.append(b"Proxy-Authorization" in head)
             s.sendall(b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=\"a\"\r\nContent-Length: 0\r\n\r\n")
-    return peer.Origin(serve)
+    return made.Origin(serve)
 
 
 def at(port):
@@ -153,9 +153,9 @@ def at(port):
 # ---- the path works ---------------------------------------------------------------------------
 
 def healthy(b):
-    plain, secure = peer.Origin(answer), peer.Origin(over_tls(b.pki.context("good")))
-    old = peer.Origin(over_tls(b.pki.context("good", ssl.TLSVersion.TLSv1_2)))
-    proxy = peer.Proxy([b.program, "proxy"])
+    plain, secure = made.Origin(answer), made.Origin(over_tls(b.pki.context("good")))
+    old = made.Origin(over_tls(b.pki.context("good", ssl.TLSVersion.TLSv1_2)))
+    proxy = made.Proxy([b.program, "proxy"])
     http, https = f"http://localhost:{plain.port}", f"https://localhost:{secure.port}"
     x = ["-x", at(proxy.port)]
     b.verdict("https", "ok", None, *x, https + "/", also=lambda r: r["method"] == "CONNECT" and
@@ -190,15 +190,15 @@ def shown(record):
 def in_turn(*contexts):
     """One name with a certificate for each connection: several servers stand behind it."""
     left = iter(contexts)
-    return peer.Origin(lambda s: over_tls(next(left))(s))
+    return made.Origin(lambda s: over_tls(next(left))(s))
 
 
 def certificates(b):
-    proxy = peer.Proxy([b.program, "proxy"])
+    proxy = made.Proxy([b.program, "proxy"])
     x = ["-x", at(proxy.port)]
     for name, like in (("expired", "expired"), ("elsewhere", "another name|elsewhere"), ("own", "self-signed")):
         for newest in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
-            origin = peer.Origin(over_tls(b.pki.context(name, newest)))
+            origin = made.Origin(over_tls(b.pki.context(name, newest)))
             b.verdict(f"certificate {name}, {newest.name}", "tls-untrusted", "tls", *x,
                       f"https://localhost:{origin.port}/",
                       also=lambda r, like=like, newest=newest: re.search(like, r["summary"]) and
@@ -209,13 +209,13 @@ def certificates(b):
     newer = b.pki.context("expired")
     newer.minimum_version = ssl.TLSVersion.TLSv1_3
     b.verdict("TLS 1.3 alone", "tls-untrusted", "tls", *x,
-              f"https://localhost:{peer.Origin(over_tls(newer)).port}/", also=lambda r: shown(r) == "none")
-    silent = peer.Origin(peer.read_all)
+              f"https://localhost:{made.Origin(over_tls(newer)).port}/", also=lambda r: shown(r) == "none")
+    silent = made.Origin(made.read_all)
     b.verdict("an origin that does not answer the hello", "tls-silent", "tls", *x, "--wait", "6",
               f"https://localhost:{silent.port}/")
-    closing = peer.Origin(lambda s: s.recv(4096))
+    closing = made.Origin(lambda s: s.recv(4096))
     b.verdict("one that closes", "tls-closed", "tls", *x, f"https://localhost:{closing.port}/")
-    ssh = peer.Origin(lambda s: (s.sendall(b"SSH-2.0-OpenSSH_9.2\r\n"), peer.read_all(s)))
+    ssh = made.Origin(lambda s: (s.sendall(b"SSH-2.0-OpenSSH_9.2\r\n"), made.read_all(s)))
     b.verdict("one that speaks SSH", "not-tls", "tls", *x, f"https://localhost:{ssh.port}/")
     proxy.stop()
 
@@ -223,10 +223,10 @@ def certificates(b):
 # ---- the proxy refuses ------------------------------------------------------------------------
 
 def refusals(b):
-    origin = peer.Origin(over_tls(b.pki.context("good")))
+    origin = made.Origin(over_tls(b.pki.context("good")))
     nobody = deaf_port()
     rules = "rule deny to blocked.example;\nrule allow from 127.0.0.0/8 port 1-65535;\n"
-    proxy = peer.Proxy([b.program, "proxy"], rules)
+    proxy = made.Proxy([b.program, "proxy"], rules)
     x = ["-x", at(proxy.port)]
     b.verdict("a rule", "denied", "proxy", *x, "https://blocked.example/",
               also=lambda r: r["answered_by"] == "proxy" and r["status"] == 403)
@@ -234,16 +234,16 @@ def refusals(b):
     b.verdict("an origin that refuses", "bad-gateway", "proxy", *x, f"https://127.0.0.1:{nobody}/")
     b.verdict("a name that nobody knows", "bad-gateway", "proxy", *x, "https://nobody.invalid/")
     proxy.stop()
-    proxy = peer.Proxy([b.program, "proxy"], "limit response 1k;\n")
-    plain = peer.Origin(answer)
+    proxy = made.Proxy([b.program, "proxy"], "limit response 1k;\n")
+    plain = made.Origin(answer)
     b.verdict("a limit", "too-large", "http", "-x", at(proxy.port), f"http://localhost:{plain.port}/")
     proxy.stop()
-    proxy = peer.Proxy([b.program, "proxy"], "limit tunnel 3k;\n")
+    proxy = made.Proxy([b.program, "proxy"], "limit tunnel 3k;\n")
     b.verdict("a limit of tunnels", "transfer-reset", "download", "-x", at(proxy.port),
               f"https://localhost:{origin.port}/")
     proxy.stop()
-    hangs = peer.Origin(peer.read_all)
-    proxy = peer.Proxy([b.program, "proxy"], "timeout answer 1s;\n")
+    hangs = made.Origin(made.read_all)
+    proxy = made.Proxy([b.program, "proxy"], "timeout answer 1s;\n")
     b.verdict("a time-out", "gateway-timeout", "http", "-x", at(proxy.port),
               f"http://127.0.0.1:{hangs.port}/")
     proxy.stop()
@@ -253,10 +253,10 @@ def authentication(b):
     users = os.path.join(b.folder, "users")
     subprocess.run([b.program, "proxy", "user", "add", "alice", "-f", users, "-r", "test"],
                    input=PASSWORD.encode(), check=True, capture_output=True)
-    origin = peer.Origin(over_tls(b.pki.context("good")))
+    origin = made.Origin(over_tls(b.pki.context("good")))
     url = f"https://localhost:{origin.port}/"
     for schemes in ("digest", "basic", "digest basic"):
-        proxy = peer.Proxy([b.program, "proxy"], f"auth {schemes} {{ realm test; users {users}; }}\n")
+        proxy = made.Proxy([b.program, "proxy"], f"auth {schemes} {{ realm test; users {users}; }}\n")
         x = ["-x", at(proxy.port)]
         first = schemes.split()[0].capitalize()
         b.verdict(f"{schemes}: no credentials", "auth-required", "auth", *x, url)
@@ -268,25 +268,25 @@ def authentication(b):
                   env={"https_proxy": f"http://al%69ce:{urllib.parse.quote(PASSWORD)}@{at(proxy.port)}"})
         b.verdict(f"{schemes}: wrong ones", "auth-rejected", "auth", *x, "-U", "alice", url, stdin=b"wrong")
         b.verdict(f"{schemes}: in clear", "ok", None, *x, "-U", "alice",
-                  f"http://localhost:{peer.Origin(answer).port}/", stdin=PASSWORD.encode())
+                  f"http://localhost:{made.Origin(answer).port}/", stdin=PASSWORD.encode())
         proxy.stop()
     tries = []
 
     def stubborn(s):
-        while head := peer.read_head(s):
+        while head := made.read_head(s):
             tries.append(b"Proxy-Authorization" in head)
             s.sendall(b"HTTP/1.1 407 No\r\nProxy-Authenticate: Digest realm=\"a\", nonce=\"%d\", "
                       b"qop=\"auth\", stale=true\r\nContent-Length: 0\r\n\r\n" % len(tries))
-    b.verdict("a nonce that is always stale", "auth-rejected", "auth", "-x", at(peer.Origin(stubborn).port),
+    b.verdict("a nonce that is always stale", "auth-rejected", "auth", "-x", at(made.Origin(stubborn).port),
               "-U", "alice", url, stdin=PASSWORD.encode())
     b.tap.case("a password is tried twice at most", [] if tries.count(True) <= 2 else [tries])
 
     def ntlm(s):
-        peer.read_head(s)
+        made.read_head(s)
         s.sendall(b"HTTP/1.1 407 No\r\nProxy-Authenticate: NTLM\r\nProxy-Authenticate: Negotiate\r\n"
                   b"Content-Length: 0\r\n\r\n")
-        peer.read_all(s)
-    b.verdict("NTLM and Negotiate alone", "auth-unsupported", "auth", "-x", at(peer.Origin(ntlm).port),
+        made.read_all(s)
+    b.verdict("NTLM and Negotiate alone", "auth-unsupported", "auth", "-x", at(made.Origin(ntlm).port),
               "-U", "alice", url, stdin=PASSWORD.encode())
 
 
@@ -298,25 +298,25 @@ def no_proxies(b):
     b.verdict("nobody listens", "proxy-refused", "tcp", "-x", at(port), url)
     b.verdict("nobody listens, IPv6", "proxy-refused", "tcp", "-x", f"[::1]:{port}", url)
     b.verdict("no such name", "proxy-unresolved", "dns", "-x", "proxy.invalid:3128", url)
-    b.verdict("silence", "proxy-silent", "proxy", "--wait", "6", "-x", at(peer.Origin(peer.read_all).port),
+    b.verdict("silence", "proxy-silent", "proxy", "--wait", "6", "-x", at(made.Origin(made.read_all).port),
               url)
-    closes = peer.Origin(peer.read_head)
+    closes = made.Origin(made.read_head)
     b.verdict("closed without a word", "proxy-closed", "proxy", "-x", at(closes.port), url)
 
     def resets(s):
-        peer.read_head(s)
-        peer.reset(s)
-    b.verdict("reset", "proxy-reset", "proxy", "-x", at(peer.Origin(resets).port), url)
+        made.read_head(s)
+        made.reset(s)
+    b.verdict("reset", "proxy-reset", "proxy", "-x", at(made.Origin(resets).port), url)
 
     def ssh(s):
         s.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
-        peer.read_all(s)
-    b.verdict("SSH", "not-a-proxy", "proxy", "-x", at(peer.Origin(ssh).port), url)
+        made.read_all(s)
+    b.verdict("SSH", "not-a-proxy", "proxy", "-x", at(made.Origin(ssh).port), url)
 
     def unexpected(s):
-        peer.read_head(s)
+        made.read_head(s)
         s.sendall(b"\x15\x03\x01\x00\x02\x02\x0a")   # a fatal alert: unexpected_message
-    tls = peer.Origin(unexpected)
+    tls = made.Origin(unexpected)
     b.verdict("TLS, spoken to in clear", "not-a-proxy", "proxy", "-x", at(tls.port), url)
     busy = socket.create_server(("127.0.0.1", 0), backlog=0)
     taken = [socket.create_connection(busy.getsockname())]
@@ -333,23 +333,23 @@ def no_proxies(b):
 
 def outer(b):
     """A proxy that is spoken to in TLS."""
-    origin = peer.Origin(over_tls(b.pki.context("good")))
+    origin = made.Origin(over_tls(b.pki.context("good")))
     url = f"https://localhost:{origin.port}/"
 
     def proxy(s):
         """CONNECT alone, to the origin above."""
-        peer.read_head(s)
+        made.read_head(s)
         with socket.create_connection(("127.0.0.1", origin.port)) as onward:
             s.sendall(b"HTTP/1.1 200 Fine\r\n\r\n")
-            peer.relay(s, onward)
+            made.relay(s, onward)
 
-    good = peer.Origin(over_tls(b.pki.context("good"), proxy))
+    good = made.Origin(over_tls(b.pki.context("good"), proxy))
     b.verdict("https proxy", "ok", None, "-x", f"https://localhost:{good.port}", url,
               also=lambda r: r["target"] == f"localhost:{origin.port}")
-    own = peer.Origin(over_tls(b.pki.context("own"), proxy))
+    own = made.Origin(over_tls(b.pki.context("own"), proxy))
     b.verdict("https proxy, untrusted", "tls-untrusted", "proxy", "-x", f"https://localhost:{own.port}", url,
               also=lambda r: r["proxy"] == at(own.port))
-    ours = peer.Proxy([b.program, "proxy"])
+    ours = made.Proxy([b.program, "proxy"])
     b.verdict("https:// for a plain proxy", "not-tls", "proxy", "-x", f"https://localhost:{ours.port}", url,
               also=lambda r: "http://" in " ".join(r["remedy"]))
     ours.stop()
@@ -358,12 +358,12 @@ def outer(b):
 def interception(b):
     """A proxy that ends the TLS itself, with a certificate of its own authority."""
     pki = b.pki
-    origin = peer.Origin(over_tls(pki.context("good")))
+    origin = made.Origin(over_tls(pki.context("good")))
     url = f"https://localhost:{origin.port}/"
     context = pki.context("own")
 
     def proxy(s):
-        peer.read_head(s)
+        made.read_head(s)
         s.sendall(b"HTTP/1.1 200 Fine\r\n\r\n")
         over_tls(context)(s)
     both = pki.path("both.pem")
@@ -371,7 +371,7 @@ def interception(b):
         for name in ("ca.pem", "own.pem"):
             with open(pki.path(name), encoding="ascii") as part:
                 out.write(part.read())
-    inspecting, honest = peer.Origin(proxy), peer.Proxy([b.program, "proxy"])
+    inspecting, honest = made.Origin(proxy), made.Proxy([b.program, "proxy"])
 
     def result(r):
         return [s["result"] for s in r["stages"] if s["stage"] == "direct"]
@@ -395,7 +395,7 @@ NGINX = ("daemon off; pid FOLDER/nginx.pid; error_log /dev/null; events { }\nhtt
 
 
 def foreign(b):
-    origin = peer.Origin(over_tls(b.pki.context("good")))
+    origin = made.Origin(over_tls(b.pki.context("good")))
     url = f"https://localhost:{origin.port}/"
     for program, config, words, cases in (
             ("tinyproxy", TINYPROXY, ["-d", "-c"], (
@@ -419,8 +419,8 @@ def foreign(b):
 # ---- settings and slips -----------------------------------------------------------------------
 
 def settings(b):
-    origin = peer.Origin(answer)
-    proxy = peer.Proxy([b.program, "proxy"])
+    origin = made.Origin(answer)
+    proxy = made.Proxy([b.program, "proxy"])
     url, https = f"http://localhost:{origin.port}/", "https://www.example.com/"
     ours = f"http://{at(proxy.port)}"
 

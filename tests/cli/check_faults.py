@@ -20,7 +20,7 @@ import time
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "live"), os.path.dirname(os.path.abspath(__file__))]
-import proxykit as peer  # noqa: E402
+import proxykit as made  # noqa: E402
 import tcpdump  # noqa: E402
 from check import Bench, Pki, at, over_tls  # noqa: E402
 from viaduct import Broken, PLAIN, Tap, records  # noqa: E402
@@ -34,7 +34,7 @@ BODY = bytes(range(256)) * (SIZE // 256) + b"." * (SIZE % 256)
 
 def download(s):
     """A file, and its rest by Range; of /old there are no ranges."""
-    while head := peer.read_head(s):
+    while head := made.read_head(s):
         wanted = re.search(rb"\r\nRange: bytes=(\d+)-", head)
         begin = int(wanted[1]) if wanted else 0
         if b"/old " in head:
@@ -46,47 +46,47 @@ def download(s):
         s.sendall(BODY[begin:])
 
 
-def says(answer, then=peer.read_all):
+def says(answer, then=made.read_all):
     """A server that says this to every request on its one connection, and then does that."""
     def serve(s):
-        while peer.read_head(s):
+        while made.read_head(s):
             s.sendall(answer)
             then(s)
-            if then is not peer.read_all:
+            if then is not made.read_all:
                 return
     return serve
 
 
 def silence(s):
-    peer.read_head(s)
-    peer.read_all(s)
+    made.read_head(s)
+    made.read_all(s)
 
 
 def never_read(s):
-    peer.PAUSE.wait(20)
+    made.PAUSE.wait(20)
 
 
 def resets(s):
-    peer.read_head(s)
-    peer.reset(s)
+    made.read_head(s)
+    made.reset(s)
 
 
 def slowly(s):
     """Accepted, and read only later."""
-    peer.PAUSE.wait(1)
-    while peer.read_head(s):
+    made.PAUSE.wait(1)
+    while made.read_head(s):
         s.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
 
 
 def ssh(s):
     s.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
-    peer.read_all(s)
+    made.read_all(s)
 
 
 def loop(stale):
     def serve(s):
         count = 0
-        while peer.read_head(s):
+        while made.read_head(s):
             count += 1
             s.sendall(b"HTTP/1.1 407 No\r\nProxy-Authenticate: Digest realm=\"a\", nonce=\"%d\", "
                       b"qop=\"auth\"%s\r\nContent-Length: 0\r\n\r\n" % (count, stale))
@@ -94,7 +94,7 @@ def loop(stale):
 
 
 def served(serve):
-    return lambda: peer.Origin(serve)
+    return lambda: made.Origin(serve)
 
 
 NTLM = (b"HTTP/1.1 407 No\r\nProxy-Authenticate: NTLM\r\nProxy-Authenticate: Negotiate\r\n"
@@ -129,7 +129,7 @@ def before(password):
         Case("silence", "proxy-silent", ("proxy", "proxy"), served(silence), "--wait", "6"),
         Case("accepted and never read", "proxy-silent", ("proxy", "proxy"), served(never_read), "--wait", "6"),
         Case("accepted late", "denied", ("http", "proxy"), served(slowly)),
-        Case("closed", "proxy-closed", ("proxy", "proxy"), served(peer.read_head)),
+        Case("closed", "proxy-closed", ("proxy", "proxy"), served(made.read_head)),
         Case("reset", "proxy-reset", ("proxy", "proxy"), served(resets)),
         Case("SSH", "not-a-proxy", ("proxy", "proxy"), served(ssh)),
         Case("half a head, closed", "transfer-truncated", ("proxy", "proxy"),
@@ -157,23 +157,23 @@ def both(*tests):
 def transfers():
     stages = ("download", "download")
     return [
-        Case("cut at a size", "transfer-truncated", stages, lambda: peer.Gate(cut=200000),
+        Case("cut at a size", "transfer-truncated", stages, lambda: made.Gate(cut=200000),
              also=both(same_end("fin"), cause(r"limit on the size.*looks like 200 kB"))),
-        Case("reset at a size", "transfer-reset", stages, lambda: peer.Gate(cut=200000, end="rst"),
+        Case("reset at a size", "transfer-reset", stages, lambda: made.Gate(cut=200000, end="rst"),
              also=both(same_end("rst"), cause("limit on the size"))),
         Case("cut at an age", "transfer-truncated", stages,
-             lambda: peer.Gate(life=3, rates=(30000, 60000)), also=cause(r"limit on the time.*looks like 3 s")),
+             lambda: made.Gate(life=3, rates=(30000, 60000)), also=cause(r"limit on the time.*looks like 3 s")),
         Case("cut at no size and no age", "transfer-truncated", stages,
-             lambda: peer.Gate(flaky=(150000, 60000)), also=cause("now and then")),
-        Case("cut once", "transfer-truncated", stages, lambda: peer.Gate(flaky=(150000,)),
+             lambda: made.Gate(flaky=(150000, 60000)), also=cause("now and then")),
+        Case("cut once", "transfer-truncated", stages, lambda: made.Gate(flaky=(150000,)),
              also=cause("now and then")),
-        Case("stalls at a size", "transfer-stalled", stages, lambda: peer.Gate(cut=200000, end="stall"),
+        Case("stalls at a size", "transfer-stalled", stages, lambda: made.Gate(cut=200000, end="stall"),
              "--wait", "6", also=both(same_end("silence"), cause("it stopped at"),
                                       lambda r: r["probe"]["download"]["fetches"][0]["path_answers"])),
         Case("the end is held back", "transfer-stalled", stages,
-             lambda: peer.Gate(hold_back=SIZE - 20000), "--wait", "6",
+             lambda: made.Gate(hold_back=SIZE - 20000), "--wait", "6",
              also=cause("holds the data back while it scans: the end was held back")),
-        Case("resumed", "transfer-truncated", stages, lambda: peer.Gate(cut=250000), "--resume",
+        Case("resumed", "transfer-truncated", stages, lambda: made.Gate(cut=250000), "--resume",
              also=lambda r: r["probe"]["download"]["resume"] == "honoured" and
              r["probe"]["download"]["completed"] and any("curl -C" in w for w in r["remedy"])),
     ]
@@ -191,9 +191,9 @@ def framing():
     return [
         ("two lengths", "client-aborted", stages, both_lengths, nothing),
         ("a chunk's size is none", "client-aborted", stages,
-         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello", peer.read_all),
+         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello", made.read_all),
         ("the length is no number", "client-aborted", ("download", "http"),
-         b"HTTP/1.1 200 OK\r\nContent-Length: five\r\n\r\nhello", peer.read_all),
+         b"HTTP/1.1 200 OK\r\nContent-Length: five\r\n\r\nhello", made.read_all),
         ("the last chunk is missing", "transfer-truncated", stages,
          b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", nothing),
     ]
@@ -327,15 +327,15 @@ def table(bench, tap, folder):
 
 
 def add_cases(t, bench):
-    plain = peer.Origin(download)
-    secure = peer.Origin(over_tls(bench.pki.context("good"), download))
+    plain = made.Origin(download)
+    secure = made.Origin(over_tls(bench.pki.context("good"), download))
     http, https = f"http://localhost:{plain.port}/file", f"https://localhost:{secure.port}/file"
     for case in (*before(b"secret"), *transfers()):
         t.case(case, http, https)
-    gate = peer.Gate()
+    gate = made.Gate()
     for name, verdict, stages, answer, then in framing():
         serve = says(answer, then)
-        inner = peer.Origin(over_tls(bench.pki.context("good"), serve))
+        inner = made.Origin(over_tls(bench.pki.context("good"), serve))
         t.case(Case(name, verdict, stages, served(serve), read=READ.get(name, True)),
                "http://example.com/", None)
         t.case(Case(name, verdict, stages, lambda: gate, read=FINE), None, f"https://localhost:{inner.port}/")
@@ -359,8 +359,8 @@ def idle(bench, tap):
             except TimeoutError:
                 inner.unwrap()
     t = Table(bench, None)
-    url = f"https://localhost:{peer.Origin(over_tls(bench.pki.context('good'), download)).port}/"
-    bye = f"https://localhost:{peer.Origin(goodbye).port}/"
+    url = f"https://localhost:{made.Origin(over_tls(bench.pki.context('good'), download)).port}/"
+    bye = f"https://localhost:{made.Origin(goodbye).port}/"
 
     def one(proxy, words, verdict, wanted, where=url):
         x, got = t.check([*words, "-x", at(proxy.port), where])
@@ -368,27 +368,27 @@ def idle(bench, tap):
         return [] if fine else [got]
 
     def interrupted():
-        gate = peer.Gate()
+        gate = made.Gate()
         process = subprocess.Popen([bench.program, "check", "idle", "--json", "--ca", bench.pki.ca, "-x",
                                     at(gate.port), url], stdout=subprocess.PIPE, text=True,
                                    env={**os.environ, **PLAIN})
         while not gate.enough(2) and process.poll() is None:
-            peer.PAUSE.wait(0.05)
+            made.PAUSE.wait(0.05)
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=60)
         x = json.loads(said)
         return [] if x["verdict"] == "open" and x["probe"]["idle"]["end"] == "interrupted" and \
             process.returncode == 0 else [said]
-    t.add("idle: closed", one, peer.Gate(idle=3), ["--idle=20"], "ok",
+    t.add("idle: closed", one, made.Gate(idle=3), ["--idle=20"], "ok",
           lambda i, x: i["end"] == "fin" and not i["closing_alert"] and
           re.search(r"idle tunnels: it looks like 3 s", x["cause"][0]))
-    t.add("idle: reset", one, peer.Gate(idle=3, end="rst"), ["idle"], "ok",
+    t.add("idle: reset", one, made.Gate(idle=3, end="rst"), ["idle"], "ok",
           lambda i, x: i["end"] == "rst")
-    t.add("idle: it lives", one, peer.Gate(), ["--idle=1"], "ok",
+    t.add("idle: it lives", one, made.Gate(), ["--idle=1"], "ok",
           lambda i, x: i["end"] == "held" and i["then"] == "answered")
-    t.add("idle: forgotten", one, peer.Gate(idle=3, end="stall"), ["--idle=4", "--wait", "5"],
+    t.add("idle: forgotten", one, made.Gate(idle=3, end="stall"), ["--idle=4", "--wait", "5"],
           "transfer-stalled", lambda i, x: i["then"] == "acknowledged")
-    t.add("idle: the origin's own time-out", one, peer.Gate(), ["--idle=20"], "ok",
+    t.add("idle: the origin's own time-out", one, made.Gate(), ["--idle=20"], "ok",
           lambda i, x: i["closing_alert"] and
           "origin's own time-out" in x["cause"][0], bye)
     t.add("idle: interrupted", interrupted)
@@ -399,7 +399,7 @@ def credentials(bench, tap):
     users = os.path.join(bench.folder, "users")
     subprocess.run([bench.program, "proxy", "user", "add", "alice", "-f", users, "-r", "test"],
                    input=b"right", check=True, capture_output=True)
-    plain = peer.Origin(download)
+    plain = made.Origin(download)
     url = f"http://localhost:{plain.port}/"
     t = Table(bench, None)
     tries = {}
@@ -409,11 +409,11 @@ def credentials(bench, tap):
         tries[name] = 0
 
         def serve(s):
-            while head := peer.read_head(s):
+            while head := made.read_head(s):
                 scheme = re.search(rb"\r\nProxy-Authorization: (\w+)", head)
                 tries[name] += bool(scheme)
                 s.sendall(answers[scheme[1] if scheme else None])
-        return peer.Origin(serve)
+        return made.Origin(serve)
     offer = (b"HTTP/1.1 407 No\r\nProxy-Authenticate: Digest realm=\"a\", nonce=\"n\", qop=\"auth\", "
              b"algorithm=SHA-256\r\nProxy-Authenticate: Basic realm=\"a\"\r\nContent-Length: 0\r\n\r\n")
     fine = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -426,7 +426,7 @@ def credentials(bench, tap):
         if name and tries[name] > 2:
             wrong.append(f"the password was tried {tries[name]} times")
         return wrong
-    ours = peer.Proxy([bench.program, "proxy"], f"auth digest basic {{ realm test; users {users}; }}\n")
+    ours = made.Proxy([bench.program, "proxy"], f"auth digest basic {{ realm test; users {users}; }}\n")
     user = ("-U", "alice")
     t.add("auth: the right password", one, ours, "ok", lambda a, x: a["without"] == 407 and a["with"] == 200
           and a["algorithm"] in ("MD5", "SHA-256"), "auth", *user)
@@ -453,8 +453,8 @@ def credentials(bench, tap):
 
 def ways(bench, tap):
     """Who answers, at each address; all certificates."""
-    secure = peer.Origin(over_tls(bench.pki.context("good"), download))
-    gate = peer.Gate()
+    secure = made.Origin(over_tls(bench.pki.context("good"), download))
+    gate = made.Gate()
     t = Table(bench, None)
 
     def path():
@@ -472,7 +472,7 @@ def ways(bench, tap):
         return [] if x["verdict"] == "ok" and len(fetches) == 1 and fetches[0]["end"] == "whole" else [got]
 
     def unresumed():
-        x, got = t.check(["--resume", "-x", at(peer.Gate(cut=100000).port),
+        x, got = t.check(["--resume", "-x", at(made.Gate(cut=100000).port),
                           f"https://localhost:{secure.port}/old"])
         return [] if x["probe"]["download"]["resume"] == "ignored" else [got]
     t.add("path: who answers", path)

@@ -17,7 +17,7 @@ import warnings
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "live"), os.path.dirname(os.path.abspath(__file__))]
-import proxykit as peer  # noqa: E402
+import proxykit as made  # noqa: E402
 from check import at, main, over_tls  # noqa: E402
 from viaduct import PLAIN  # noqa: E402
 
@@ -25,10 +25,10 @@ EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
 FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
-def says(answer, then=peer.read_all):
+def says(answer, then=made.read_all):
     """A server that says this to the one request on its connection, and then does that."""
     def serve(s):
-        if peer.read_head(s):
+        if made.read_head(s):
             s.sendall(answer)
             then(s)
     return serve
@@ -41,7 +41,7 @@ def close(_):
 def end(s):
     """With FIN, whatever is still to be read."""
     s.shutdown(socket.SHUT_WR)
-    peer.read_all(s)
+    made.read_all(s)
 
 
 def seen(words):
@@ -51,16 +51,16 @@ def seen(words):
 
 def interims(b):
     """Answers before the answer (RFC 9110, section 15.2)."""
-    proxy = peer.Proxy([b.program, "proxy"])
+    proxy = made.Proxy([b.program, "proxy"])
     x = ["-x", at(proxy.port)]
     for name, answer in (("one", EARLY + FINE), ("two", EARLY + b"HTTP/1.1 102 Processing\r\n\r\n" + FINE)):
         serve = says(answer)
-        plain, secure = peer.Origin(serve), peer.Origin(over_tls(b.pki.context("good"), serve))
+        plain, secure = made.Origin(serve), made.Origin(over_tls(b.pki.context("good"), serve))
         b.verdict(f"{name} before the answer", "ok", None, *x, f"http://localhost:{plain.port}/")
         b.verdict(f"{name} before the answer, in a tunnel", "ok", None, *x, f"https://localhost:{secure.port}/")
     proxy.stop()
-    for name, then, verdict in (("silence", peer.read_all, "proxy-silent"), ("an end", close, "proxy-closed")):
-        only = peer.Origin(says(EARLY, then))
+    for name, then, verdict in (("silence", made.read_all, "proxy-silent"), ("an end", close, "proxy-closed")):
+        only = made.Origin(says(EARLY, then))
         b.verdict(f"and {name} behind it", verdict, "proxy", "-w", "6", "-x", at(only.port),
                   "http://www.example.com/", also=lambda r: "103" in r["evidence"][1]["what"])
 
@@ -73,11 +73,11 @@ def logins(b):
 
     def proxy(challenge, then, minor=1, framing=empty, right=b"Proxy-Authorization"):
         def serve(s):
-            head = peer.read_head(s)
+            head = made.read_head(s)
             if right or b"Proxy-Authorization" not in head:
                 s.sendall(denied if right and right in head else offer % (minor, challenge, framing))
             then(s)
-        return peer.Origin(serve)
+        return made.Origin(serve)
 
     def auth(r):
         return [s["result"] for s in r["stages"] if s["stage"] == "auth"] == ["warning"]
@@ -89,25 +89,25 @@ def logins(b):
                               ("Digest", b"Digest realm=\"a\", nonce=\"n\", qop=\"auth\"")):
         one(f"{scheme}, and it closes", "denied", "proxy", proxy(challenge, close), also=auth)
         one(f"{scheme}, HTTP/1.0", "denied", "proxy", proxy(challenge, close, 0, b""), also=auth)
-        one(f"{scheme}, and it says no more", "denied", "proxy", proxy(challenge, peer.read_all), also=auth)
+        one(f"{scheme}, and it says no more", "denied", "proxy", proxy(challenge, made.read_all), also=auth)
         one(f"{scheme}, a wrong one, and it closes", "auth-rejected", "auth",
             proxy(challenge, close, right=b"never"))
-        one(f"{scheme}, and it is deaf", "proxy-silent", "auth", proxy(challenge, peer.read_all, right=None))
+        one(f"{scheme}, and it is deaf", "proxy-silent", "auth", proxy(challenge, made.read_all, right=None))
 
 
 def elsewhere(b):
     """Sent to another page: a captive portal, a page of a block, or round and round."""
     for status in (b"302 Found", b"307 Temporary Redirect", b"303 See Other"):
-        portal = peer.Origin(says(b"HTTP/1.1 " + status + b"\r\nLocation: http://login.hotel.example/?a=b\r\n"
+        portal = made.Origin(says(b"HTTP/1.1 " + status + b"\r\nLocation: http://login.hotel.example/?a=b\r\n"
                                   b"Content-Length: 0\r\n\r\n"))
         b.verdict(f"CONNECT is sent on: {status.decode()}", "other-status", "proxy", "-x", at(portal.port),
                   "https://www.example.com/", also=lambda r: "login.hotel.example" in r["cause"][0])
 
     def again(s):
-        while head := peer.read_head(s):
+        while head := made.read_head(s):
             s.sendall(b"HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % head.split()[1])
-    proxy = peer.Proxy([b.program, "proxy"])
-    plain, secure = peer.Origin(again), peer.Origin(over_tls(b.pki.context("good"), again))
+    proxy = made.Proxy([b.program, "proxy"])
+    plain, secure = made.Origin(again), made.Origin(over_tls(b.pki.context("good"), again))
     for url in (f"http://localhost:{plain.port}/", f"https://localhost:{secure.port}/"):
         b.verdict("round and round: " + url[:5], "other-status", "redirects", "-x", at(proxy.port), url,
                   also=lambda r: "come to no end" in r["cause"][0])
@@ -125,24 +125,24 @@ def with_page(head, page=PAGE):
 def pages(b):
     """Pages in place of what was asked for."""
     url = "https://www.example.com/"
-    b.verdict("a page in place of the tunnel", "not-tls", "tls", "-x", at(peer.Origin(with_page(b"200 OK")).port),
+    b.verdict("a page in place of the tunnel", "not-tls", "tls", "-x", at(made.Origin(with_page(b"200 OK")).port),
               url, also=lambda r: "a captive portal" in r["cause"][0])
-    for how, then in (("reset", peer.reset), ("closed", end)):
+    for how, then in (("reset", made.reset), ("closed", end)):
         b.verdict(f"consent, and {how} at once", "tls-" + how, "tls", "-x",
-                  at(peer.Origin(says(b"HTTP/1.1 200 OK\r\n\r\n", then)).port), url,
+                  at(made.Origin(says(b"HTTP/1.1 200 OK\r\n\r\n", then)).port), url,
                   also=seen(how + " in the handshake"))
     busy = b"HTTP/1.1 503 No\r\nRetry-After: 90\r\nContent-Length: 0\r\n\r\n"
-    b.verdict("who says when to come back is busy", "unavailable", "proxy", "-x", at(peer.Origin(says(busy)).port),
+    b.verdict("who says when to come back is busy", "unavailable", "proxy", "-x", at(made.Origin(says(busy)).port),
               url, also=lambda r: "overloaded" in r["cause"][0] and "90" in r["cause"][0])
-    packed = peer.Origin(with_page(b"403 Forbidden", gzip.compress(PAGE)))
+    packed = made.Origin(with_page(b"403 Forbidden", gzip.compress(PAGE)))
     b.verdict("a refusal's page, compressed", "denied", "proxy", "-x", at(packed.port), url,
               also=lambda r: "title" not in r and "\\x" not in r["summary"])
     dns = (b"<title>500 Proxy Error</title><h1>Proxy Error</h1>The proxy server could not handle the request<p>"
            b"Reason: <strong>DNS lookup failure for: www.example.com</strong></p>")
     b.verdict("a page that blames the name", "server-error", "http", "-x",
-              at(peer.Origin(with_page(b"500 Proxy Error", dns)).port), "http://www.example.com/",
+              at(made.Origin(with_page(b"500 Proxy Error", dns)).port), "http://www.example.com/",
               also=lambda r: "could not resolve www.example.com" in r["cause"][0])
-    bare = peer.Origin(with_page(b"407 No"))
+    bare = made.Origin(with_page(b"407 No"))
     for words in ((), ("-U", "alice")):
         b.verdict(f"a 407 that offers nothing, {len(words)}", "auth-required", "auth", *words, "-x",
                   at(bare.port), url, stdin=b"secret", also=lambda r: len(r["cause"]) == 1 and
@@ -155,16 +155,16 @@ def strangers(b):
                                ("text", b"ICY 200 OK\r\n", "the answer is plain text, not HTTP")):
         for url in ("http://www.example.com/", "https://www.example.com/"):
             b.verdict(f"{name} for {url[:5]}", "not-a-proxy", "proxy", "-w", "60", "-x",
-                      at(peer.Origin(says(answer)).port), url, also=seen(said), timeout=30)
-    for how, then in (("reset", peer.reset), ("closed", close)):
-        b.verdict(how, "proxy-" + how, "proxy", "-x", at(peer.Origin(says(b"", then)).port),
+                      at(made.Origin(says(answer)).port), url, also=seen(said), timeout=30)
+    for how, then in (("reset", made.reset), ("closed", close)):
+        b.verdict(how, "proxy-" + how, "proxy", "-x", at(made.Origin(says(b"", then)).port),
                   "https://www.example.com/", also=seen(how + ", without an answer"))
     for offers, said in ((b"Proxy-Authenticate: Bearer\r\n", "neither Basic nor Digest"), (b"", "how to log in"),
                          (b"Proxy-Authenticate: Digest realm=a, nonce=b, algorithm=X\r\n", "nothing to log in with")):
         wants = says(b"HTTP/1.1 407 No\r\n" + offers + b"Content-Length: 0\r\n\r\n")
         verdict = "auth-unsupported" if b"Bearer" in offers else "auth-required"
         for url in ("http://www.example.com/", "https://www.example.com/"):
-            b.verdict(f"{said} for {url[:5]}", verdict, "auth", "-U", "alice", "-x", at(peer.Origin(wants).port), url,
+            b.verdict(f"{said} for {url[:5]}", verdict, "auth", "-U", "alice", "-x", at(made.Origin(wants).port), url,
                       stdin=b"secret", also=seen(said))
 
 
@@ -185,10 +185,10 @@ def issue_below(pki, name, *validity):
 
 def handshakes(b):
     """What the origin's TLS demands, or shows, beyond its own certificate."""
-    proxy = peer.Proxy([b.program, "proxy"])
+    proxy = made.Proxy([b.program, "proxy"])
 
     def one(name, verdict, stage, context, serve=says(FINE), **how):
-        origin = peer.Origin(over_tls(context, serve))
+        origin = made.Origin(over_tls(context, serve))
         b.verdict(name, verdict, stage, "-x", at(proxy.port), f"https://localhost:{origin.port}/", **how)
     for newest, stage in ((ssl.TLSVersion.TLSv1_2, "tls"), (ssl.TLSVersion.TLSv1_3, "http")):
         wants = b.pki.context("good", newest)
@@ -217,7 +217,7 @@ def handshakes(b):
     one("TLS 1.1 alone", "tls-alert", "tls", old, also=lambda r: "older than 1.2" in r["cause"][0])
     half = b"\x16\x03\x03\0\x7a\x02\0\0\x76\x03\x03" + bytes(20)
     for name, said in (("goodbye for a hello", b"\x15\x03\x03\0\2\1\0"), ("half a hello, and an end", half)):
-        origin = peer.Origin(lambda s, said=said: (s.recv(4096), s.sendall(said)))
+        origin = made.Origin(lambda s, said=said: (s.recv(4096), s.sendall(said)))
         b.verdict(name, "tls-closed", "tls", "-x", at(proxy.port), f"https://localhost:{origin.port}/",
                   also=lambda r: r["stage"] == "tls" and "another shape" not in r["cause"][0])
     onward = says(b"HTTP/1.1 302 Found\r\nLocation: https://nobody.invalid/\r\nContent-Length: 0\r\n\r\n")
@@ -229,12 +229,12 @@ def heads(b):
     """What libcurl takes, our own reader need not understand; and silence between events is no fault."""
     head = b"HTTP/1.1 200 OK\r\n%s\r\n"
     for name, field in (("folded", b"X: a\r\n b\r\n"), ("long", b"X: " + b"a" * 70000 + b"\r\n")):
-        origin = peer.Origin(says(head % (field + b"Content-Length: 0\r\n")))
+        origin = made.Origin(says(head % (field + b"Content-Length: 0\r\n")))
         b.verdict(f"a head, {name}", "ok", None, "-x", at(origin.port), "http://www.example.com/")
     less = says(head % b"Content-Length: 3000\r\n" + b"hello", close)
-    b.verdict("a length that is wrong", "transfer-truncated", "download", "-x", at(peer.Origin(less).port),
+    b.verdict("a length that is wrong", "transfer-truncated", "download", "-x", at(made.Origin(less).port),
               "http://www.example.com/", also=lambda r: "origin closed early" in r["cause"][0])
-    events = peer.Origin(says(head % b"Content-Type: text/event-stream\r\n" + b"data: x\n\n"))
+    events = made.Origin(says(head % b"Content-Type: text/event-stream\r\n" + b"data: x\n\n"))
     b.verdict("events", "open", None, "-w", "2", "-x", at(events.port), "http://www.example.com/")
 
 
@@ -242,19 +242,19 @@ def interrupts(b):
     """Ctrl-C ends it, with what is known so far."""
     def until(reached, then):
         def serve(s):
-            peer.read_head(s)
+            made.read_head(s)
             s.sendall(then)
             reached.set()
-            peer.read_all(s)
+            made.read_all(s)
         return serve
     for stage, then, url in (("proxy", b"", "http://www.example.com/"),
                              ("tls", b"HTTP/1.1 200 OK\r\n\r\n", "https://www.example.com/"),
                              ("download", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx", "http://www.example.com/")):
         reached = threading.Event()
-        proxy = peer.Origin(until(reached, then))
+        proxy = made.Origin(until(reached, then))
         with subprocess.Popen([b.program, "check", "--json", "-w", "60", "-x", at(proxy.port), url],
                               stdout=subprocess.PIPE, text=True, env={**os.environ, **PLAIN}) as process:
-            reached.wait(peer.PATIENCE)
+            reached.wait(made.PATIENCE)
             process.send_signal(signal.SIGINT)
             said, _ = process.communicate(timeout=30)
         x = json.loads(said) if said else {}
@@ -280,7 +280,7 @@ def mistakes(b):
 def columns(b):
     """What a stage has to say is wrapped, and stays in its column."""
     refuses = says(b"HTTP/1.1 407 No\r\nProxy-Authenticate: Bearer\r\nContent-Length: 0\r\n\r\n")
-    said = b.run("-U", "alice", "-x", at(peer.Origin(refuses).port), "https://www.example.com/", stdin=b"secret",
+    said = b.run("-U", "alice", "-x", at(made.Origin(refuses).port), "https://www.example.com/", stdin=b"secret",
                  env={"COLUMNS": "60"})[1].splitlines()
     stages = said[:said.index("")]
     behind = [line for line in stages if line.startswith(" ")]

@@ -22,7 +22,7 @@ from types import SimpleNamespace
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "live"), os.path.dirname(os.path.abspath(__file__))]
-import proxykit as peer  # noqa: E402
+import proxykit as made  # noqa: E402
 from check import Bench, Pki, answer, over_tls  # noqa: E402
 from check_faults import BODY, SIZE, Capture, Case, Table, download, resets, says, silence  # noqa: E402
 from peer import LIMIT, deaf_port, free_port  # noqa: E402
@@ -78,7 +78,7 @@ class Product:
             with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", port), 1).close()
                 return
-            peer.PAUSE.wait(0.05)
+            made.PAUSE.wait(0.05)
         raise Broken(f"{self.name} does not listen")
 
 
@@ -151,23 +151,23 @@ def viaduct(stack, folder, program):
 # ---- the origins ------------------------------------------------------------------------------
 
 def cut(s):
-    peer.read_head(s)
+    made.read_head(s)
     s.sendall(LENGTH + BODY[:CUT])
 
 
 def stalls(s):
     cut(s)
-    peer.read_all(s)
+    made.read_all(s)
 
 
 def trickles(s):
     """Slowly, and never for long nothing: that is no fault."""
-    peer.read_head(s)
+    made.read_head(s)
     s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n")
     for _ in range(30):
         s.sendall(b"a little..")
-        peer.PAUSE.wait(0.1)
-    peer.read_all(s)
+        made.PAUSE.wait(0.1)
+    made.read_all(s)
 
 
 def no_tls(s):
@@ -178,7 +178,7 @@ def no_tls(s):
 
 def hello_then_reset(s):
     s.recv(16384)
-    peer.reset(s)
+    made.reset(s)
 
 
 def hello_then_end(s):
@@ -221,7 +221,7 @@ class Row:
             if self.wants:
                 context.verify_mode = ssl.CERT_REQUIRED
             serve = over_tls(context, outlasts(serve) if self.told is ANSWERED or self.comes[1] == OK[1] else serve)
-        return self.port or peer.Origin(serve).port
+        return self.port or made.Origin(serve).port
 
     def cases(self, product, pki):
         """Of one proxy: the case, its URL, and the stage."""
@@ -265,7 +265,7 @@ def answers():
 
 def takes_leave(s):
     """In good order, but without an answer."""
-    peer.read_head(s)
+    made.read_head(s)
     s.unwrap()
 
 
@@ -281,7 +281,7 @@ def silences():
         Row("reset before the head", resets, ("bad-gateway", "http"), ("transfer-truncated", "http"),
             but={"tinyproxy": (quietly, ("transfer-truncated", "http")),
                  "viaduct": (("bad-gateway", "http"), ("transfer-reset", "http"))}),
-        Row("closed before the head", peer.read_head, ("bad-gateway", "http"), ("transfer-truncated", "http"),
+        Row("closed before the head", made.read_head, ("bad-gateway", "http"), ("transfer-truncated", "http"),
             but={"tinyproxy": (quietly, ("transfer-truncated", "http"))}),
         Row("leave taken before the head", takes_leave, None, ("transfer-truncated", "http"), tickets=2),
         Row("cut at a size", cut, *both("transfer-truncated", "download", "download")),
@@ -331,7 +331,7 @@ def handshakes():
         Row("reset after the hello", hello_then_reset, None, closed, but={"viaduct": (None, ("tls-reset", "tls"))},
             tls=None),   # as above: squid and tinyproxy make an end of a reset
         Row("closed after the hello", hello_then_end, None, closed, tls=None),
-        Row("silent after the hello", peer.read_all, None, ("tls-silent", "tls"), tls=None, words=wait),
+        Row("silent after the hello", made.read_all, None, ("tls-silent", "tls"), tls=None, words=wait),
     ]
 
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 
-from check import at, main, over_tls, peer, stubborn
+from check import at, main, made, over_tls, stubborn
 from viaduct import PLAIN, records
 
 SAMPLE = re.compile(r'^viaduct_check_[a-z_]+(\{[a-z]+="(\\.|[^"\\])*"(,[a-z]+="(\\.|[^"\\])*")*\})? [-+.0-9e]+$')
@@ -44,7 +44,7 @@ class Keeper:
             lines = self.said if aside else self.lines
             return next((i + 1 for i in range(begin, len(lines)) if re.search(like, lines[i])), None)
         with self.news:
-            if not self.news.wait_for(find, peer.PATIENCE):
+            if not self.news.wait_for(find, made.PATIENCE):
                 raise TimeoutError(f"it never said {like!r}: {self.lines} {self.said}")
             return find()
 
@@ -53,7 +53,7 @@ class Keeper:
             place = self.wait_for("metrics on http", aside=True)
             self.door = re.search(r"http://(.*)/metrics", self.said[place - 1])[1]
         name, _, port = self.door.rpartition(":")
-        c = http.client.HTTPConnection(name.strip("[]"), int(port), timeout=peer.PATIENCE)
+        c = http.client.HTTPConnection(name.strip("[]"), int(port), timeout=made.PATIENCE)
         c.request(method, path, headers={"Host": host} if host else {})
         answer = c.getresponse()
         text = answer.read().decode()
@@ -63,7 +63,7 @@ class Keeper:
     def end(self, number=signal.SIGTERM):
         self.process.send_signal(number)
         try:
-            return self.process.wait(peer.PATIENCE)   # the longest walk here would take 3,600
+            return self.process.wait(made.PATIENCE)   # the longest walk here would take 3,600
         except subprocess.TimeoutExpired:
             self.process.kill()
             return "no end"
@@ -76,13 +76,13 @@ class Moody:
         self.status, self.contexts = b"200 OK", {n: pki.context(n) for n in ("good", "own")}
         self.context = self.contexts["good"]
         self.pause, self.never = 0, threading.Event()
-        self.origin = peer.Origin(self.serve)
+        self.origin = made.Origin(self.serve)
 
     def serve(self, s):
         over_tls(self.context, self.answer)(s)
 
     def answer(self, s):
-        while peer.read_head(s):
+        while made.read_head(s):
             self.never.wait(self.pause)   # that it is slow is what is tested
             s.sendall(b"HTTP/1.1 %s\r\nContent-Length: 2\r\n\r\nhi" % self.status)
 
@@ -97,7 +97,7 @@ def trusted(b):
 
 
 def changes(b):
-    moody, proxy = Moody(b.pki), peer.Proxy([b.program, "proxy"])
+    moody, proxy = Moody(b.pki), made.Proxy([b.program, "proxy"])
     url = f"https://localhost:{moody.origin.port}/x?token=SECRET"
     k = Keeper(b, "--every", "200ms", "--listen", "0", "--ca", trusted(b), "-x", at(proxy.port), url)
     place = k.wait_for(r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ ✓ ok ")
@@ -136,9 +136,9 @@ def changes(b):
     b.tap.case("other names are not answered", [] if k.ask("/metrics", host="evil.example")[0] == 421 else [1])
     b.tap.case("other paths and methods", [] if k.ask("/")[0] == 404 and k.ask("/metrics", method="POST")[0] == 405 and
                k.ask("/metrics", method="HEAD") == (200, "") else [k.ask("/"), k.ask("/metrics", method="POST")])
-    with socket.create_connection(k.door.rsplit(":", 1), peer.PATIENCE) as s:
+    with socket.create_connection(k.door.rsplit(":", 1), made.PATIENCE) as s:
         s.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n" + b"A: b\r\n" * 2000)
-        s.settimeout(peer.PATIENCE)
+        s.settimeout(made.PATIENCE)
         b.tap.case("an endless head", [] if b" 431 " in s.recv(100) else [1])
     got = k.end()
     b.tap.case("SIGTERM ends it", [] if got == 0 else [got, k.said])
@@ -154,14 +154,14 @@ def silence(b):
         with lock:
             inside[0] += 1
             most[0] = max(most[0], inside[0])
-        peer.read_head(s)
-        let_go.wait(peer.PATIENCE)
+        made.read_head(s)
+        let_go.wait(made.PATIENCE)
         with lock:
             inside[0] -= 1
-    silent = peer.Origin(serve)
+    silent = made.Origin(serve)
     k = Keeper(b, "--every", "200ms", "--wait", "3600", "--listen", "0", "-x", at(silent.port), "http://a.example/")
     pause = threading.Event()
-    for _ in range(peer.PATIENCE * 10):
+    for _ in range(made.PATIENCE * 10):
         skipped = re.search(r"^viaduct_check_rounds_skipped_total (\d+)$", k.ask("/metrics")[1], re.MULTILINE)
         if int(skipped[1]) >= 2:
             break
@@ -174,7 +174,7 @@ def silence(b):
 
 
 def profile(b):
-    moody, proxy = Moody(b.pki), peer.Proxy([b.program, "proxy"])
+    moody, proxy = Moody(b.pki), made.Proxy([b.program, "proxy"])
     path = os.path.join(b.folder, "a.profile")
     with open(path, "w", encoding="ascii") as out:
         out.write("title a; date 2026-11-23; source s;\n"
@@ -236,7 +236,7 @@ def address(b):
             except OSError:
                 return
             with s:
-                peer.read_head(s)
+                made.read_head(s)
                 s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi")
     for listener in (first, second):
         threading.Thread(target=serve, args=(listener,), daemon=True).start()

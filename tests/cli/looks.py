@@ -13,7 +13,7 @@ import tempfile
 import types
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from check import Bench, Pki, answer, at, deaf_port, over_tls, peer  # noqa: E402
+from check import Bench, Pki, answer, at, deaf_port, made, over_tls  # noqa: E402
 from viaduct import Tap  # noqa: E402
 
 # What a middlebox does with a hello that it does not take.
@@ -45,19 +45,19 @@ def always(_):
 def middlebox(origin, dislikes, how, wrap=lambda serve: serve):
     """A proxy that looks at the first segment of what goes into its tunnels."""
     def serve(s):
-        peer.read_head(s)
+        made.read_head(s)
         s.sendall(b"HTTP/1.1 200 Fine\r\n\r\n")
         hello = s.recv(65536)
         if hello and dislikes(hello):
             if how == RESET:
-                peer.reset(s)
+                made.reset(s)
             elif how == DROP:
-                peer.read_all(s)
+                made.read_all(s)
             return
         with socket.create_connection(("127.0.0.1", origin.port)) as onward:
             onward.sendall(hello)
-            peer.relay(s, onward)
-    return peer.Origin(wrap(serve))
+            made.relay(s, onward)
+    return made.Origin(wrap(serve))
 
 
 def heard(**wanted):
@@ -77,7 +77,7 @@ def both(*checks):
 
 
 def hellos(b):
-    origin = peer.Origin(over_tls(b.pki.context("good")))
+    origin = made.Origin(over_tls(b.pki.context("good")))
     url = f"https://localhost:{origin.port}/"
     good = {shape: "server-hello" for shape in ("small", "split", "large", "pieces", "nameless")}
 
@@ -100,7 +100,7 @@ def hellos(b):
         lambda r: [look["look"] for look in r["looked"]] == ["mtu", "tls"],
         lambda r: r["probe"]["mtu"]["up"]["size"] == "all-pass",
         lambda r: r["probe"]["mtu"]["down"]["size"] == "none-pass"))
-    alert = peer.Origin(over_tls(strict(b.pki)))
+    alert = made.Origin(over_tls(strict(b.pki)))
     b.verdict("an alert is an answer", "ok", None, "tls", "-x", at(middlebox(alert, lambda _: False, DROP).port),
               f"https://localhost:{alert.port}/", also=heard(**{**good, "nameless": "alert"}))
     outer = middlebox(origin, lambda _: False, DROP, lambda serve: over_tls(b.pki.context("good"), serve))
@@ -108,7 +108,7 @@ def hellos(b):
               also=heard(**good))
     b.verdict("... and its way", "ok", None, "mtu", "-x", f"https://localhost:{outer.port}", url,
               also=lambda r: r["probe"]["mtu"]["up"]["size"] == r["probe"]["mtu"]["down"]["size"] == "all-pass")
-    plain = peer.Origin(answer)
+    plain = made.Origin(answer)
     b.verdict("no TLS, no hellos", "ok", None, "tls", "-x", at(plain.port), f"http://localhost:{plain.port}/",
               also=lambda r: "probe" not in r and "no TLS" in r["looked"][0]["seen"])
 
@@ -142,7 +142,7 @@ class Aside:
 
 
 def words(b):
-    plain = peer.Origin(answer)
+    plain = made.Origin(answer)
     b.usage("a look that is none", "nothing to look at: mtu", "looks", f"http://localhost:{plain.port}/")
     b.usage("a look without a URL", "no URL to check", "mtu")
     got = b.run("mtu", "-x", at(plain.port), f"http://localhost:{plain.port}/")

@@ -12,7 +12,7 @@ import sys
 import threading
 
 import check
-from check import Bench, at, main, over_tls, peer, stubborn
+from check import Bench, at, main, made, over_tls, stubborn
 from viaduct import records
 
 INSTALLED = {"cisco-fmc": 8, "debian": 4, "docker": 10, "github": 10, "npm": 2, "pypi": 2, "windows-update": 8}
@@ -54,9 +54,9 @@ class World:
     """A proxy that denies a host, an origin in TLS and one without, a profile of all that."""
 
     def __init__(self, b):
-        self.secure = peer.Origin(over_tls(b.pki.context("good"), check.answer))
-        self.plain = peer.Origin(check.answer)
-        self.proxy = peer.Proxy([b.program, "proxy"],
+        self.secure = made.Origin(over_tls(b.pki.context("good"), check.answer))
+        self.plain = made.Origin(check.answer)
+        self.proxy = made.Proxy([b.program, "proxy"],
                                 "rule deny to blocked.example;\nrule allow from 127.0.0.0/8 port 1-65535;\n")
         self.x = ["--ca", b.pki.ca, "-x", at(self.proxy.port)]
         https = f"https://localhost:{self.secure.port}"
@@ -142,7 +142,7 @@ def request(b):
 def pinned(b):
     """Inspection by an authority that this host trusts, and the product does not."""
     def proxy(s):
-        peer.read_head(s)
+        made.read_head(s)
         s.sendall(b"HTTP/1.1 200 Fine\r\n\r\n")
         over_tls(b.pki.context("own"))(s)
     both = b.pki.path("trusted.pem")
@@ -150,7 +150,7 @@ def pinned(b):
         for name in ("ca.pem", "own.pem"):
             with open(b.pki.path(name), encoding="ascii") as part:
                 out.write(part.read())
-    origin, inspecting = peer.Origin(over_tls(b.pki.context("good"))), peer.Origin(proxy)
+    origin, inspecting = made.Origin(over_tls(b.pki.context("good"))), made.Origin(proxy)
     for word, reached in (("pinned;", False), ("", True)):
         path = write(b.folder, "pinned.profile", "title a; date 2026-11-23; source s;\n"
                      f"target https://localhost:{origin.port}/ {{ {word} }}")
@@ -166,15 +166,15 @@ def at_once(b):
     lock, inside, most = threading.Lock(), [0], [0]
 
     def proxy(s):
-        peer.read_head(s)
+        made.read_head(s)
         with lock:
             inside[0] += 1
             most[0] = max(most[0], inside[0])
-        together.wait(peer.PATIENCE)
+        together.wait(made.PATIENCE)
         with lock:
             inside[0] -= 1
         s.sendall(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-    holds = peer.Origin(proxy)
+    holds = made.Origin(proxy)
     path = write(b.folder, "many.profile", "title a; date 2026-11-23; source s;\n" + "".join(
         f"target https://h{i}.example/;\n" for i in range(12)))
     got = b.run("--json", "--profile", path, "-x", at(holds.port))
@@ -196,7 +196,7 @@ def refused(b):
 
 
 def installed(b):
-    proxy = peer.Proxy([b.program, "proxy"], "rule deny;\n")
+    proxy = made.Proxy([b.program, "proxy"], "rule deny;\n")
     for name, count in INSTALLED.items():
         path = os.path.join(b.folder, name + ".txt")
         got = b.run("--json", "--profile", name, "-x", at(proxy.port), "--change-request", path)
@@ -226,7 +226,7 @@ def installed(b):
 
 
 def settings(b):
-    origin, proxy = peer.Origin(check.answer), peer.Proxy([b.program, "proxy"])
+    origin, proxy = made.Origin(check.answer), made.Proxy([b.program, "proxy"])
     url = f"http://localhost:{origin.port}/"
     path = os.path.join(b.folder, "settings")
 
@@ -255,7 +255,7 @@ def settings(b):
     users = os.path.join(b.folder, "users")
     subprocess.run([b.program, "proxy", "user", "add", "alice", "-f", users, "-r", "test"],
                          input=check.PASSWORD.encode(), check=True, capture_output=True)
-    closed = peer.Proxy([b.program, "proxy"], f"auth digest {{ realm test; users {users}; }}\n")
+    closed = made.Proxy([b.program, "proxy"], f"auth digest {{ realm test; users {users}; }}\n")
     text = f"iprep_proxy {{ PROXY_HOST 127.0.0.1; PROXY_PORT {closed.port}; PROXY_USER alice; }}"
     become(text, check.PASSWORD)
     b.verdict("user and password of the settings", "ok", None, "--settings", path, url,

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 
-from check import at, main, over_tls, peer
+from check import at, main, made, over_tls
 from viaduct import records
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
@@ -71,7 +71,7 @@ def page(b, name, words, has, status=0, **how):
 def secrets(b):
     """A secret in every place that there is; each has a number, so that it can be told which got out."""
     def answer(s, folds=True):
-        while head := peer.read_head(s):
+        while head := made.read_head(s):
             if b"/begin" in head:
                 s.sendall(b"HTTP/1.1 302 Found\r\nLocation: /next?SECRET1#SECRET2\r\nContent-Length: 0\r\n\r\n")
                 continue
@@ -82,9 +82,9 @@ def secrets(b):
     subprocess.run([b.program, "proxy", "user", "add", "alice", "-f", users, "-r", "test"],
                    input=b"SECRET8", check=True, capture_output=True)
     for scheme in ("basic", "digest"):
-        proxy = peer.Proxy([b.program, "proxy"], f"auth {scheme} {{ realm test; users {users}; }}\n")
+        proxy = made.Proxy([b.program, "proxy"], f"auth {scheme} {{ realm test; users {users}; }}\n")
         for https in (True, False):
-            origin = peer.Origin(over_tls(b.pki.context("good"), answer) if https else lambda s: answer(s, False))
+            origin = made.Origin(over_tls(b.pki.context("good"), answer) if https else lambda s: answer(s, False))
             url = f"http{'s' if https else ''}://localhost:{origin.port}/begin?SECRET9#SECRET10"
             page(b, f"no secret gets out: {scheme}, {'https' if https else 'http'}",
                  ["--ca", b.pki.ca, "-x", at(proxy.port), "-U", "alice", url],
@@ -93,16 +93,16 @@ def secrets(b):
         proxy.stop()
 
     def refuses(s):
-        peer.read_head(s)
+        made.read_head(s)
         s.sendall(b"HTTP/1.1 403 No <b>way</b>\r\nServer: squid/5.7 <script>alert(1)</script>\r\n"
                   b"X-Squid-Error: ERR_ACCESS_DENIED 0\r\nX-Trace: SECRET11\r\nSet-Cookie: a=SECRET12\r\n"
                   b"Content-Length: 58\r\n\r\n<html><title>Access <i>Denied</i></title><body>no</body></html>"[:58 + 400])
     text = page(b, "what a proxy says when it refuses is let through, and is no markup",
-                ["-x", at(peer.Origin(refuses).port), "https://a.example/?SECRET13"],
+                ["-x", at(made.Origin(refuses).port), "https://a.example/?SECRET13"],
                 ["denied", "No <b>way</b>", r"squid/5\.7 <script>", "ERR_ACCESS_DENIED", "Access", "Stages", "a.example:443"],
                 status=1)
     b.tap.case("nor does it run", [] if "<script" not in text else [text])
-    got = b.run("--report", os.path.join(b.folder, "r.html"), "-x", at(peer.Origin(refuses).port),
+    got = b.run("--report", os.path.join(b.folder, "r.html"), "-x", at(made.Origin(refuses).port),
                 "https://a.example/?SECRET13")
     os.unlink(os.path.join(b.folder, "r.html"))
     b.tap.case("the card is printed as ever", [] if got[0] == 1 and "✗ denied" in got[1] else [got])
@@ -110,7 +110,7 @@ def secrets(b):
 
 
 def paths(b):
-    silent = peer.Origin(peer.read_all)
+    silent = made.Origin(made.read_all)
     taken = os.path.join(b.folder, "taken")
     with open(taken, "w", encoding="ascii") as out:
         out.write("mine")
@@ -122,13 +122,13 @@ def paths(b):
 
 
 def verbose(b):
-    origin, proxy = peer.Origin(over_tls(b.pki.context("good"))), peer.Proxy([b.program, "proxy"])
+    origin, proxy = made.Origin(over_tls(b.pki.context("good"))), made.Proxy([b.program, "proxy"])
     both = b.pki.path("chain.pem")
     with open(both, "w", encoding="ascii") as out:
         out.write(read(b.pki.path("good.pem")) + read(b.pki.ca))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(both, b.pki.path("good.key"))
-    chained = peer.Origin(over_tls(context))
+    chained = made.Origin(over_tls(context))
     x = ["-v", "--ca", b.pki.ca, "-x", at(proxy.port)]
     for newest in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
         context.maximum_version = newest
@@ -153,12 +153,12 @@ def verbose(b):
     enough = threading.Event()
 
     def trickles(s):
-        peer.read_head(s)
+        made.read_head(s)
         s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n")
         for _ in range(6):
             s.sendall(b"x" * 10)
             enough.wait(0.3)   # that it is slow is what is tested
-    slow = peer.Origin(trickles)
+    slow = made.Origin(trickles)
     found = records(b.run("--json", "-v", "-x", at(proxy.port), f"http://localhost:{slow.port}/")[1])[0]
     when = [t["at"] for t in found.get("tcp", [])]
     b.tap.case("a download is looked at over time", [] if len(when) >= 2 and when == sorted(when) else [found])
